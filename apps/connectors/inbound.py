@@ -1,0 +1,236 @@
+"""Records come in: mapped, parsed, received, indexed, matched. The bad ones are set aside with their cause; nothing is dropped.
+
+One batch is two short transactions: the first keeps everything that arrived (records, quarantine, the run's position), the second
+decides who is who. What the first kept and the second did not reach is found again by the sweep."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, connection, transaction
+
+from apps.common import seal
+from apps.common.act import Act
+from apps.common.ids import uuid7
+from apps.connectors.mapping import Mapping as ColumnMapping
+from apps.customers import canonical
+from apps.customers.canonical import Problem
+from apps.customers.models import Quarantine, System
+from apps.customers.receive import Incoming, Merge, Outcome, receive
+from apps.customers.store import json_text
+from apps.matching import match as matching
+
+BATCH = matching.BATCH
+
+
+@dataclass(slots=True)
+class Item:
+    """One record at the door. `values` is None when the reader could not make sense of it; `raw` is what arrived, as text."""
+
+    values: Mapping[str, Any] | None
+    raw: str
+    line: int | None = None
+    problems: tuple[Problem, ...] = ()
+    patch: bool = False
+
+
+@dataclass(slots=True)
+class ItemOutcome:
+    """What became of one item: created, changed, deleted, unchanged, stale or quarantined; and whose record it is now."""
+
+    outcome: str
+    external_id: str | None = None
+    record: UUID | None = None
+    customer: UUID | None = None
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    quarantine: UUID | None = None
+
+
+@dataclass(slots=True)
+class Intake:
+    """What the first transaction kept: outcomes in the order of the items, and the records that go on to matching."""
+
+    outcomes: list[ItemOutcome]
+    to_match: list[UUID] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where items come from: the system they speak for, how its columns are read, and what the run is called."""
+
+    system: System
+    mapping: ColumnMapping | None = None
+    file_name: str = ""
+    keep_unknown: bool = True
+
+
+def take_in(*, door: Door, items: Sequence[Item], act: Act) -> list[ItemOutcome]:
+    """Takes up to some hundred items through to golden records; outcomes in their order."""
+    intake = keep(door=door, items=items, act=act)
+    finish(intake, act=act)
+    return intake.outcomes
+
+
+def keep(*, door: Door, items: Sequence[Item], act: Act, also: Callable[[Intake], None] | None = None) -> Intake:
+    """The first transaction: everything that arrived is in the database when it commits. `also` runs inside it."""
+    prepared = [_prepare(door, item) for item in items]
+    with transaction.atomic():
+        intake = Intake([p.outcome for p in prepared])
+        good = [p for p in prepared if p.incoming is not None]
+        _receive(door, good, act)
+        intake.to_match = list(
+            dict.fromkeys(p.outcome.record for p in good if p.outcome.record and p.outcome.outcome in ("created", "changed", "deleted"))
+        )
+        _set_aside(door, [p for p in prepared if p.outcome.outcome == "quarantined"], act)
+        _note_drift(door.system, [p.unknown for p in prepared])
+        if intake.to_match:
+            matching.index(intake.to_match)
+        if also is not None:
+            also(intake)
+    return intake
+
+
+def finish(intake: Intake, *, act: Act) -> None:
+    """The second transaction: matching; fills in the customers. A record that cannot be matched is left to the sweep, which counts
+    its attempts and quarantines it in the end."""
+    customers = matching.match(intake.to_match, act=act, indexed=True).customer_of if intake.to_match else {}
+    known = [o.record for o in intake.outcomes if o.record is not None and o.record not in customers]
+    customers |= _customers_of(known)
+    for outcome in intake.outcomes:
+        if outcome.record is not None:
+            outcome.customer = customers.get(outcome.record)
+
+
+@dataclass(slots=True)
+class _Prepared:
+    item: Item
+    outcome: ItemOutcome
+    incoming: Incoming | None = None
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _prepare(door: Door, item: Item) -> _Prepared:
+    """Mapping and parsing of one item: pure."""
+    if item.values is None or item.problems:
+        return _Prepared(item, ItemOutcome("quarantined", problems=item.problems))
+    values: Mapping[str, Any] = item.values
+    unmapped: Mapping[str, Any] = {}
+    if door.mapping is not None:
+        values, unmapped = door.mapping.apply(values)
+    parsed = canonical.parse(
+        values,
+        default_country=door.mapping.default_country if door.mapping else None,
+        declared_extra=door.mapping.extra if door.mapping else {},
+    )
+    unknown = {**parsed.unknown, **unmapped}
+    problems = parsed.problems
+    if unknown and not door.keep_unknown:
+        problems += tuple(
+            Problem(name, "unknown_field", f"{name} is no canonical name; declare it in a mapping or send ?unknown=keep.") for name in unknown
+        )
+    if problems or parsed.external_id is None:
+        return _Prepared(item, ItemOutcome("quarantined", parsed.external_id, problems=problems, warnings=parsed.warnings), None, unknown)
+    incoming = Incoming(
+        external_id=parsed.external_id,
+        raw=item.raw,
+        canonical=parsed.canonical,
+        content_digest=canonical.content_digest(parsed.canonical, parsed.deleted),
+        source_updated_at=parsed.source_updated_at,
+        deleted=parsed.deleted,
+    )
+    if item.patch or parsed.deleted:
+        incoming.merge = _merger(values, parsed, door)
+    return _Prepared(item, ItemOutcome("", parsed.external_id, warnings=parsed.warnings), incoming, unknown)
+
+
+def _merger(values: Mapping[str, Any], parsed: canonical.Parsed, door: Door) -> Merge:
+    """A patch, or a deletion (which says nothing of the values), is laid over what is stored: absent keeps, null empties."""
+    extra = door.mapping.extra if door.mapping else {}
+
+    def merge(stored: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+        if parsed.deleted:
+            return dict(stored), canonical.content_digest(dict(stored), True)
+        country = canonical.country_of(dict(stored))
+        change = canonical.parse(values, default_country=country, patch=True, declared_extra=extra)
+        whole = canonical.patch(dict(stored), change)
+        return whole, canonical.content_digest(whole, False)
+
+    return merge
+
+
+def _receive(door: Door, prepared: Sequence[_Prepared], act: Act) -> None:
+    """Receives in one go; when the database refuses a record, halves are tried until it stands alone and is set aside."""
+    if not prepared:
+        return
+    try:
+        with transaction.atomic():
+            outcomes: list[Outcome] = receive(
+                system_id=door.system.id, records=[p.incoming for p in prepared if p.incoming is not None], act=act
+            )
+    except DatabaseError as error:
+        if len(prepared) == 1:
+            prepared[0].outcome.outcome = "quarantined"
+            prepared[0].outcome.problems = (Problem(*_named(error)),)
+            return
+        middle = len(prepared) // 2
+        _receive(door, prepared[:middle], act)
+        _receive(door, prepared[middle:], act)
+        return
+    for p, outcome in zip(prepared, outcomes, strict=True):
+        p.outcome.record, p.outcome.outcome = outcome.record, outcome.outcome
+
+
+def _named(error: DatabaseError) -> tuple[str, str, str]:
+    """(field, code, detail) of a database error: the column or constraint it names."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    place = getattr(diagnosis, "column_name", None) or getattr(diagnosis, "constraint_name", None) or "record"
+    return place, "refused_by_database", str(getattr(diagnosis, "message_primary", None) or error)
+
+
+def _set_aside(door: Door, prepared: Sequence[_Prepared], act: Act) -> None:
+    rows = []
+    for p in prepared:
+        raw = p.item.raw.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()
+        salt = seal.new_salt()
+        row = Quarantine(
+            id=uuid7(), system=door.system, run_id=act.run_id, file_name=door.file_name, line=p.item.line,
+            external_id=(p.outcome.external_id or "")[:500], raw=raw, correlation_id=act.correlation_id, salt=salt,
+            problems=[{"field": _clean(x.field), "code": x.code, "detail": _clean(x.detail)} for x in p.outcome.problems],
+            digest=seal.digest(door.system.code.encode(), salt, raw.encode()),
+        )  # fmt: skip
+        p.outcome.quarantine = row.id
+        rows.append(row)
+    Quarantine.objects.bulk_create(rows)
+
+
+def _clean(text: str) -> str:
+    """JSONB takes neither NUL nor lone surrogates: they are shown escaped."""
+    return text.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()
+
+
+def _note_drift(system: System, unknowns: Iterable[Mapping[str, Any]]) -> None:
+    """Fields nobody declared are counted, with a sample; they stay in raw."""
+    seen: dict[str, list[Any]] = {}
+    for unknown in unknowns:
+        for name, value in unknown.items():
+            seen.setdefault(_clean(str(name))[:200], []).append(value)
+    if not seen:
+        return
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO field_drift (system_id, field, seen, sample, first_seen_at, last_seen_at)"
+            " VALUES (%s, %s, %s, %s, clock_timestamp(), clock_timestamp())"
+            " ON CONFLICT (system_id, field) DO UPDATE SET seen = field_drift.seen + excluded.seen,"
+            " sample = excluded.sample, last_seen_at = excluded.last_seen_at",
+            [(system.id, name, len(values), _clean(json_text(values[-1]))[:200]) for name, values in sorted(seen.items())],
+        )
+
+
+def _customers_of(records: Sequence[UUID]) -> dict[UUID, UUID]:
+    if not records:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, customer_id FROM source_record WHERE id = ANY(%s) AND customer_id IS NOT NULL", (list(records),))
+        return dict(cursor.fetchall())

@@ -1,0 +1,211 @@
+"""Rebuild: from members to derived values, from derived to effective values, and one new version where either differs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from apps.common.act import Act
+from apps.customers import holds, store
+from apps.customers.survivorship import PARTS, SCALARS, Golden, Member, survive
+from apps.policies.active import Active, active
+
+_READ_DERIVED = ", ".join(
+    [f"{n}::text" if n in ("birth_date", "credit_limit") else n for n in ("kind", *SCALARS)]
+    + [f"{n}::text" for n in (*PARTS, "extra", "held", "lineage")]
+)
+
+
+@dataclass(slots=True)
+class Standing:
+    """A customer as it stands in the database; `values` are effective."""
+
+    id: UUID
+    version: int
+    active: bool
+    replaced_by: UUID | None
+    member_count: int
+    policy_hash: str
+    released: bool
+    values: dict[str, Any]
+    held: dict[str, Any]
+    lineage: dict[str, Any]
+
+
+@dataclass(slots=True)
+class MemberRow:
+    """A source record as survivorship needs it, with its current customer."""
+
+    id: UUID
+    customer: UUID | None
+    state: str
+    member: Member
+
+
+@dataclass(slots=True)
+class Change:
+    """What shall become of one customer: its members from now on, and the event that tells it.
+
+    `approved`: hashes of proposed values, by attribute, that a second person has just let through."""
+
+    customer: UUID
+    members: Sequence[MemberRow]
+    event: str = "customer.changed"
+    body: dict[str, Any] = field(default_factory=dict)
+    successor: UUID | None = None
+    reason: str = ""
+    approved: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def read_customers(ids: Sequence[UUID]) -> dict[UUID, Standing]:
+    """Current rows by id, values JSON-able (dates and numbers as text): one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id, version, active, replaced_by, member_count, policy_hash, released, {_READ_DERIVED}"
+            " FROM customer WHERE id = ANY(%s)",
+            (list(ids),),
+        )
+        return {row[0]: _standing(row) for row in cursor.fetchall()}
+
+
+def _standing(row: tuple[Any, ...]) -> Standing:
+    scalars = ("kind", *SCALARS)
+    cut = 7 + len(scalars)
+    values = {n: v for n, v in zip(scalars, row[7:cut], strict=True) if v is not None}
+    loaded = [json.loads(text) for text in row[cut:]]
+    parts, extra, held, lineage = loaded[: len(PARTS)], *loaded[len(PARTS) :]
+    values.update((n, v) for n, v in zip(PARTS, parts, strict=True) if v)
+    if extra:
+        values["extra"] = extra
+    return Standing(row[0], row[1], row[2], row[3], row[4], row[5], row[6], values, held, lineage)
+
+
+def read_members(*, records: Sequence[UUID] = (), customers: Sequence[UUID] = ()) -> list[MemberRow]:
+    """Source records by id, or all members of some customers: one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.id, s.customer_id, s.state, y.code, y.kind, y.trust, y.delete_policy, s.external_id, s.canonical::text,"
+            " coalesce(s.source_updated_at, s.changed_at), s.deleted"
+            " FROM source_record s JOIN system y ON y.id = s.system_id WHERE s.id = ANY(%s) OR s.customer_id = ANY(%s)",
+            (list(records), list(customers)),
+        )
+        return [_member_row(row) for row in cursor.fetchall()]
+
+
+def _member_row(row: tuple[Any, ...]) -> MemberRow:
+    id_, customer, state, code, kind, trust, delete_policy, external_id, canonical, updated_at, deleted = row
+    body = json.loads(canonical)
+    pins = {a: p["value"] for a, p in body.get("pins", {}).items()} if kind == "steward" else {}
+    member = Member(
+        id=str(id_), system=code, system_kind=kind, external_id=external_id, trust=trust, updated_at=updated_at,
+        canonical=body, downgraded=deleted and delete_policy == "downgrade", pins=pins,
+    )  # fmt: skip
+    return MemberRow(id_, customer, state, member)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The three policies a rebuild reads, each once per batch."""
+
+    survivorship: Active
+    approval: Active
+    ownership: Active
+
+
+def rules() -> Rules:
+    return Rules(active("survivorship"), active("approval"), active("ownership"))
+
+
+def rebuild(changes: Sequence[Change], *, moves: Sequence[store.Move] = (), act: Act, model_version: int | None = None) -> list[UUID]:
+    """Derives, applies holds, and writes every customer of `changes` that differs; returns the ids of those written.
+
+    The caller holds the row locks of the customers and of their members. Without a difference nothing is written."""
+    rule = rules()
+    standing = read_customers([c.customer for c in changes])
+    live = holds.live_holds([i for i in standing if rule.approval.rules.protected]) if standing else {}
+    rows: list[store.CustomerRow] = []
+    held: list[holds.HoldChange] = []
+    for change in changes:
+        row = _row(change, standing.get(change.customer), live.get(change.customer, {}), rule, held, act)
+        if row is not None:
+            rows.append(row)
+    store.write(rows=rows, moves=moves, act=act, model_version=model_version)
+    if held:
+        holds.write_changes(held, act)
+    return [row.id for row in rows]
+
+
+def _row(
+    change: Change, standing: Standing | None, live: Mapping[str, holds.LiveHold], rule: Rules,
+    held: list[holds.HoldChange], act: Act,
+) -> store.CustomerRow | None:  # fmt: skip
+    if change.successor is not None and standing is not None:
+        held.extend(holds.HoldChange(change.customer, a, close=h.id) for a, h in live.items())
+        return _retired(change, standing)
+    golden = survive([m.member for m in change.members], rule.survivorship.rules)
+    effective, kept = _effective(change, standing, golden, live, rule, held, act)
+    sources = [m.member for m in change.members if m.member.system_kind != "steward"]
+    row = store.CustomerRow(
+        id=change.customer, values=effective, held=kept, lineage=golden.lineage, member_count=len(sources),
+        policy_hash=rule.survivorship.hash, released=not act.quiet, event="customer.created", body=dict(change.body),
+        external_keys=[f"{m.system}:{m.external_id}" for m in sources],
+    )  # fmt: skip
+    if standing is None:
+        return row
+    row.version, row.event, row.released = standing.version, change.event, standing.released or not act.quiet
+    differs = sorted(
+        n for n in (*effective.keys() | standing.values.keys(),) if effective.get(n) != standing.values.get(n)
+    )
+    same = not differs and standing.active and kept == standing.held and golden.lineage == standing.lineage
+    if same and standing.member_count == row.member_count and change.event == "customer.changed":
+        return None
+    row.body["attributes"] = differs
+    if not standing.active:
+        row.body["reactivated"] = True
+    return row
+
+
+def _retired(change: Change, standing: Standing) -> store.CustomerRow:
+    """A merged-away customer keeps its last values; its id goes on resolving to the successor."""
+    return store.CustomerRow(
+        id=standing.id, values=standing.values, held={}, lineage=standing.lineage, member_count=0, policy_hash=standing.policy_hash,
+        version=standing.version, active=False, replaced_by=change.successor, retired_reason=change.reason or "merged",
+        released=standing.released, event="customer.retired", body={**change.body, "replaced_by": str(change.successor)},
+    )  # fmt: skip
+
+
+def _effective(
+    change: Change, standing: Standing | None, golden: Golden, live: Mapping[str, holds.LiveHold], rule: Rules,
+    held: list[holds.HoldChange], act: Act,
+) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
+    """Effective values, and the derived value of every attribute that is held back."""
+    if standing is None or not standing.active:
+        return golden.values, {}
+    effective, kept = dict(golden.values), {}
+    by_id = {str(m.id): m.member for m in change.members}
+    for attribute in rule.approval.rules.protected:
+        derived, now = golden.values.get(attribute), standing.values.get(attribute)
+        known = live.get(attribute)
+        if known is None and derived == now:
+            continue
+        winner = by_id.get(golden.lineage.get(attribute, {}).get("record", ""))
+        owned = winner is not None and rule.ownership.rules.owns(
+            system=winner.system, kind=winner.system_kind, attribute=attribute
+        )
+        approved = change.approved.get(attribute) == holds.value_hash(derived)
+        protects = not (owned or approved or act.quiet or (now is None and known is None))
+        value, hold_change = holds.settle(
+            customer=change.customer, attribute=attribute, derived=derived, effective=now, live=known, protects=protects
+        )
+        if hold_change is not None:
+            held.append(hold_change)
+        if value != derived:
+            kept[attribute] = derived
+        if value is None:
+            effective.pop(attribute, None)
+        else:
+            effective[attribute] = value
+    return effective, kept

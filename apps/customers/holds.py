@@ -1,0 +1,172 @@
+"""Holds: a protected attribute keeps its effective value until someone else approves the proposed one."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from apps.common.act import Act
+from apps.common.errors import Conflict, FieldError, NotFound, Rejected
+from apps.customers.models import ChangeRequest, Hold
+from apps.customers.store import json_text
+from apps.customers.survivorship import ATTRIBUTES
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalPolicy:
+    protected: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnershipPolicy:
+    owners: Mapping[str, tuple[str, ...]]
+
+    def owns(self, *, system: str, kind: str, attribute: str) -> bool:
+        """True when `system` (a code) or its kind is named as an owner of `attribute`."""
+        named = self.owners.get(attribute, ())
+        return system in named or kind in named
+
+
+def parse_approval(body: Mapping[str, Any]) -> ApprovalPolicy:
+    wrong = [
+        FieldError("/protected", "unknown_value", f"{name!r} is no attribute of a customer.")
+        for name in body.get("protected", [])
+        if name not in ATTRIBUTES
+    ]
+    if wrong:
+        raise Rejected("The approval policy cannot be used.", wrong)
+    return ApprovalPolicy(tuple(body.get("protected", ())))
+
+
+def parse_ownership(body: Mapping[str, Any]) -> OwnershipPolicy:
+    owners = body.get("owners", {})
+    wrong = [
+        FieldError(f"/owners/{name}", "unknown_value", f"{name!r} is no attribute of a customer.")
+        for name in owners
+        if name not in ATTRIBUTES
+    ]
+    if wrong:
+        raise Rejected("The ownership policy cannot be used.", wrong)
+    return OwnershipPolicy({name: tuple(systems) for name, systems in owners.items()})
+
+
+def value_hash(value: Any) -> bytes:
+    """16 bytes that stand for a proposed value."""
+    return hashlib.blake2b(json_text(value).encode(), digest_size=16).digest()
+
+
+@dataclass(slots=True)
+class LiveHold:
+    id: UUID
+    state: str
+    kept: Any
+    proposed_hash: bytes
+
+
+@dataclass(slots=True)
+class HoldChange:
+    """What a rebuild found out about one protected attribute: open a new hold, move its proposal, or close it."""
+
+    customer: UUID
+    attribute: str
+    close: UUID | None = None
+    move: UUID | None = None
+    kept: Any = None
+    proposed: Any = None
+    opens: bool = False
+
+
+def live_holds(customers: Sequence[UUID]) -> dict[UUID, dict[str, LiveHold]]:
+    """Open and rejected holds by customer and attribute: one query."""
+    found: dict[UUID, dict[str, LiveHold]] = {}
+    rows = Hold.objects.filter(customer_id__in=customers, state__in=("open", "rejected")).values_list(
+        "customer_id", "attribute", "id", "state", "kept_value", "proposed_hash"
+    )
+    for customer, attribute, id_, state, kept, digest in rows:
+        found.setdefault(customer, {})[attribute] = LiveHold(id_, state, kept, bytes(digest))
+    return found
+
+
+def settle(
+    *, customer: UUID, attribute: str, derived: Any, effective: Any, live: LiveHold | None, protects: bool
+) -> tuple[Any, HoldChange | None]:
+    """The effective value of one protected attribute, and what becomes of its hold.
+
+    `effective` is the value readers see now; `protects`: a change from it to `derived` needs approval."""
+    digest = value_hash(derived)
+    if live is None:
+        if derived == effective or not protects:
+            return derived, None
+        return effective, HoldChange(customer, attribute, kept=effective, proposed=derived, opens=True)
+    if derived == live.kept or not protects:
+        return derived, HoldChange(customer, attribute, close=live.id)
+    if live.proposed_hash == digest:
+        return live.kept, None
+    if live.state == "open":
+        return live.kept, HoldChange(customer, attribute, move=live.id, proposed=derived)
+    return live.kept, HoldChange(customer, attribute, close=live.id, kept=live.kept, proposed=derived, opens=True)
+
+
+def write_changes(changes: Sequence[HoldChange], act: Act) -> None:
+    """Applies what rebuilds found out; one change request per customer holds all that it opens."""
+    closing = [c.close for c in changes if c.close]
+    if closing:
+        _close(closing, "closed")
+    for change in changes:
+        if change.move:
+            Hold.objects.filter(id=change.move).update(proposed_value=change.proposed, proposed_hash=value_hash(change.proposed))
+    requests: dict[UUID, ChangeRequest] = {}
+    holds = []
+    for change in changes:
+        if change.opens:
+            request = requests.setdefault(
+                change.customer, ChangeRequest(kind="hold", author=act.actor, reason=act.reason, correlation_id=act.correlation_id)
+            )
+            holds.append(
+                Hold(
+                    customer_id=change.customer, attribute=change.attribute, kept_value=change.kept,
+                    proposed_value=change.proposed, proposed_hash=value_hash(change.proposed), change_request=request,
+                )
+            )  # fmt: skip
+    ChangeRequest.objects.bulk_create(requests.values())
+    Hold.objects.bulk_create(holds)
+
+
+def _close(holds: Sequence[UUID], state: str) -> None:
+    """Closes holds, and every change request that has no open hold left."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE hold SET state = %s, decided_at = clock_timestamp() WHERE id = ANY(%s) AND state IN ('open', 'rejected')",
+            (state, list(holds)),
+        )
+        cursor.execute(
+            "UPDATE change_request r SET state = 'closed', decided_at = clock_timestamp()"
+            " WHERE r.state = 'open' AND r.id IN (SELECT change_request_id FROM hold WHERE id = ANY(%s))"
+            " AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.change_request_id = r.id AND h.state = 'open')",
+            (list(holds),),
+        )
+
+
+@transaction.atomic
+def decide(*, change_request: UUID, approve: bool, act: Act) -> list[UUID]:
+    """Approves or rejects every open hold of a change request; returns the customers that have to be rebuilt.
+
+    The author never decides (also a constraint of the database). Raises NotFound, Conflict when decided already."""
+    request = ChangeRequest.objects.select_for_update().filter(id=change_request).first()
+    if request is None:
+        raise NotFound("No such change request.")
+    if request.state != ChangeRequest.State.OPEN:
+        raise Conflict(f"This change request is {request.state} already.")
+    if request.author == act.actor:
+        raise Rejected("A second person has to decide: you are the author of this change.")
+    now, state = timezone.now(), "approved" if approve else "rejected"
+    open_holds = Hold.objects.filter(change_request=request, state="open")
+    customers = list(open_holds.values_list("customer_id", flat=True).distinct())
+    open_holds.update(state=state, decided_at=now)
+    request.state, request.approver, request.decided_at = state, act.actor, now
+    request.save(update_fields=("state", "approver", "decided_at"))
+    return customers

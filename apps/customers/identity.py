@@ -1,0 +1,204 @@
+"""Membership and identity: the only writer of which source record belongs to which customer.
+
+Id rules: a merge keeps the oldest customer (tie: more members, then the smallest id); a split leaves the id with the part that
+holds the oldest member, and a part that once had an id of its own gets that id back; a retired id resolves for ever.
+
+Locks: source records in id order, then customers in id order. The caller locks the records of a whole component before it
+decides; whatever another transaction adds afterwards waits for the same rows (docs/decisions/0001)."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from apps.common.act import Act
+from apps.common.errors import Conflict
+from apps.common.ids import uuid7
+from apps.customers.golden import Change, MemberRow, read_members, rebuild
+from apps.customers.store import Move
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """`customer_of`: every record's customer; `written`: customers with a new version; `created`: new ids."""
+
+    customer_of: Mapping[UUID, UUID]
+    written: Sequence[UUID]
+    created: frozenset[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    id: UUID
+    active: bool
+    created_at: datetime
+    members: int
+
+
+def lock_records(ids: Iterable[UUID]) -> None:
+    """Row locks in id order; everybody who changes membership takes them first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM source_record WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", (sorted(set(ids)),))
+
+
+def lock_customers(ids: Iterable[UUID]) -> dict[UUID, _Known]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, active, created_at, member_count FROM customer WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", (sorted(set(ids)),)
+        )
+        return {row[0]: _Known(*row) for row in cursor.fetchall()}
+
+
+def place(
+    *, clusters: Sequence[Sequence[UUID]], touched: Iterable[UUID] = (), act: Act, action: str = "attached", model_version: int | None = None
+) -> Placed:
+    """Brings membership to `clusters` (each a set of source records that are one customer) and rebuilds what changes.
+
+    `touched`: records whose content changed, so that their customers are rebuilt though nobody moves. The records are locked
+    by the caller; raises Conflict when a customer has members that `clusters` does not name."""
+    wanted = [sorted(cluster) for cluster in clusters if cluster]
+    members = _members(wanted)
+    by_id = {m.id: m for m in members}
+    now = {r: by_id[r].customer for cluster in wanted for r in cluster}
+    known = lock_customers(c for c in set(now.values()) if c is not None)
+    _nobody_missing(members, now)
+    ids, reactivated = _choose_ids(wanted, now, known)
+    target = {r: ids[i] for i, cluster in enumerate(wanted) for r in cluster}
+    anchors = {m.id: _anchor_home(m, target, now, by_id) for m in members if m.id not in target}
+    target_all = {**target, **anchors}
+    losers = _successors(known, target, now, set(ids))
+    moves = [
+        Move(r, c, by_id[r].customer, _action(by_id[r].customer, c, action, known, losers))
+        for r, c in target_all.items()
+        if by_id[r].customer != c
+    ]
+    changes = _changes(target_all, by_id, moves, set(touched), losers, reactivated, known)
+    written = rebuild(changes, moves=moves, act=act, model_version=model_version)
+    _finish_unmoved(set(touched) | {r for r in target if by_id[r].state != "built"}, {m.record for m in moves})
+    created = frozenset(i for i in ids if i not in known and i not in reactivated)
+    return Placed(target, written, created)
+
+
+def _members(wanted: Sequence[Sequence[UUID]]) -> list[MemberRow]:
+    """The named records and everybody who shares a customer with one of them (a steward's anchors too)."""
+    named = [r for cluster in wanted for r in cluster]
+    first = read_members(records=named)
+    customers = sorted({m.customer for m in first if m.customer is not None})
+    if not customers:
+        return first
+    seen = {m.id for m in first}
+    return first + [m for m in read_members(customers=customers) if m.id not in seen]
+
+
+def _nobody_missing(members: Sequence[MemberRow], now: Mapping[UUID, UUID | None]) -> None:
+    if any(m.id not in now and m.member.system_kind != "steward" for m in members):
+        raise Conflict("A customer gained a member while its records were being decided; decide again.")
+
+
+def _choose_ids(
+    wanted: Sequence[Sequence[UUID]], now: Mapping[UUID, UUID | None], known: Mapping[UUID, _Known]
+) -> tuple[list[UUID], set[UUID]]:
+    """One customer id per cluster, by the id rules."""
+    oldest: dict[UUID, UUID] = {}
+    for record, customer in now.items():
+        if customer is not None and (customer not in oldest or record < oldest[customer]):
+            oldest[customer] = record
+    keeper = {record: customer for customer, record in oldest.items()}
+    ids: list[UUID | None] = []
+    for cluster in wanted:
+        claims = [known[keeper[r]] for r in cluster if r in keeper]
+        claims.sort(key=lambda k: (k.created_at, -k.members, k.id))
+        ids.append(claims[0].id if claims else None)
+    homeless = [i for i, id_ in enumerate(ids) if id_ is None and any(now[r] is not None for r in wanted[i])]
+    reactivated = _former_ids([wanted[i] for i in homeless]) if homeless else []
+    for i, former in zip(homeless, reactivated, strict=True):
+        ids[i] = former
+    return [id_ or uuid7() for id_ in ids], {f for f in reactivated if f is not None}
+
+
+def _former_ids(clusters: Sequence[Sequence[UUID]]) -> list[UUID | None]:
+    """For each part that was split off: the retired id whose oldest member it holds, the one retired last; else None."""
+    records = [r for cluster in clusters for r in cluster]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT ON (m.customer_id) m.customer_id, m.source_record_id, c.updated_at FROM membership m"
+            " JOIN customer c ON c.id = m.customer_id AND NOT c.active"
+            " WHERE m.customer_id IN (SELECT customer_id FROM membership WHERE source_record_id = ANY(%s))"
+            " AND m.until = (SELECT max(l.until) FROM membership l WHERE l.customer_id = m.customer_id)"
+            " ORDER BY m.customer_id, m.source_record_id",
+            (records,),
+        )
+        former = [(oldest, customer, retired_at) for customer, oldest, retired_at in cursor.fetchall()]
+    chosen: list[UUID | None] = []
+    for cluster in clusters:
+        mine = [(retired_at, customer) for oldest, customer, retired_at in former if oldest in set(cluster)]
+        chosen.append(max(mine)[1] if mine else None)
+    return chosen
+
+
+def _anchor_home(anchor: MemberRow, target: Mapping[UUID, UUID], now: Mapping[UUID, UUID | None], by_id: Mapping[UUID, MemberRow]) -> UUID:
+    """A steward's anchor goes with the record it was hung on: the anchor's external id names it."""
+    hung_on = next((r for r in target if str(r) == anchor.member.external_id), None)
+    if hung_on is not None:
+        return target[hung_on]
+    return target[min(r for r, c in now.items() if c == anchor.customer)]
+
+
+def _successors(
+    known: Mapping[UUID, _Known], target: Mapping[UUID, UUID], now: Mapping[UUID, UUID | None], kept: set[UUID]
+) -> dict[UUID, UUID]:
+    """Each customer that keeps no cluster, and where most of its members went (tie: the smallest id)."""
+    gone: dict[UUID, Counter[UUID]] = defaultdict(Counter)
+    for record, customer in now.items():
+        if customer is not None and customer in known and customer not in kept:
+            gone[customer][target[record]] += 1
+    return {loser: min(went, key=lambda c: (-went[c], c)) for loser, went in gone.items()}
+
+
+def _action(left: UUID | None, to: UUID, action: str, known: Mapping[UUID, _Known], losers: Mapping[UUID, UUID]) -> str:
+    if left is None:
+        return "created" if to not in known else action
+    if left in losers:
+        return "merged"
+    return "unmerged" if to not in known else "detached"
+
+
+def _changes(
+    target: Mapping[UUID, UUID], by_id: Mapping[UUID, MemberRow], moves: Sequence[Move], touched: set[UUID],
+    losers: Mapping[UUID, UUID], reactivated: set[UUID], known: Mapping[UUID, _Known],
+) -> list[Change]:  # fmt: skip
+    members: dict[UUID, list[MemberRow]] = defaultdict(list)
+    for record, customer in target.items():
+        members[customer].append(by_id[record])
+    split = {m.left for m in moves if m.left is not None and m.left not in losers}
+    affected = {m.customer for m in moves} | split | {target[r] for r in touched if r in target}
+    merged: dict[UUID, list[str]] = defaultdict(list)
+    for loser, successor in losers.items():
+        merged[successor].append(str(loser))
+    changes = []
+    for customer in sorted(affected):
+        change = Change(customer, members[customer])
+        if customer in merged:
+            change.event, change.body = "customer.merged", {"merged": sorted(merged[customer])}
+        elif customer in split or customer in reactivated:
+            change.event = "customer.unmerged"
+        changes.append(change)
+    changes += [
+        Change(loser, (), event="customer.retired", successor=successor, reason="merged") for loser, successor in sorted(losers.items())
+    ]
+    return changes
+
+
+def _finish_unmoved(touched: set[UUID], moved: set[UUID]) -> None:
+    """Touched records that stay where they are have reached the end of the pipeline too."""
+    rest = sorted(touched - moved)
+    if rest:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE source_record SET state = 'built', due_at = NULL, attempts = 0, last_error = ''"
+                " WHERE id = ANY(%s) AND state <> 'built' AND customer_id IS NOT NULL",
+                (rest,),
+            )

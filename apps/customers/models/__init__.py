@@ -1,0 +1,21 @@
+"""The tables of the customers room; docs/reference/schema.md tells what each guards."""
+
+from apps.customers.models.decision import ChangeRequest, Hold, Judgement, Quarantine
+from apps.customers.models.golden import Customer, CustomerSearch, LookupKey, Redirect
+from apps.customers.models.source import Link, Membership, SourceRecord, SourceRecordVersion, System
+
+__all__ = [
+    "ChangeRequest",
+    "Customer",
+    "CustomerSearch",
+    "Hold",
+    "Judgement",
+    "Link",
+    "LookupKey",
+    "Membership",
+    "Quarantine",
+    "Redirect",
+    "SourceRecord",
+    "SourceRecordVersion",
+    "System",
+]

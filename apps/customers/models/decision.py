@@ -1,0 +1,159 @@
+"""What people and rules decided: judgements, holds, change requests, and the records set aside for a person."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from apps.common.ids import uuid7
+from apps.customers.models.golden import Customer
+from apps.customers.models.source import SourceRecord, System
+
+
+class Judgement(models.Model):
+    """A verdict on a pair of source records. A person's outranks a machine's; one live row per pair."""
+
+    class Verdict(models.TextChoices):
+        MATCH = "match"
+        NO_MATCH = "no_match"
+        UNSURE = "unsure"
+
+    class Origin(models.TextChoices):
+        MACHINE = "machine"
+        PERSON = "person"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    record_a = models.ForeignKey(SourceRecord, models.PROTECT, related_name="+", db_index=False)
+    record_b = models.ForeignKey(SourceRecord, models.PROTECT, related_name="+")
+    verdict = models.TextField(choices=Verdict)
+    origin = models.TextField(choices=Origin)
+    actor = models.TextField()
+    reason = models.TextField(blank=True)
+    evidence_digest = models.BinaryField(null=True)
+    correlation_id = models.UUIDField()
+    decided_at = models.DateTimeField(auto_now_add=True)
+    superseded_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "judgement"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["record_a", "record_b"], condition=Q(superseded_at__isnull=True), name="judgement_one_live"
+            ),
+            models.CheckConstraint(condition=Q(record_a__lt=F("record_b")), name="judgement_ordered"),
+            models.CheckConstraint(condition=Q(verdict__in=["match", "no_match", "unsure"]), name="judgement_verdict"),
+            models.CheckConstraint(condition=Q(origin__in=["machine", "person"]), name="judgement_origin"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.record_a_id} {self.verdict} {self.record_b_id}"
+
+
+class ChangeRequest(models.Model):
+    """What a steward sees and decides: one or more holds, merges or policy changes. The author never approves."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        CLOSED = "closed"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.TextField()
+    state = models.TextField(choices=State, default=State.OPEN)
+    author = models.TextField()
+    approver = models.TextField(blank=True)
+    reason = models.TextField(blank=True)
+    opened_at = models.DateTimeField(auto_now_add=True)
+    decided_at = models.DateTimeField(null=True)
+    correlation_id = models.UUIDField()
+
+    class Meta:
+        db_table = "change_request"
+        constraints = (
+            models.CheckConstraint(condition=Q(kind__in=["hold", "merge", "policy"]), name="change_request_kind"),
+            models.CheckConstraint(condition=Q(state__in=["open", "approved", "rejected", "closed"]), name="change_request_state"),
+            models.CheckConstraint(condition=Q(approver="") | ~Q(approver=F("author")), name="change_request_four_eyes"),
+            models.CheckConstraint(
+                condition=Q(state="open", decided_at__isnull=True) | (~Q(state="open") & Q(decided_at__isnull=False)),
+                name="change_request_decided",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.state})"
+
+
+class Hold(models.Model):
+    """A protected attribute that keeps its effective value until someone else approves the proposed one."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        CLOSED = "closed"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="holds")
+    attribute = models.TextField()
+    kept_value = models.JSONField(null=True)
+    proposed_value = models.JSONField(null=True)
+    proposed_hash = models.BinaryField()
+    state = models.TextField(choices=State, default=State.OPEN)
+    change_request = models.ForeignKey(ChangeRequest, models.PROTECT, related_name="holds")
+    opened_at = models.DateTimeField(auto_now_add=True)
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "hold"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["customer", "attribute"], condition=Q(state__in=["open", "rejected"]), name="hold_one_live"
+            ),
+            models.CheckConstraint(condition=Q(state__in=["open", "approved", "rejected", "closed"]), name="hold_state"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.attribute} of {self.customer_id} ({self.state})"
+
+
+class Quarantine(models.Model):
+    """A record that could not be taken in: whole, with its place and every cause. Mended ones are sent through again."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        RESUBMITTED = "resubmitted"
+        DISCARDED = "discarded"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    system = models.ForeignKey(System, models.PROTECT, related_name="quarantined")
+    run_id = models.UUIDField(null=True)
+    file_name = models.TextField(blank=True)
+    line = models.BigIntegerField(null=True)
+    external_id = models.TextField(blank=True)
+    raw = models.TextField(null=True)
+    problems = models.JSONField()
+    state = models.TextField(choices=State, default=State.OPEN)
+    fixed = models.JSONField(null=True)
+    resolved_by = models.TextField(blank=True)
+    resolved_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField(auto_now_add=True)
+    correlation_id = models.UUIDField()
+    salt = models.BinaryField(null=True)
+    digest = models.BinaryField()
+
+    class Meta:
+        db_table = "quarantine"
+        verbose_name_plural = "quarantine"
+        constraints = (
+            models.CheckConstraint(condition=Q(state__in=["open", "resubmitted", "discarded"]), name="quarantine_state"),
+            models.CheckConstraint(
+                condition=Q(state="open", resolved_at__isnull=True) | (~Q(state="open") & Q(resolved_at__isnull=False)),
+                name="quarantine_resolved",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["system", "received_at"], name="quarantine_open", condition=Q(state="open")),
+            models.Index(fields=["run_id"], name="quarantine_run"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.system_id}:{self.external_id or self.line}"

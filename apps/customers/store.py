@@ -1,0 +1,292 @@
+"""The one write path of golden records.
+
+Rows go by COPY into temporary tables and from there in sets: INSERT, UPDATE … FROM, history by INSERT … SELECT, one event per
+version, look-up keys and search text. The caller holds the locks and the transaction (identity.py, golden.py)."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from apps.common.act import Act
+from apps.common.errors import Conflict
+from apps.common.ids import uuid7
+from apps.customers.survivorship import PARTS, SCALARS
+
+DERIVED = ("kind", *SCALARS, *PARTS, "extra", "held", "lineage")
+COLUMNS = ("id", "active", "replaced_by", "retired_reason", "version", *DERIVED, "policy_hash", "member_count", "released")
+_JSON = frozenset((*PARTS, "extra", "held", "lineage"))
+_SNAPSHOT = (*COLUMNS, "created_at", "updated_at")
+EMPTY_LIST = frozenset(PARTS)
+
+
+@dataclass(slots=True)
+class CustomerRow:
+    """One customer as it shall stand. `version` is the version read (0: not there yet); the write makes it version + 1.
+
+    `values` holds effective values by attribute, JSON-able; `event` is the type of the event, `body` what it tells."""
+
+    id: UUID
+    values: dict[str, Any]
+    held: dict[str, Any]
+    lineage: dict[str, Any]
+    member_count: int
+    policy_hash: str
+    version: int = 0
+    active: bool = True
+    replaced_by: UUID | None = None
+    retired_reason: str = ""
+    released: bool = True
+    event: str = "customer.created"
+    body: dict[str, Any] = field(default_factory=dict)
+    external_keys: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class Move:
+    """A source record goes to `customer`; `left` is the customer it belonged to, if any."""
+
+    record: UUID
+    customer: UUID
+    left: UUID | None
+    action: str
+
+
+def write(*, rows: Sequence[CustomerRow], moves: Sequence[Move], act: Act, model_version: int | None = None) -> None:
+    """Writes customers and memberships in one go; raises Conflict if a customer moved on since it was read."""
+    if not rows and not moves:
+        return
+    _copy_rows(rows)
+    _insert_new()
+    _update_active(sum(1 for r in rows if r.active and r.version))
+    if moves:
+        _move(moves, act, model_version)
+    retired = [r for r in rows if not r.active]
+    if retired:
+        _retire(len(retired))
+    if any(not r.active or r.body.get("reactivated") for r in rows):
+        _redirect(rows, act)
+    _write_history(act)
+    _write_events(act)
+    _write_lookup_keys(rows)
+    _write_search(rows)
+
+
+def json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _copy_rows(rows: Sequence[CustomerRow]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS incoming_customer (LIKE customer, history_id uuid, event_id uuid,"
+            " event text, body jsonb) ON COMMIT DELETE ROWS"
+        )
+        cursor.execute("TRUNCATE incoming_customer")
+        cursor.execute("SELECT clock_timestamp()")
+        now = cursor.fetchone()[0]
+        columns = ", ".join((*COLUMNS, "history_id", "event_id", "event", "body", "created_at", "updated_at"))
+        with cursor.copy(f"COPY incoming_customer ({columns}) FROM STDIN") as copy:  # names are constants of this module
+            for row in rows:
+                copy.write_row(_flat(row, now))
+
+
+def _flat(row: CustomerRow, now: datetime) -> list[Any]:
+    derived: list[Any] = []
+    for name in DERIVED:
+        if name == "held":
+            value: Any = row.held
+        elif name == "lineage":
+            value = row.lineage
+        else:
+            value = row.values.get(name)
+            if value is None and name in _JSON:
+                value = [] if name in EMPTY_LIST else {}
+        derived.append(json_text(value) if name in _JSON else value)
+    head = [row.id, row.active, row.replaced_by, row.retired_reason, row.version + 1]
+    tail = [row.policy_hash, row.member_count, row.released, uuid7(), uuid7(), row.event, json_text(row.body), now, now]
+    return head + derived + tail
+
+
+def _insert_new() -> None:
+    names = ", ".join(_SNAPSHOT)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO customer ({names}) SELECT {names} FROM incoming_customer WHERE version = 1 ORDER BY id")
+
+
+def _update(condition: str, expected: int) -> None:
+    """Fenced by the version that was read; time never stands still within one customer."""
+    assignments = ", ".join(f"{n} = i.{n}" for n in COLUMNS if n != "id")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE customer c SET {assignments},"
+            " updated_at = greatest(clock_timestamp(), c.updated_at + interval '1 microsecond')"
+            f" FROM incoming_customer i WHERE c.id = i.id AND c.version = i.version - 1 AND {condition}"
+        )
+        if cursor.rowcount != expected:
+            raise Conflict("A customer changed while it was being rebuilt; read it again.")
+
+
+def _update_active(expected: int) -> None:
+    if expected:
+        _update("i.active", expected)
+
+
+def _retire(expected: int) -> None:
+    _update("NOT i.active", expected)
+
+
+def _move(moves: Sequence[Move], act: Act, model_version: int | None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS incoming_move (id uuid, source_record_id uuid, customer_id uuid, action text)"
+            " ON COMMIT DELETE ROWS"
+        )
+        cursor.execute("TRUNCATE incoming_move")
+        with cursor.copy("COPY incoming_move (id, source_record_id, customer_id, action) FROM STDIN") as copy:
+            for move in moves:
+                copy.write_row((uuid7(), move.record, move.customer, move.action))
+        cursor.execute(
+            "UPDATE source_record s SET customer_id = m.customer_id, state = 'built', due_at = NULL, attempts = 0, last_error = ''"
+            " FROM incoming_move m WHERE s.id = m.source_record_id"
+        )
+        moment = "clock_timestamp()"
+        if any(move.left for move in moves):
+            cursor.execute(
+                "SELECT greatest(clock_timestamp(), max(since) + interval '1 microsecond') FROM membership"
+                " WHERE until IS NULL AND source_record_id IN (SELECT source_record_id FROM incoming_move)"
+            )
+            moment = f"'{cursor.fetchone()[0].isoformat()}'::timestamptz"
+            cursor.execute(
+                f"UPDATE membership h SET until = {moment} FROM incoming_move m"
+                " WHERE h.source_record_id = m.source_record_id AND h.until IS NULL"
+            )
+        cursor.execute(
+            "INSERT INTO membership (id, source_record_id, customer_id, since, action, actor, reason, model_version, correlation_id)"
+            f" SELECT id, source_record_id, customer_id, {moment}, action, %s, %s, %s, %s FROM incoming_move",
+            (act.actor, act.reason, model_version, act.correlation_id),
+        )
+
+
+def _redirect(rows: Sequence[CustomerRow], act: Act) -> None:
+    """A retired id points to its successor; older redirects to the retired id follow, so one hop always suffices."""
+    opened = [(uuid7(), r.id, r.replaced_by) for r in rows if not r.active and r.replaced_by]
+    reopened = [r.id for r in rows if r.body.get("reactivated")]
+    with connection.cursor() as cursor:
+        if reopened:
+            cursor.execute(
+                "UPDATE redirect SET until = greatest(clock_timestamp(), since + interval '1 microsecond')"
+                " WHERE retired_id = ANY(%s) AND until IS NULL",
+                (reopened,),
+            )
+        if not opened:
+            return
+        ids, retired, successors = (list(column) for column in zip(*opened, strict=True))
+        cursor.execute(
+            "WITH told(id, retired_id, successor_id) AS (SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[])),"
+            " closed AS (UPDATE redirect r SET until = greatest(clock_timestamp(), r.since + interval '1 microsecond') FROM told"
+            "   WHERE r.successor_id = told.retired_id AND r.until IS NULL"
+            "   RETURNING r.retired_id, told.successor_id)"
+            " INSERT INTO redirect (id, retired_id, successor_id, since, reason, actor, correlation_id)"
+            " SELECT id, retired_id, successor_id, clock_timestamp(), %s, %s, %s FROM told"
+            " UNION ALL SELECT gen_random_uuid(), retired_id, successor_id, clock_timestamp(), %s, %s, %s FROM closed",
+            (ids, retired, successors, *((act.reason, act.actor, act.correlation_id) * 2)),
+        )
+        cursor.execute(
+            "UPDATE customer c SET replaced_by = r.successor_id FROM redirect r"
+            " WHERE c.id = r.retired_id AND r.until IS NULL AND NOT c.active AND c.replaced_by = ANY(%s::uuid[])"
+            " AND c.replaced_by <> r.successor_id",
+            (retired,),
+        )
+
+
+def _write_history(act: Act) -> None:
+    names = ", ".join(_SNAPSHOT)
+    values = ", ".join(f"c.{n}" for n in _SNAPSHOT)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO historical_customer ({names}, history_id, history_date, history_type, history_change_reason,"
+            " history_user_id, actor, correlation_id, salt, digest)"
+            f" SELECT {values}, i.history_id, c.updated_at, CASE WHEN i.version = 1 THEN '+' ELSE '~' END, %s, %s, %s, %s, x.salt,"
+            f" sealed_digest(c.id::text || c.version::text, x.salt, ROW({values})::text)"
+            " FROM incoming_customer i JOIN customer c ON c.id = i.id,"
+            " LATERAL (SELECT uuid_send(gen_random_uuid()) AS salt, i.id AS per_row) x",
+            (act.reason[:100] or None, act.user_id, act.actor, act.correlation_id),
+        )
+
+
+def _write_events(act: Act) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO event (id, type, subject_id, version, occurred_at, actor, correlation_id, quiet, body, salt, digest)"
+            " SELECT i.event_id, i.event, c.id, c.version, c.updated_at, %s, %s, %s, i.body, x.salt,"
+            " sealed_digest(i.event || c.id::text || c.version::text, x.salt, i.body::text)"
+            " FROM incoming_customer i JOIN customer c ON c.id = i.id,"
+            " LATERAL (SELECT uuid_send(gen_random_uuid()) AS salt, i.id AS per_row) x",
+            (act.actor, act.correlation_id, act.quiet),
+        )
+
+
+def lookup_keys(row: CustomerRow) -> set[tuple[str, str]]:
+    """(kind, value) of every exact way to find the customer; a retired one is found through its redirect."""
+    if not row.active:
+        return set()
+    keys = {("external", key) for key in row.external_keys}
+    keys.update((p["type"], p["value"]) for p in row.values.get("contact_points", ()) if p.get("value"))
+    keys.update((p["type"], p["value"]) for p in row.values.get("identifiers", ()) if p.get("value"))
+    return keys
+
+
+def _write_lookup_keys(rows: Sequence[CustomerRow]) -> None:
+    wanted = [(kind, value, row.id) for row in rows for kind, value in sorted(lookup_keys(row))]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS incoming_key (kind text, value text, customer_id uuid) ON COMMIT DELETE ROWS"
+        )
+        cursor.execute("TRUNCATE incoming_key")
+        with cursor.copy("COPY incoming_key (kind, value, customer_id) FROM STDIN") as copy:
+            for key in wanted:
+                copy.write_row(key)
+        standing = [row.id for row in rows if row.version]
+        if standing:
+            cursor.execute(
+                "DELETE FROM lookup_key k WHERE k.customer_id = ANY(%s) AND NOT EXISTS (SELECT 1 FROM incoming_key i"
+                " WHERE i.kind = k.kind AND i.value = k.value AND i.customer_id = k.customer_id)",
+                (standing,),
+            )
+        cursor.execute(
+            "INSERT INTO lookup_key (kind, value, customer_id) SELECT kind, value, customer_id FROM incoming_key"
+            " ON CONFLICT DO NOTHING"
+        )
+
+
+def _search_texts(row: CustomerRow) -> tuple[str, str]:
+    """(names, everything): what is matched with tolerance for typing errors, and what is matched by whole words."""
+    v = row.values
+    names = " ".join(dict.fromkeys(str(v[n]) for n in ("name", "organization_name", "family_name") if v.get(n)))
+    words = [names, v.get("website") or ""]
+    words += [p["value"] for part in ("contact_points", "identifiers") for p in v.get(part, ()) if p.get("value")]
+    words += [a[n] for a in v.get("addresses", ()) for n in ("line1", "city", "postal_code", "country") if a.get(n)]
+    return names, " ".join(words)
+
+
+def _write_search(rows: Iterable[CustomerRow]) -> None:
+    active = [(row.id, *_search_texts(row)) for row in rows if row.active]
+    gone = [row.id for row in rows if not row.active]
+    with connection.cursor() as cursor:
+        if gone:
+            cursor.execute("DELETE FROM customer_search WHERE customer_id = ANY(%s)", (gone,))
+        if active:
+            ids, names, words = (list(column) for column in zip(*active, strict=True))
+            cursor.execute(
+                "INSERT INTO customer_search (customer_id, names, document)"
+                " SELECT id, lower(unaccent(names)), to_tsvector('simple', unaccent(words))"
+                " FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS t(id, names, words)"
+                " ON CONFLICT (customer_id) DO UPDATE SET names = excluded.names, document = excluded.document"
+                " WHERE customer_search.names <> excluded.names OR customer_search.document <> excluded.document",
+                (ids, names, words),
+            )

@@ -1,0 +1,179 @@
+"""From the members' canonical records to one golden record: a pure function of members and policy.
+
+The result does not depend on the order of the members: every choice ends in (system code, external id), which is unique."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from apps.customers.survivorship_parts import unite
+from apps.customers.survivorship_policy import SurvivorshipPolicy
+
+SCALARS = (
+    "name", "given_name", "family_name", "organization_name", "birth_date", "website",
+    "currency", "language", "payment_terms", "credit_limit", "status",
+)  # fmt: skip
+PARTS = ("addresses", "contact_points", "identifiers")
+ATTRIBUTES = ("kind", *SCALARS, *PARTS, "extra")
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One source record of a customer. `pins` (of a steward's anchor only) maps attribute to value."""
+
+    id: str
+    system: str
+    system_kind: str
+    external_id: str
+    trust: int
+    updated_at: datetime
+    canonical: Mapping[str, Any]
+    downgraded: bool = False
+    pins: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """`values`: every attribute that has one, JSON-able. `lineage`: attribute -> {record, rule, of} (of: records that had a value)."""
+
+    values: dict[str, Any]
+    lineage: dict[str, dict[str, Any]]
+
+
+def survive(members: Sequence[Member], policy: SurvivorshipPolicy) -> Golden:
+    """Derived values of one customer. `members` must not be empty; anchors (kind steward) only bring pins."""
+    sources = [m for m in members if m.system_kind != "steward"]
+    ordered = sorted(sources, key=lambda m: (m.system, m.external_id)) if len(sources) > 1 else list(sources)
+    values: dict[str, Any] = {}
+    lineage: dict[str, dict[str, Any]] = {}
+    if len(ordered) == 1:
+        _take_all(ordered[0], values, lineage)
+    elif ordered:
+        _choose_all(ordered, policy, values, lineage)
+    for anchor in sorted((m for m in members if m.pins), key=lambda m: m.updated_at):
+        for attribute, value in anchor.pins.items():
+            values[attribute] = value
+            lineage[attribute] = {"record": anchor.id, "rule": "pin", "of": len(ordered)}
+    values["name"] = display_name(values)
+    return Golden({k: v for k, v in values.items() if v is not None}, lineage)
+
+
+def _take_all(member: Member, values: dict[str, Any], lineage: dict[str, dict[str, Any]]) -> None:
+    """The common case: one member, so every value it has."""
+    canonical = member.canonical
+    only = {"record": member.id, "rule": "only", "of": 1}
+    for attribute in ("kind", *SCALARS):
+        value = canonical.get(attribute)
+        if value is not None:
+            values[attribute] = value
+            lineage[attribute] = only
+    for attribute in PARTS:
+        if canonical.get(attribute):
+            values[attribute] = unite(attribute, [(member.id, canonical[attribute])])
+            lineage[attribute] = only
+    if canonical.get("extra"):
+        values["extra"] = dict(canonical["extra"])
+        lineage["extra"] = only
+
+
+def _choose_all(
+    members: Sequence[Member], policy: SurvivorshipPolicy, values: dict[str, Any], lineage: dict[str, dict[str, Any]]
+) -> None:
+    grouped: set[str] = set()
+    for group in policy.groups:
+        grouped.update(group)
+        holders = [m for m in members if any(m.canonical.get(a) is not None for a in group)]
+        if holders:
+            lead = group[0]
+            winner, rule = choose(lead, holders, policy, value_of=lambda m, g=group: tuple(m.canonical.get(a) for a in g))
+            for attribute in group:
+                if winner.canonical.get(attribute) is not None:
+                    values[attribute] = winner.canonical[attribute]
+                    lineage[attribute] = {"record": winner.id, "rule": rule, "of": len(holders)}
+    for attribute in ("kind", *SCALARS):
+        if attribute in grouped:
+            continue
+        holders = [m for m in members if m.canonical.get(attribute) is not None]
+        if holders:
+            winner, rule = choose(attribute, holders, policy)
+            values[attribute] = winner.canonical[attribute]
+            lineage[attribute] = {"record": winner.id, "rule": rule, "of": len(holders)}
+    _unite_parts(members, policy, values, lineage)
+
+
+def _unite_parts(
+    members: Sequence[Member], policy: SurvivorshipPolicy, values: dict[str, Any], lineage: dict[str, dict[str, Any]]
+) -> None:
+    """Lists are united, each entry keeping the records it came from; the best member's entries stand first."""
+    for attribute in PARTS:
+        holders = [m for m in members if m.canonical.get(attribute)]
+        if holders:
+            ranked = sorted(holders, key=lambda m, a=attribute: _rank(m, a, policy), reverse=True)
+            values[attribute] = unite(attribute, [(m.id, m.canonical[attribute]) for m in ranked])
+            lineage[attribute] = {"record": ranked[0].id, "rule": "united", "of": len(holders)}
+    extras: dict[str, Any] = {}
+    holders = [m for m in members if m.canonical.get("extra")]
+    for name in sorted({n for m in holders for n in m.canonical["extra"]}):
+        having = [m for m in holders if name in m.canonical["extra"]]
+        winner, rule = choose(f"extra.{name}", having, policy, value_of=lambda m, n=name: m.canonical["extra"][n])
+        extras[name] = winner.canonical["extra"][name]
+        lineage[f"extra.{name}"] = {"record": winner.id, "rule": rule, "of": len(having)}
+    if extras:
+        values["extra"] = extras
+
+
+def _rank(member: Member, attribute: str, policy: SurvivorshipPolicy) -> tuple[int, datetime, str, str]:
+    return effective_trust(member, attribute, policy), member.updated_at, member.system, member.external_id
+
+
+def effective_trust(member: Member, attribute: str, policy: SurvivorshipPolicy) -> int:
+    """Trust in `member` for `attribute`, 0–100; -1 for a deleted record whose system downgrades: any live value beats it."""
+    if member.downgraded:
+        return -1
+    return policy.trust(member.system, member.system_kind, attribute, member.trust)
+
+
+def choose(
+    attribute: str, holders: Sequence[Member], policy: SurvivorshipPolicy, *, value_of: Any = None
+) -> tuple[Member, str]:
+    """The winning member and the strategy that decided. `holders` all have a value and stand in (system, external id) order."""
+    read = value_of or (lambda m: m.canonical[attribute])
+    left = list(holders)
+    if len(left) > 1 and any(m.downgraded for m in left) and not all(m.downgraded for m in left):
+        left = [m for m in left if not m.downgraded]
+    rule = "only" if len(left) == 1 else "tie"
+    for strategy in policy.strategies(attribute):
+        if len(left) == 1:
+            break
+        scores = _scores(strategy, attribute, left, policy, read)
+        best = max(scores)
+        kept = [m for m, score in zip(left, scores, strict=True) if score == best]
+        if len(kept) < len(left):
+            left, rule = kept, strategy
+        if len({repr(read(m)) for m in left}) == 1:
+            rule = "agreed" if len(left) == len(holders) else rule
+            break
+    return left[0], rule
+
+
+def _scores(strategy: str, attribute: str, left: Sequence[Member], policy: SurvivorshipPolicy, read: Any) -> list[Any]:
+    if strategy == "trust":
+        return [effective_trust(m, attribute, policy) for m in left]
+    if strategy == "recent":
+        return [m.updated_at for m in left]
+    if strategy == "oldest":
+        return [-(m.updated_at - _LONG_AGO).total_seconds() for m in left]
+    values = [repr(read(m)) for m in left]
+    if strategy == "frequent":
+        return [values.count(v) for v in values]
+    return [len(v) for v in values]
+
+
+def display_name(values: Mapping[str, Any]) -> str | None:
+    """What people read: an organisation's name, or given and family name, or the name as one piece."""
+    if values.get("kind") == "organization":
+        return values.get("organization_name") or values.get("name")
+    whole = " ".join(p for p in (values.get("given_name"), values.get("family_name")) if p)
+    return whole or values.get("name") or values.get("organization_name")

@@ -1,0 +1,146 @@
+"""Keys in, candidate pairs out: the indexed table of blocking keys.
+
+A record's keys are committed before anybody searches with them. So of two records that arrive at the same time, the one whose
+keys were committed last finds the other: no pair is missed, and no lock is needed (docs/decisions/0001)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+from django.db import connection, transaction
+
+from apps.matching import engine
+from apps.matching.parameters import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The records under one key; `oversized`: more than the cap, so the key links nobody."""
+
+    key: int
+    records: tuple[UUID, ...]
+    oversized: bool
+
+
+@transaction.atomic
+def index(records: Mapping[UUID, Mapping[str, Any]], model: Model) -> None:
+    """Stores features and keys of `records` (id -> canonical); keys they no longer have are taken away."""
+    if not records:
+        return
+    ids = list(records)
+    features = engine.standardise(list(records.values()))
+    found = engine.blocking_keys(features, model)
+    keys: list[list[int]] = [[] for _ in ids]
+    for row, key in zip(found.row.tolist(), found.key.tolist(), strict=True):
+        keys[row].append(key)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS incoming_match (source_record_id uuid, features text, keys bigint[])"
+            " ON COMMIT DELETE ROWS"
+        )
+        cursor.execute("TRUNCATE incoming_match")
+        with cursor.copy("COPY incoming_match (source_record_id, features, keys) FROM STDIN") as copy:
+            for id_, text, own in sorted(zip(ids, engine.to_json(features), keys, strict=True), key=lambda row: row[0]):
+                copy.write_row((id_, text, own))
+        cursor.execute(
+            "DELETE FROM blocking_key b USING (SELECT m.source_record_id, unnest(m.keys) AS key, i.keys AS now FROM match_record m"
+            " JOIN incoming_match i USING (source_record_id)) old"
+            " WHERE b.key = old.key AND b.source_record_id = old.source_record_id AND NOT old.key = ANY(old.now) RETURNING b.key"
+        )
+        freed = sorted({row[0] for row in cursor.fetchall()})
+        cursor.execute(
+            "INSERT INTO blocking_key (key, source_record_id) SELECT unnest(keys), source_record_id FROM incoming_match"
+            " ON CONFLICT DO NOTHING"
+        )
+        cursor.execute(
+            "INSERT INTO match_record (source_record_id, features, keys, features_version)"
+            " SELECT source_record_id, features, keys, %s FROM incoming_match ON CONFLICT (source_record_id)"
+            " DO UPDATE SET features = excluded.features, keys = excluded.keys, features_version = excluded.features_version",
+            (engine.FEATURES_VERSION,),
+        )
+    if freed:
+        _revive(freed, model.thresholds.block_cap)
+
+
+def _revive(keys: Sequence[int], cap: int) -> None:
+    """A key that fell back to the cap links again: its records are looked at once more."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM oversized_key o WHERE o.key = ANY(%s)"
+            " AND (SELECT count(*) FROM (SELECT 1 FROM blocking_key b WHERE b.key = o.key LIMIT %s) x) <= %s RETURNING o.key",
+            (list(keys), cap + 1, cap),
+        )
+        revived = [row[0] for row in cursor.fetchall()]
+    if revived:
+        redo_holders(revived, "a key links again")
+
+
+def redo_holders(keys: Sequence[int], reason: str) -> None:
+    """Every record under `keys` goes into the redo queue."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO redo (source_record_id, reason, due_at, attempts)"
+            " SELECT DISTINCT b.source_record_id, %s, clock_timestamp(), 0 FROM blocking_key b WHERE b.key = ANY(%s)"
+            " ON CONFLICT (source_record_id) DO NOTHING",
+            (reason, list(keys)),
+        )
+
+
+def blocks(keys: Sequence[int], cap: int) -> list[Block]:
+    """The blocks with two records or more among `keys`: one index scan a key, never more than cap + 1 rows of it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT k.key, array_agg(b.source_record_id) FROM unnest(%s::bigint[]) AS k(key),"
+            " LATERAL (SELECT source_record_id FROM blocking_key WHERE key = k.key LIMIT %s) b"
+            " GROUP BY k.key HAVING count(*) > 1",
+            (list(keys), cap + 1),
+        )
+        return [Block(key, tuple(records), len(records) > cap) for key, records in cursor.fetchall()]
+
+
+def pairs_for(records: Sequence[UUID], model: Model) -> set[tuple[UUID, UUID]]:
+    """Every pair (a < b) of one of `records` with anybody who shares a key that is not oversized.
+
+    A key seen to be oversized for the first time puts all its records into the redo queue, so that pairs it had joined before
+    are judged again: the result does not depend on who came first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT unnest(keys) FROM match_record WHERE source_record_id = ANY(%s)", (list(records),))
+        keys = [row[0] for row in cursor.fetchall()]
+    asking = set(records)
+    pairs: set[tuple[UUID, UUID]] = set()
+    oversized = []
+    for block in blocks(keys, model.thresholds.block_cap):
+        if block.oversized:
+            oversized.append(block.key)
+            continue
+        for a in block.records:
+            if a in asking:
+                pairs.update((a, b) if a < b else (b, a) for b in block.records if a != b)
+    if oversized:
+        _note_oversized(oversized)
+    return pairs
+
+
+def _note_oversized(keys: Sequence[int]) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO oversized_key (key, seen_at) SELECT k, clock_timestamp() FROM unnest(%s::bigint[]) k ORDER BY k"
+            " ON CONFLICT DO NOTHING RETURNING key",
+            (list(keys),),
+        )
+        new = [row[0] for row in cursor.fetchall()]
+        if new:
+            redo_holders(new, "a key became oversized")
+
+
+def features_of(records: Sequence[UUID]) -> tuple[list[UUID], pa.Table]:
+    """Stored features of `records`, and the ids in the order of the rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT source_record_id, features FROM match_record WHERE source_record_id = ANY(%s) ORDER BY source_record_id",
+            (list(records),),
+        )
+        rows = cursor.fetchall()
+    return [row[0] for row in rows], engine.from_json([row[1] for row in rows])

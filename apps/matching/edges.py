@@ -1,0 +1,170 @@
+"""Edges: the scored pairs that are kept, and the components they make."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import numpy as np
+from django.db import connection
+
+from apps.common.ids import uuid7
+from apps.matching import candidates, engine
+from apps.matching.parameters import Model
+
+Pair = tuple[UUID, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A pair above the lower threshold. `weight` in bits, `levels` one code per comparison."""
+
+    weight: float
+    probability: float
+    levels: tuple[int, ...]
+    flags: int
+
+
+def score_pairs(pairs: Iterable[Pair], model: Model) -> dict[Pair, Scored]:
+    """Scores candidate pairs in columns; keeps those at or above the lower threshold, and every flagged one near it."""
+    listed = sorted(pairs)
+    if not listed:
+        return {}
+    ids, features = candidates.features_of(sorted({r for pair in listed for r in pair}))
+    row_of = {id_: i for i, id_ in enumerate(ids)}
+    listed = [p for p in listed if p[0] in row_of and p[1] in row_of]
+    if not listed:
+        return {}
+    left = np.fromiter((row_of[a] for a, _ in listed), dtype=np.int32, count=len(listed))
+    right = np.fromiter((row_of[b] for _, b in listed), dtype=np.int32, count=len(listed))
+    scores = engine.score(features, features, left, right, model)
+    kept = np.flatnonzero(scores.weight >= model.thresholds.keep)
+    return {
+        listed[i]: Scored(
+            round(float(scores.weight[i]), 4), round(float(scores.probability[i]), 6), tuple(scores.levels[i].tolist()), int(scores.flags[i])
+        )
+        for i in kept.tolist()
+    }
+
+
+def write_edges(touched: Sequence[UUID], scored: Mapping[Pair, Scored], model_version: int) -> None:
+    """Brings the live edges of `touched` to `scored`: what differs is superseded and written anew. Evidence is never rewritten."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, record_a_id, record_b_id, weight, flags, model_version FROM edge WHERE superseded_at IS NULL"
+            " AND record_a_id = ANY(%s) UNION SELECT id, record_a_id, record_b_id, weight, flags, model_version FROM edge"
+            " WHERE superseded_at IS NULL AND record_b_id = ANY(%s)",
+            (list(touched), list(touched)),
+        )
+        live = {(a, b): (id_, weight, flags, version) for id_, a, b, weight, flags, version in cursor.fetchall()}
+        stale = [
+            id_
+            for pair, (id_, weight, flags, version) in live.items()
+            if pair not in scored or (scored[pair].weight, scored[pair].flags, model_version) != (weight, flags, version)
+        ]
+        if stale:
+            cursor.execute("UPDATE edge SET superseded_at = clock_timestamp() WHERE id = ANY(%s)", (stale,))
+        gone = set(stale)
+        fresh = [(pair, s) for pair, s in sorted(scored.items()) if pair not in live or live[pair][0] in gone]
+        if fresh:
+            _insert(fresh, model_version)
+
+
+def _insert(fresh: Sequence[tuple[Pair, Scored]], model_version: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS incoming_edge (id uuid, a uuid, b uuid, weight float8, probability float8,"
+            " levels smallint[], flags smallint) ON COMMIT DELETE ROWS"
+        )
+        cursor.execute("TRUNCATE incoming_edge")
+        with cursor.copy("COPY incoming_edge (id, a, b, weight, probability, levels, flags) FROM STDIN") as copy:
+            for (a, b), s in fresh:
+                copy.write_row((uuid7(), a, b, s.weight, s.probability, list(s.levels), s.flags))
+        cursor.execute(
+            "INSERT INTO edge (id, record_a_id, record_b_id, weight, probability, levels, flags, model_version, scored_at, salt, digest)"
+            " SELECT i.id, a, b, weight, probability, levels, flags, %s, clock_timestamp(), x.salt,"
+            " sealed_digest(a::text || b::text, x.salt, ROW(weight, levels, flags)::text) FROM incoming_edge i,"
+            " LATERAL (SELECT uuid_send(gen_random_uuid()) AS salt, i.id AS per_row) x ORDER BY a, b"
+            " ON CONFLICT (record_a_id, record_b_id) WHERE superseded_at IS NULL DO NOTHING",
+            (model_version,),
+        )
+
+
+@dataclass(slots=True)
+class Neighbourhood:
+    """Everything reachable from some records: members with (system, customer), edges, and people's verdicts."""
+
+    members: dict[UUID, tuple[int, UUID | None]] = field(default_factory=dict)
+    edges: dict[Pair, tuple[float, int]] = field(default_factory=dict)
+    must: set[Pair] = field(default_factory=set)
+    cannot: set[Pair] = field(default_factory=set)
+
+    def components(self) -> list[list[UUID]]:
+        """Records joined by edges, by a person's match, or by their customer; each sorted, and in order of their first record."""
+        parent = {r: r for r in self.members}
+
+        def find(r: UUID) -> UUID:
+            while parent[r] != r:
+                parent[r] = parent[parent[r]]
+                r = parent[r]
+            return r
+
+        def join(a: UUID, b: UUID) -> None:
+            ra, rb = find(a), find(b)
+            if ra != rb:
+                parent[max(ra, rb)] = min(ra, rb)
+
+        for a, b in (*self.edges, *self.must):
+            join(a, b)
+        first: dict[UUID, UUID] = {}
+        for record, (_, customer) in self.members.items():
+            if customer is not None:
+                join(record, first.setdefault(customer, record))
+        grouped: dict[UUID, list[UUID]] = {}
+        for record in sorted(self.members):
+            grouped.setdefault(find(record), []).append(record)
+        return list(grouped.values())
+
+
+_EDGES = (
+    "SELECT record_a_id, record_b_id, weight, flags FROM edge WHERE superseded_at IS NULL AND record_a_id = ANY(%(f)s)"
+    " UNION ALL SELECT record_a_id, record_b_id, weight, flags FROM edge WHERE superseded_at IS NULL AND record_b_id = ANY(%(f)s)"
+)
+_VERDICTS = (
+    "SELECT record_a_id, record_b_id, verdict FROM judgement WHERE superseded_at IS NULL AND verdict <> 'unsure'"
+    " AND (record_a_id = ANY(%(f)s) OR record_b_id = ANY(%(f)s))"
+)
+_MEMBERS = (
+    "SELECT s.id, s.system_id, s.customer_id FROM source_record s JOIN system y ON y.id = s.system_id"
+    " WHERE y.kind <> 'steward' AND (s.id = ANY(%(f)s) OR s.customer_id IN"
+    " (SELECT customer_id FROM source_record WHERE id = ANY(%(f)s) AND customer_id IS NOT NULL))"
+)
+
+
+def neighbourhood(records: Iterable[UUID], scored: Mapping[Pair, Scored] | None = None) -> Neighbourhood:
+    """The closure of `records` over live edges, people's matches and shared customers, read afresh: three queries a ring.
+
+    `scored`: edges not yet written, walked as though they were."""
+    found = Neighbourhood()
+    waiting: dict[UUID, list[UUID]] = {}
+    for a, b in scored or ():
+        waiting.setdefault(a, []).append(b)
+        waiting.setdefault(b, []).append(a)
+    frontier, asked = set(records), set[UUID]()
+    while frontier:
+        asked |= frontier
+        ring = {"f": sorted(frontier)}
+        with connection.cursor() as cursor:
+            cursor.execute(_MEMBERS, ring)
+            for record, system, customer in cursor.fetchall():
+                found.members[record] = (system, customer)
+            cursor.execute(_EDGES, ring)
+            for a, b, weight, flags in cursor.fetchall():
+                found.edges[a, b] = (weight, flags)
+            cursor.execute(_VERDICTS, ring)
+            for a, b, verdict in cursor.fetchall():
+                (found.must if verdict == "match" else found.cannot).add((a, b))
+        reached = {r for pair in (*found.edges, *found.must) for r in pair} | found.members.keys()
+        reached.update(n for r in frontier for n in waiting.get(r, ()))
+        frontier = reached - asked
+    found.cannot = {p for p in found.cannot if p[0] in found.members and p[1] in found.members}
+    return found

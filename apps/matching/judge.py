@@ -1,0 +1,147 @@
+"""What people decide about identity: match, no match, merge, unmerge. A person's verdict outranks the machine's for ever."""
+
+from collections.abc import Iterable, Sequence
+from itertools import product
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.common.act import Act
+from apps.common.errors import Conflict, NotFound, Rejected
+from apps.customers import identity
+from apps.customers.models import Customer, Judgement, SourceRecord
+from apps.matching.edges import neighbourhood
+from apps.matching.match import Matched, redecide, retried
+
+MOST_RECORDS = 500
+Pair = tuple[UUID, UUID]
+
+
+def _ordered(a: UUID, b: UUID) -> Pair:
+    return (a, b) if a < b else (b, a)
+
+
+def members_of(customers: Iterable[UUID]) -> dict[UUID, list[UUID]]:
+    """Source records by active customer, oldest first; raises NotFound for an id that is unknown or retired."""
+    ids = list(customers)
+    found: dict[UUID, list[UUID]] = {id_: [] for id_ in ids}
+    rows = SourceRecord.objects.filter(customer_id__in=ids).exclude(system__kind="steward").order_by("id")
+    for record, customer in rows.values_list("id", "customer_id"):
+        found[customer].append(record)
+    missing = [id_ for id_, records in found.items() if not records]
+    if missing:
+        retired = Customer.objects.filter(id__in=missing, active=False).exists()
+        raise (Conflict if retired else NotFound)(f"Customer {missing[0]} {'was retired meanwhile' if retired else 'does not exist'}.")
+    return found
+
+
+def merge(*, customers: Sequence[UUID], act: Act) -> Matched:
+    """A person says that two or more customers are one. Verdicts of "no match" between their records are superseded.
+
+    Raises NotFound, Conflict (one of them was retired meanwhile), Rejected (fewer than two, or too many records)."""
+    if len(set(customers)) < 2:
+        raise Rejected("A merge needs two different customers.")
+    return retried(lambda: _merge(sorted(set(customers)), act))
+
+
+@transaction.atomic
+def _merge(customers: Sequence[UUID], act: Act) -> Matched:
+    records = sorted(r for own in members_of(customers).values() for r in own)
+    if len(records) > MOST_RECORDS:
+        raise Rejected(f"Together they have {len(records)} records; {MOST_RECORDS} is the most one customer can have.")
+    _lock_around(records)
+    _supersede(records, verdicts=("no_match", "unsure"))
+    judge([_ordered(records[0], other) for other in records[1:]], verdict="match", act=act)
+    return redecide(records, act=act, action="merged")
+
+
+def unmerge(*, customer: UUID, records: Sequence[UUID], act: Act) -> Matched:
+    """A person takes source records out of a customer and keeps them apart from the rest.
+
+    Each side becomes what it would be had they never been merged: verdicts of merges that tied them together no longer count.
+    Raises NotFound, Conflict (a record is no longer in the customer), Rejected (none, or all of them)."""
+    return retried(lambda: _unmerge(customer, sorted(set(records)), act))
+
+
+@transaction.atomic
+def _unmerge(customer: UUID, taken: Sequence[UUID], act: Act) -> Matched:
+    own = members_of([customer])[customer]
+    left = sorted(set(own) - set(taken))
+    if not set(taken) <= set(own):
+        raise Conflict("One of these records no longer belongs to this customer.")
+    if not taken or not left:
+        raise Rejected("Choose some of the records, not none and not all of them.")
+    _lock_around(own)
+    _loosen(taken, left, act)
+    judge([_ordered(a, b) for a, b in product(taken, left)], verdict="no_match", act=act)
+    return redecide([*taken, *left], act=act, action="unmerged")
+
+
+def _loosen(taken: Sequence[UUID], left: Sequence[UUID], act: Act) -> None:
+    """Merges that tied the two sides together are taken back whole; what they said about one side alone is said again."""
+    mine, others = set(taken), set(left)
+    live = list(
+        Judgement.objects.filter(verdict="match", superseded_at=None, record_a__in=mine | others, record_b__in=mine | others)
+    )
+    crossing = {j.correlation_id for j in live if (j.record_a_id in mine) != (j.record_b_id in mine)}
+    tied = [j for j in live if j.correlation_id in crossing]
+    Judgement.objects.filter(id__in=[j.id for j in tied]).update(superseded_at=timezone.now())
+    named = {r for j in tied for r in (j.record_a_id, j.record_b_id)}
+    remaining = sorted(named & others)
+    if len(remaining) > 1 and len(crossing) and any(j.record_a_id in others and j.record_b_id in others for j in tied):
+        judge([_ordered(remaining[0], other) for other in remaining[1:]], verdict="match", act=act)
+
+
+def separate(*, record_a: UUID, record_b: UUID, act: Act) -> Matched:
+    """Never match: two source records are different customers, transitively. Splits their customer if they share one."""
+    return retried(lambda: _verdict(_ordered(record_a, record_b), "no_match", act))
+
+
+def join(*, record_a: UUID, record_b: UUID, act: Act) -> Matched:
+    """Two source records are one customer, whatever the machine thinks."""
+    return retried(lambda: _verdict(_ordered(record_a, record_b), "match", act))
+
+
+@transaction.atomic
+def _verdict(pair: Pair, verdict: str, act: Act) -> Matched:
+    if pair[0] == pair[1] or SourceRecord.objects.filter(id__in=pair).exclude(system__kind="steward").count() != 2:
+        raise NotFound("A verdict needs two different source records.")
+    _lock_around(pair)
+    judge([pair], verdict=verdict, act=act)
+    return redecide(pair, act=act)
+
+
+def _lock_around(records: Sequence[UUID]) -> None:
+    """Locks the component; raises Conflict when it grew meanwhile, so that the caller tries again with the larger one."""
+    reach = set(neighbourhood(records).members)
+    identity.lock_records(reach)
+    if not neighbourhood(records).members.keys() <= reach:
+        raise Conflict("The component grew while it was being locked.")
+
+
+def _supersede(records: Sequence[UUID], *, verdicts: Sequence[str]) -> None:
+    Judgement.objects.filter(
+        superseded_at=None, verdict__in=verdicts, record_a__in=records, record_b__in=records
+    ).update(superseded_at=timezone.now())
+
+
+def judge(pairs: Sequence[Pair], *, verdict: str, act: Act) -> None:
+    """A person's verdict on pairs (a < b); the live verdict on each, whoever gave it, is superseded."""
+    first, second = [p[0] for p in pairs], [p[1] for p in pairs]
+    known = {
+        (j.record_a_id, j.record_b_id): j
+        for j in Judgement.objects.filter(superseded_at=None, record_a__in=first, record_b__in=second)
+    }
+    same = {p for p in pairs if p in known and known[p].verdict == verdict and known[p].origin == "person"}
+    stale = [known[p].id for p in pairs if p in known and p not in same]
+    if stale:
+        Judgement.objects.filter(id__in=stale).update(superseded_at=timezone.now())
+    Judgement.objects.bulk_create(
+        Judgement(
+            record_a_id=a, record_b_id=b, verdict=verdict, origin="person", actor=act.actor, reason=act.reason,
+            correlation_id=act.correlation_id,
+        )
+        for a, b in pairs
+        if (a, b) not in same
+    )  # fmt: skip

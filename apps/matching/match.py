@@ -1,0 +1,172 @@
+"""Match: from received records to membership.
+
+index -> candidates -> scores outside any transaction; then one short transaction locks the whole component, reads it again,
+decides and applies the difference. Each transaction takes 250 records or fewer; one bad record never fails its batch."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+from uuid import UUID
+
+import psycopg.errors
+from django.db import DatabaseError, OperationalError, connection, transaction
+
+from apps.common.act import Act
+from apps.common.errors import Conflict, Retryable
+from apps.customers import identity
+from apps.customers.golden import read_members
+from apps.matching import candidates, doubts
+from apps.matching.decide import Component, Decision, decide
+from apps.matching.edges import Neighbourhood, Pair, Scored, neighbourhood, score_pairs, write_edges
+from apps.matching.model import ActiveModel, active_model
+
+BATCH = 250
+T = TypeVar("T")
+_TRIES = 20
+_TRANSIENT = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.LockNotAvailable)
+
+
+@dataclass(slots=True)
+class Matched:
+    """`customer_of`: record -> customer; `failed`: record -> what the database or the code said of it; `created`: new customers."""
+
+    customer_of: dict[UUID, UUID] = field(default_factory=dict)
+    created: set[UUID] = field(default_factory=set)
+    written: set[UUID] = field(default_factory=set)
+    failed: dict[UUID, str] = field(default_factory=dict)
+
+    def absorb(self, other: "Matched") -> None:
+        self.customer_of |= other.customer_of
+        self.created |= other.created
+        self.written |= other.written
+        self.failed |= other.failed
+
+
+def match(records: Sequence[UUID], *, act: Act, indexed: bool = False) -> Matched:
+    """Takes source records through to golden records. `indexed`: their keys are committed already.
+
+    Of a batch that fails, halves are tried until the offending records stand alone in `failed`."""
+    result = Matched()
+    for start in range(0, len(records), BATCH):
+        result.absorb(_match_or_bisect(list(records[start : start + BATCH]), act, indexed))
+    return result
+
+
+def _match_or_bisect(batch: list[UUID], act: Act, indexed: bool) -> Matched:
+    """A batch driver: it records what it caught."""
+    try:
+        return _match_batch(batch, act, indexed)
+    except Exception as error:
+        if _transient(error):
+            raise Retryable("The records are being changed by others; try again.", after=1.0) from error
+        if len(batch) == 1:
+            return Matched(failed={batch[0]: f"{type(error).__name__}: {error}"})
+    middle = len(batch) // 2
+    result = _match_or_bisect(batch[:middle], act, indexed)
+    result.absorb(_match_or_bisect(batch[middle:], act, indexed))
+    return result
+
+
+def _transient(error: BaseException) -> bool:
+    cause = error.__cause__
+    return isinstance(error, Conflict | Retryable) or isinstance(cause, _TRANSIENT) or (
+        isinstance(error, OperationalError) and not isinstance(cause, psycopg.errors.ProgramLimitExceeded)
+    )
+
+
+def _match_batch(batch: list[UUID], act: Act, indexed: bool) -> Matched:
+    model = active_model()
+    if not indexed:
+        index(batch, model)
+    scored = score_pairs(candidates.pairs_for(batch, model.model), model.model)
+    return retried(lambda: _apply(batch, scored, model, act))
+
+
+def index(batch: Sequence[UUID], model: ActiveModel | None = None) -> None:
+    """Standardises and indexes source records by their stored canonical form, in a transaction of its own."""
+    members = read_members(records=batch)
+    candidates.index({m.id: m.member.canonical for m in members}, (model or active_model()).model)
+
+
+def retried(work: Callable[[], T]) -> T:
+    """Runs `work` again while others move what it locked: 20 times at most, with jitter."""
+    for attempt in range(_TRIES):
+        try:
+            return work()
+        except (Conflict, DatabaseError) as error:
+            if not (isinstance(error, Conflict) or isinstance(error.__cause__, _TRANSIENT)) or attempt == _TRIES - 1:
+                raise
+            time.sleep(random.uniform(0.002, 0.02) * (attempt + 1))  # noqa: S311 - jitter, not a secret
+    raise AssertionError("unreachable")
+
+
+def _apply(batch: Sequence[UUID], scored: Mapping[Pair, Scored], model: ActiveModel, act: Act) -> Matched:
+    reach = set(neighbourhood(batch, scored).members)
+    with transaction.atomic():
+        _limit_waiting()
+        identity.lock_records(reach)
+        write_edges(batch, scored, model.version)
+        found = neighbourhood(batch)
+        if not found.members.keys() <= reach:
+            raise Conflict("The component grew while it was being locked.")
+        return apply_decision(found, touched=batch, model=model, act=act)
+
+
+def redecide(records: Sequence[UUID], *, act: Act, action: str = "judged") -> Matched:
+    """Decides the components of `records` again from stored evidence; the caller has locked their neighbourhood."""
+    return apply_decision(neighbourhood(records), touched=records, model=active_model(), act=act, action=action)
+
+
+def _limit_waiting() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+
+
+def apply_decision(
+    found: Neighbourhood, *, touched: Iterable[UUID], model: ActiveModel, act: Act, action: str = "attached"
+) -> Matched:
+    """Decides every component and brings membership to it; open doubts are brought to what the decision could not settle."""
+    clusters: list[list[UUID]] = []
+    open_doubts: list[doubts.NewDoubt] = []
+    for members in found.components():
+        if len(members) == 1:
+            clusters.append(members)
+            continue
+        decision = decide_members(members, found, model)
+        grouped: dict[int, list[UUID]] = {}
+        for record, label in zip(members, decision.label, strict=True):
+            grouped.setdefault(label, []).append(record)
+        clusters.extend(grouped.values())
+        open_doubts += [doubts.NewDoubt(members[d.a], members[d.b], d.reason, d.weight, d.sentence) for d in decision.doubts]
+    placed = identity.place(clusters=clusters, touched=touched, act=act, action=action, model_version=model.version)
+    doubts.bring(open_doubts, within=[r for c in clusters for r in c] if len(found.members) > len(clusters) or found.edges else [])
+    _forget_redo(touched)
+    return Matched(dict(placed.customer_of), set(placed.created), set(placed.written))
+
+
+def decide_members(members: Sequence[UUID], found: Neighbourhood, model: ActiveModel) -> Decision:
+    """The pure decision of one component; `members` sorted."""
+    row = {r: i for i, r in enumerate(members)}
+    inside = [(row[a], row[b], *e) for (a, b), e in found.edges.items() if a in row]
+    inside.sort()
+    return decide(
+        Component(
+            ids=[str(r) for r in members],
+            systems=[found.members[r][0] for r in members],
+            distinct_systems=model.distinct_systems,
+            a=[e[0] for e in inside],
+            b=[e[1] for e in inside],
+            weight=[e[2] for e in inside],
+            flags=[e[3] for e in inside],
+            must=sorted((row[a], row[b]) for a, b in found.must if a in row),
+            cannot=sorted((row[a], row[b]) for a, b in found.cannot if a in row),
+        ),
+        model.model.thresholds,
+    )
+
+
+def _forget_redo(records: Iterable[UUID]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM redo WHERE source_record_id = ANY(%s)", (list(records),))

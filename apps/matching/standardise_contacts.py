@@ -1,0 +1,123 @@
+"""Emails, phones, web sites, dates and identifiers brought to one form each; placeholders dropped."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from apps.matching.text import LONGEST, plain_ascii, reference
+
+_CACHE = 200_000
+_DIGITS = re.compile(r"\d+")
+_EXTENSION = re.compile(r"(?:x|ext\.?|extension|durchwahl|#|;ext=)\s*\d{1,6}\s*$", re.IGNORECASE)
+_NOT_ALNUM = re.compile(r"[^A-Z0-9]+")
+
+
+class Mail(NamedTuple):
+    """A mail address: standardised, and the company's domain ('' at a mail provider)."""
+
+    address: str
+    company_domain: str
+
+
+@lru_cache(maxsize=None)
+def _mail_words() -> tuple[frozenset[str], frozenset[str], frozenset[str], dict[str, str]]:
+    data = reference("mail_domains")
+    return frozenset(data["free"]), frozenset(data["role"]), frozenset(data["dotless"]), dict(data["same"])
+
+
+@lru_cache(maxsize=None)
+def _generic() -> tuple[frozenset[str], frozenset[str]]:
+    data = reference("generic_values")
+    return frozenset(data["birth_dates"]), frozenset(data["email_locals"])
+
+
+def role_mailbox(local: str) -> bool:
+    """Tell whether a mailbox belongs to a role (info, billing), not to a person."""
+    return local.rstrip("0123456789.-_") in _mail_words()[1]
+
+
+@lru_cache(maxsize=_CACHE)
+def mail(value: str) -> Mail:
+    """Standardise an address: plus-tags and ignored dots off, provider aliases, a lost @ before a known provider put back."""
+    text = plain_ascii(value).strip(" <>\"'.,;")
+    free, _, dotless, same = _mail_words()
+    local, at, domain = text.rpartition("@")
+    if not at:
+        domain = next((known for known in sorted(free, key=len, reverse=True) if text.endswith(known)), "")
+        local = text[: -len(domain)] if domain else ""
+    domain = same.get(domain.strip("."), domain.strip("."))
+    local = local.split("+", 1)[0].strip(".")
+    if domain in dotless:
+        local = local.replace(".", "")
+    if not local or not domain or local in _generic()[1] or len(local) + len(domain) < 6:
+        return Mail("", "")
+    return Mail(f"{local}@{domain}", "" if domain in free or "." not in domain else registrable(domain))
+
+
+@lru_cache(maxsize=_CACHE)
+def registrable(value: str) -> str:
+    """Return the domain a web address is registered under: https://www.shop.acme.co.uk/de becomes acme.co.uk."""
+    host = re.split(r"[/?#:\s]", re.sub(r"^[a-z]+:/*", "", plain_ascii(value).strip()), maxsplit=1)[0].strip(".")
+    labels = [label for label in host.rpartition("@")[2].split(".") if label]
+    if len(labels) < 2:
+        return ""
+    size = 3 if len(labels) > 2 and labels[-2] in _second_level() and len(labels[-1]) == 2 else 2
+    return ".".join(labels[-size:])
+
+
+@lru_cache(maxsize=None)
+def _second_level() -> frozenset[str]:
+    return frozenset(reference("mail_domains")["second_level"])
+
+
+def free_provider(domain: str) -> bool:
+    """Tell whether a domain is a mail provider's."""
+    return domain in _mail_words()[0]
+
+
+@lru_cache(maxsize=None)
+def _calling_codes() -> frozenset[str]:
+    return frozenset(reference("calling_codes")["codes"])
+
+
+@lru_cache(maxsize=_CACHE)
+def phone_digits(value: str) -> str:
+    """Return the national significant digits of a number, at most the last ten; '' for what is no number.
+
+    Country prefixes are often wrong or missing, so the number in the country is what two writings share.
+    """
+    text = _EXTENSION.sub("", value[:LONGEST].strip())
+    international = text.startswith(("+", "00"))
+    digits = "".join(_DIGITS.findall(text)).lstrip("0") if not text.startswith("+") else "".join(_DIGITS.findall(text))
+    if international:
+        codes = _calling_codes()
+        size = next((size for size in (1, 2, 3) if digits[:size] in codes), 0)
+        if len(digits) - size >= 6:
+            digits = digits[size:].lstrip("0")
+    elif len(digits) == 11 and digits[0] == "1":
+        digits = digits[1:]
+    if len(digits) < 6 or len(set(digits)) < 2 or digits in "01234567890" or digits in "9876543210":
+        return ""
+    return digits[-10:]
+
+
+@lru_cache(maxsize=_CACHE)
+def birth(value: str) -> str:
+    """Return a birth date; first of January speaks only of the year; placeholders are dropped."""
+    if not value or value in _generic()[0]:
+        return ""
+    if len(value) == 4:
+        return value + "-00-00"
+    return value[:4] + "-00-00" if value[4:] in ("-01-01", "-00-00") else value[:10]
+
+
+@lru_cache(maxsize=_CACHE)
+def identifier(kind: str, country: str, verified: bool | None, value: str) -> str:
+    """Return type|country|v, f or n|value; a tax number's own country prefix is taken off; '' for placeholders."""
+    compact = _NOT_ALNUM.sub("", plain_ascii(value).upper())
+    if kind == "tax_id" and len(compact) > 6 and compact[:2].isalpha() and (not country or compact[:2] == country.upper()):
+        country, compact = country or compact[:2], compact[2:]
+    if len(compact) < 4 or len(set(compact)) < 2 or compact in "12345678901234567890":
+        return ""
+    flag = "n" if verified is None else "v" if verified else "f"
+    return f"{kind}|{country.lower()}|{flag}|{compact.lower()}"

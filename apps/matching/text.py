@@ -1,0 +1,94 @@
+"""Folding: one spelling for what people write in several scripts, cases and with or without umlauts."""
+
+import re
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+from anyascii import anyascii
+
+_REFERENCE = Path(__file__).parent / "reference"
+_NOT_WORD = re.compile(r"[^a-z0-9]+")
+_DOTTED = re.compile(r"\b(?:\w\.[ ]?){1,}\w\b\.?")
+_UMLAUT = re.compile(r"ae|oe|ue|aa")
+_UMLAUTS = {"ae": "a", "oe": "o", "ue": "u", "aa": "a"}
+_CACHE = 200_000
+LONGEST = 200  # characters of one value that are read; longer ones are cut, so that no value can slow a batch down
+
+
+@lru_cache(maxsize=None)
+def reference(name: str) -> dict[str, Any]:
+    """Return one reference file of this package; every file carries a version."""
+    with (_REFERENCE / f"{name}.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+def reference_versions() -> dict[str, int]:
+    """Return the version of each reference file: part of what a model's hash stands for."""
+    return {path.stem: int(reference(path.stem)["version"]) for path in sorted(_REFERENCE.glob("*.toml"))}
+
+
+def plain(value: str) -> str:
+    """Lower-case ASCII of any script, umlauts to their vowel whether written ä, ae or a; punctuation stays."""
+    value = value[:LONGEST]
+    text = (value if value.isascii() else cast("str", anyascii(value))).lower()
+    return _UMLAUT.sub(lambda found: _UMLAUTS[found[0]], text)
+
+
+def plain_ascii(value: str) -> str:
+    """Lower-case ASCII without folding vowels: an address is code, not a word."""
+    text = value[:LONGEST]
+    return (text if text.isascii() else cast("str", anyascii(text))).lower()
+
+
+@lru_cache(maxsize=_CACHE)
+def fold(value: str) -> str:
+    """Plain text reduced to words of letters and digits with single spaces between; apostrophes join."""
+    return _NOT_WORD.sub(" ", plain(value).replace("'", "").replace("`", "")).strip()
+
+
+def words(value: str) -> list[str]:
+    """Return the folded words of a value."""
+    return fold(value).split()
+
+
+def undotted(value: str) -> str:
+    """Join dotted abbreviations: S.p.A. becomes SpA, z o.o. becomes z oo; other dots stay."""
+    return _DOTTED.sub(lambda found: found[0].replace(".", "").replace(" ", ""), value)
+
+
+_SOUNDS = (
+    (re.compile(r"sch|sh|ch|zh|cz|sz|tch|tsch|tz|ts"), "s"),
+    (re.compile(r"ph|pf"), "f"),
+    (re.compile(r"ck|kh|gh|q|x"), "k"),
+    (re.compile(r"c(?=[eiy])"), "s"),
+    (re.compile(r"c"), "k"),
+    (re.compile(r"th|dt"), "t"),
+    (re.compile(r"w"), "v"),
+    (re.compile(r"z"), "s"),
+    (re.compile(r"y|j"), "i"),
+    (re.compile(r"(?<!^)h"), ""),
+    (re.compile(r"i+e?|ei"), "i"),
+    (re.compile(r"ou|u"), "u"),
+    (re.compile(r"(.)\1+"), r"\1"),
+)
+
+
+@lru_cache(maxsize=_CACHE)
+def sound(token: str) -> str:
+    """One spelling for words that sound alike in the languages of the hub: Sergey, Sergei; Zoya, Zoia; Meyer, Meier."""
+    for pattern, replacement in _SOUNDS:
+        token = pattern.sub(replacement, token)
+    return token
+
+
+@lru_cache(maxsize=_CACHE)
+def skeleton(token: str) -> str:
+    """First letter and the next consonant sounds (four in all): what survives most typing errors in vowels."""
+    spoken = sound(token)
+    if not spoken:
+        return ""
+    rest = "".join(letter for letter in spoken[1:] if letter not in "aeiou")
+    coded = rest.translate(str.maketrans("bpfvgkdtlrmnszx", "bbbbggddlrmmsss"))
+    return spoken[0] + re.sub(r"(.)\1+", r"\1", coded)[:3]

@@ -1,0 +1,80 @@
+"""The policy in force for each kind: the active row, else the document shipped in policy/<kind>.toml.
+
+A kind is registered by its owner with a parser that raises Rejected for a document that makes no sense; what it returns is
+frozen and cached by the document's hash."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from apps.common.errors import Permanent
+from apps.policies.models import Policy
+
+Parse = Callable[[Mapping[str, Any]], Any]
+_parsers: dict[str, Parse] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """`rules` is what the kind's parser made of the document; `hash` names it in every decision; version 0 is the shipped one."""
+
+    rules: Any
+    hash: str
+    version: int
+
+
+def register(kind: str, parse: Parse) -> None:
+    _parsers[kind] = parse
+
+
+def kinds() -> tuple[str, ...]:
+    return tuple(sorted(_parsers))
+
+
+def document_hash(body: Mapping[str, Any]) -> str:
+    """16 hex digits of sha256 over the document as JSON with sorted keys."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def shipped_path(kind: str) -> Path:
+    return Path(settings.BASE_DIR) / "policy" / f"{kind}.toml"
+
+
+@lru_cache(maxsize=64)
+def _parsed(kind: str, text: str) -> tuple[Any, str]:
+    body = json.loads(text)
+    return _parsers[kind](body), document_hash(body)
+
+
+@lru_cache(maxsize=32)
+def _shipped(kind: str) -> str:
+    with shipped_path(kind).open("rb") as file:
+        return json.dumps(tomllib.load(file), sort_keys=True)
+
+
+def shipped(kind: str) -> dict[str, Any]:
+    """The document that the hub ships for `kind`, as a plain dict."""
+    body: dict[str, Any] = json.loads(_shipped(kind))
+    return body
+
+
+def parse(kind: str, body: Mapping[str, Any]) -> Any:
+    """What the kind's owner makes of `body`; raises Rejected when it makes no sense, Permanent for an unknown kind."""
+    if kind not in _parsers:
+        raise Permanent(f"No policy of kind {kind!r}; known are {', '.join(kinds())}.")
+    return _parsers[kind](body)
+
+
+def active(kind: str) -> Active:
+    """One query; the parsed document is cached."""
+    row = Policy.objects.filter(kind=kind, state=Policy.State.ACTIVE).values_list("body", "version").first()
+    text, version = (json.dumps(row[0], sort_keys=True), row[1]) if row else (_shipped(kind), 0)
+    rules, digest = _parsed(kind, text)
+    return Active(rules, digest, version)

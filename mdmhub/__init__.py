@@ -1,0 +1,1 @@
+"""Composition root of the hub: the only package that knows every app."""

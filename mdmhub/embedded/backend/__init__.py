@@ -1,0 +1,1 @@
+"""Django database backend for the embedded server: the first connection starts it."""

@@ -1,0 +1,34 @@
+"""Every periodic task, with the reason for its interval.
+
+A periodic task says "look again": what it finds is in the tables, so a missed or doubled beat does no harm.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """`task` is the registered name (its import path), `every` the seconds between two beats."""
+
+    task: str
+    every: float
+    queue: str
+    reason: str
+
+
+SCHEDULE: tuple[Periodic, ...] = (
+    Periodic("mdmhub.tasks.heartbeat", 10, "interactive", "/readyz calls beat or worker dead after three missed beats"),
+)
+
+
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """The schedule in Celery's form. A beat nobody took before the next one is dropped: beats do not pile up."""
+    return {
+        entry.task: {
+            "task": entry.task,
+            "schedule": entry.every,
+            "options": {"queue": entry.queue, "expires": max(entry.every, 5.0)},
+        }
+        for entry in SCHEDULE
+    }
