@@ -112,6 +112,14 @@ class Env(BaseSettings):
         return [*self.ALLOWED_HOSTS, *wide, *(sorted({*LOOPBACK, *own}) if self.debug else [])]
 
 
+class _Given(Env):
+    """The same, but read from a mapping instead of the process's environment."""
+
+    @classmethod
+    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, **_: Any) -> tuple[Any, ...]:
+        return (init_settings,)
+
+
 def unknown_variables(environ: dict[str, str]) -> list[str]:
     """One sentence for each variable that begins with HUB_ but is none of ours."""
     known = sorted(Env.model_fields)
@@ -133,7 +141,7 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
         if environ is None:
             env = Env()
         else:
-            env = Env.model_validate({k: v for k, v in environ.items() if k in Env.model_fields and v})
+            env = _Given(**{name: value for name, value in environ.items() if name in Env.model_fields and value})
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_input=False):
             where = ".".join(str(part) for part in fault["loc"]) or "environment"

@@ -180,9 +180,10 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 STATIC_URL = "static/"
-STATIC_ROOT = HUB_HOME / "static"
+STATIC_ROOT = None if DEBUG else HUB_HOME / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = DEBUG  # a laptop needs no collectstatic
+WHITENOISE_AUTOREFRESH = DEBUG
 _STATIC = "django.contrib.staticfiles.storage.StaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

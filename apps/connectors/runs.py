@@ -38,7 +38,7 @@ def create_file_run(
 ) -> tables.Run:
     """A queued run over a file that stays where it is until the run has ended. Raises FileProblem's sentence as Rejected."""
     try:
-        with files.open_rows(path, name=file_name) as reader:
+        with files.open_rows(path) as reader:
             warnings = [w.detail for w in reader.warnings]
     except files.FileProblem as problem:
         raise Rejected(problem.detail) from problem
@@ -226,9 +226,9 @@ class _Execution:
         path = Path(self.run.file_path)
         if digest(path) != self.run.file_digest:
             raise Conflict("The file changed since the run was created; start a new run.")
-        with files.open_rows(path, name=self.run.file_name, start=self.run.position or None) as reader:
+        with files.open_rows(path, position=self.run.position.get("at", 0)) as reader:
             for row in reader:
-                yield Item(row.values, row.raw, row.line, row.problems), reader.position
+                yield Item(row.values, row.raw, row.line, row.problems), {"at": reader.position, "bytes": reader.bytes_read}
 
     def _message_items(self) -> Iterator[tuple[Item, dict[str, Any]]]:
         message = tables.InboundMessage.objects.get(run=self.run)

@@ -25,10 +25,11 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
+from apps.common.pointers import shown
 from apps.customers.canonical_fields import EXTRA_TYPES, FLAT_FIELDS, LIST_FIELDS, MAX_LENGTH, SINGLE
 from apps.customers.canonical_lists import ADDRESS_PARTS
 from apps.customers.canonical_record import Parsed, Reading, present
-from apps.customers.canonical_text import Problem, shown
+from apps.customers.canonical_text import Problem
 
 __all__ = [
     "EXTRA_TYPES",

@@ -48,7 +48,7 @@ def _odd_email(text: str) -> tuple[str, bool]:
         return address, True
     if address.isascii() and '"' not in address:
         return address, False
-    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415  (100 ms, on first need only)
+    from email_validator import EmailNotValidError, validate_email  # 100 ms, on first need only
 
     try:
         checked = validate_email(address, check_deliverability=False, allow_quoted_local=True)

@@ -6,9 +6,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
+from apps.common.pointers import shown
 from apps.customers import canonical_values as values
 from apps.customers.canonical_fields import EXTRA_LENGTH
-from apps.customers.canonical_text import shown
 
 _LARGEST_NUMBER: Final = 10**15
 

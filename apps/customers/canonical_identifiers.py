@@ -52,10 +52,8 @@ fi.ytunnus fr.siren fr.siret hr.oib il.hp is_.kennitala jp.cn kr.brn lv.pvn md.i
 pt.nif ro.cui ro.onrc rs.pib ru.ogrn ru.inn se.orgnr sg.uen si.maticna tr.vkn tw.ubn ua.edrpou
 """
 # Countries whose VAT numbers are written with the country before the number (EL is Greece, XI Northern Ireland).
-_VAT_PREFIX: Final = {
-    code: {"EL": "GR", "XI": "GB"}.get(code, code)
-    for code in "AT BE BG CY CZ DE DK EE EL ES FI FR GB GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK XI".split()
-}
+_VAT_PREFIXES: Final = "AT BE BG CY CZ DE DK EE EL ES FI FR GB GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK XI"
+_VAT_PREFIX: Final = {code: {"EL": "GR", "XI": "GB"}.get(code, code) for code in _VAT_PREFIXES.split()}
 # After the prefix comes a letter in these countries' numbers; elsewhere it was no prefix (think of a codice fiscale).
 _LETTER_AFTER_PREFIX: Final = frozenset({"AT", "ES", "FR"})
 _DUNS: Final = re.compile(r"\d{9}", re.ASCII)

@@ -19,7 +19,10 @@ partners services solutions systems industries technologies consulting logistics
 council church restaurant hotel cafe pharmacy apotheke school shop store studio associates sons brothers bros
 """
 _ENDINGS: Final = frozenset((_LEGAL_FORMS + _WORDS).split()) - {"is", "as", "se", "co", "sp", "ab", "ad", "pt"}
-_BEGINNINGS: Final = frozenset("ооо оао зао пао ао тов pt uab sia ooo oao zao pao".split())
+_FIRST_WORDS: Final = """
+ооо оао зао пао ао тов pt uab sia ooo oao zao pao
+"""
+_BEGINNINGS: Final = frozenset(_FIRST_WORDS.split())
 _EASTERN: Final = re.compile(r"株式会社|有限会社|合同会社|有限公司|股份|集团|集團|주식회사|유한회사|㈜")
 _WORD: Final = re.compile(r"[^\W_]+")
 _ORGANIZATION_IDS: Final = ("lei", "duns", "registration_number")

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from apps.common.pointers import path, shown
 from apps.customers.canonical_contacts import emails
 from apps.customers.canonical_identifiers import KINDS as IDENTIFIER_KINDS
 from apps.customers.canonical_identifiers import identifier
 from apps.customers.canonical_phones import phones
 from apps.customers.canonical_places import country_code
-from apps.customers.canonical_text import Notes, path, shown, tidy
+from apps.customers.canonical_text import Notes, tidy
 
 # Parts of an address: name in the object -> flat name, greatest length in characters.
 ADDRESS_PARTS: Final = {

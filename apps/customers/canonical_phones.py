@@ -95,7 +95,7 @@ def _quick(text: str, country: str | None) -> tuple[str, bool] | None:
 
 
 def _thorough(text: str, country: str | None) -> tuple[str, bool]:
-    import phonenumbers  # noqa: PLC0415  (30 ms, on first need only)
+    import phonenumbers  # 30 ms, on first need only
 
     if text.startswith("00"):
         text = "+" + text[2:]
@@ -116,7 +116,7 @@ def _digits(text: str) -> str:
 @cache
 def _plans_by_code() -> dict[str, _Plan]:
     """Calling code -> plan of the main country with that code."""
-    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE  # noqa: PLC0415
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
     plans = {
         str(code): _plan(regions[0]) for code, regions in COUNTRY_CODE_TO_REGION_CODE.items() if regions[0] != "001"
@@ -126,7 +126,7 @@ def _plans_by_code() -> dict[str, _Plan]:
 
 @cache
 def _plan(country: str) -> _Plan | None:
-    from phonenumbers import PhoneMetadata  # noqa: PLC0415
+    from phonenumbers import PhoneMetadata
 
     found = PhoneMetadata.metadata_for_region(country)
     if found is None or found.general_desc is None or not found.general_desc.national_number_pattern:

@@ -12,15 +12,16 @@ from functools import cache, lru_cache
 from typing import Final
 
 # Codes that stand for a country or territory with addresses of its own; XK (Kosovo) is user-assigned but in wide use.
-COUNTRIES: Final = frozenset(
-    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA "
-    "CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA "
-    "GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP "
-    "KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS "
-    "MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS "
-    "RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW "
-    "TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW".split()
-)
+_CODES: Final = """
+AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC
+CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD
+GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH
+KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW
+MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC
+SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY
+UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW
+"""
+COUNTRIES: Final = frozenset(_CODES.split())
 
 # Names no list of countries has, folded as _fold() does.
 _ALIASES: Final = {
@@ -108,11 +109,15 @@ _ALIASES: Final = {
     "reunion": "RE",
 }
 # The English first: where two languages give one name to two countries, the earlier language is right.
-_FIRST_LANGUAGES: Final = "en de fr es it nl pl pt ru sv da nb fi cs".split()
-_MORE_LANGUAGES: Final = (
-    "uk tr zh zh_Hant ja ko ar he fa hu ro bg el sk hr sr sr_Latn sl et lv lt is ga cy mt ca eu gl sq mk bs be hy ka "
-    "az kk uz ky tg mn hi bn ta te ml kn mr gu pa ur ne si th lo km my vi id ms fil sw af am so zu lb fo nn rm".split()
-)
+_READ_FIRST: Final = """
+en de fr es it nl pl pt ru sv da nb fi cs
+"""
+_FIRST_LANGUAGES: Final = _READ_FIRST.split()
+_READ_LATER: Final = """
+uk tr zh zh_Hant ja ko ar he fa hu ro bg el sk hr sr sr_Latn sl et lv lt is ga cy mt ca eu gl sq mk bs be hy ka az kk
+uz ky tg mn hi bn ta te ml kn mr gu pa ur ne si th lo km my vi id ms fil sw af am so zu lb fo nn rm
+"""
+_MORE_LANGUAGES: Final = _READ_LATER.split()
 _ALPHA_3: Final = re.compile(r"[A-Z]{3}|\d{3}", re.ASCII)
 
 
@@ -145,7 +150,7 @@ def country_code(text: str) -> str | None:
 
 
 def _alpha_3(code: str) -> str | None:
-    from babel.core import get_global  # noqa: PLC0415  (12 ms, on first need only)
+    from babel.core import get_global  # 12 ms, on first need only
 
     found = get_global("territory_aliases").get(code, ())
     code = str(found[0]) if len(found) == 1 else ""
@@ -163,7 +168,7 @@ def _names_in_more_languages() -> dict[str, str]:
 
 
 def _names(languages: list[str]) -> dict[str, str]:
-    from babel import Locale  # noqa: PLC0415  (25 ms and some MB per language, on first need only)
+    from babel import Locale  # 25 ms and some MB per language, on first need only
 
     names: dict[str, str] = {}
     for language in languages:
@@ -188,14 +193,14 @@ def currency_code(text: str) -> str | None:
 
 @cache
 def _currencies() -> frozenset[str]:
-    from babel import Locale  # noqa: PLC0415
+    from babel import Locale
 
-    return frozenset(code for code in Locale.parse("en").currencies if code not in {"XXX", "XTS"})
+    return frozenset(str(code) for code in Locale.parse("en").currencies if code not in {"XXX", "XTS"})
 
 
 @cache
 def _currency_names() -> dict[str, str]:
-    from babel import Locale  # noqa: PLC0415
+    from babel import Locale
 
     names = {_fold(str(name)): code for code, name in Locale.parse("en").currencies.items() if code in _currencies()}
     return names | {"euros": "EUR", "pound sterling": "GBP", "dollar us": "USD"}
@@ -218,8 +223,8 @@ def language_tag(text: str) -> str | None:
 
 
 def _language(code: str) -> str | None:
-    from babel import Locale  # noqa: PLC0415
-    from babel.core import get_global  # noqa: PLC0415
+    from babel import Locale
+    from babel.core import get_global
 
     code = get_global("language_aliases").get(code, code)
     return code if code in Locale.parse("en").languages else None
@@ -228,8 +233,8 @@ def _language(code: str) -> str | None:
 @cache
 def _language_names() -> dict[str, str]:
     """Names in English, German, French, Spanish, and each language's name for itself."""
-    from babel import Locale  # noqa: PLC0415
-    from babel.core import UnknownLocaleError  # noqa: PLC0415
+    from babel import Locale
+    from babel.core import UnknownLocaleError
 
     names: dict[str, str] = {}
     for language in ("en", "de", "fr", "es"):

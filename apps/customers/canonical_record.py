@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from apps.common.pointers import path, shown
 from apps.customers import canonical_lists as lists
 from apps.customers import canonical_values as values
 from apps.customers.canonical_contacts import website
@@ -23,7 +24,7 @@ from apps.customers.canonical_fields import (
 )
 from apps.customers.canonical_kind import infer_kind
 from apps.customers.canonical_places import country_code, currency_code, language_tag
-from apps.customers.canonical_text import Notes, Problem, path, shown, tidy
+from apps.customers.canonical_text import Notes, Problem, tidy
 
 _LIMITS: Final = {name: limit for name, limit in MAX_LENGTH.items() if name not in ENVELOPE}
 _FUTURE: Final = timedelta(minutes=5)

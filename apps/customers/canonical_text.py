@@ -50,29 +50,6 @@ class Notes:
         self.warnings.append(Problem(where, code, detail))
 
 
-def shown(value: object) -> str:
-    """A value as an error message may show it: short, quoted, and printable whatever it holds."""
-    if isinstance(value, str):
-        return repr(value) if len(value) <= 40 else repr(value[:40]) + "…"
-    if isinstance(value, int) and value.bit_length() > 128:
-        return "a number of more than 38 digits"
-    if isinstance(value, int | float) or value is None:
-        return repr(value)
-    return f"a value of type {type(value).__name__}"
-
-
-def path(*parts: str | int) -> str:
-    """A field path whose parts are escaped as in a JSON pointer and hold printable characters only."""
-    return "/".join(_path_part(part) for part in parts)
-
-
-def _path_part(part: str | int) -> str:
-    text = str(part)
-    if not text.isprintable():
-        text = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
-    return text.replace("~", "~0").replace("/", "~1")[:200]
-
-
 def tidy(value: str, where: str, notes: Notes) -> str | None:
     """The value in the hub's form, or None when it holds what cannot be kept (the problem is noted).
 

@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from apps.customers.canonical_text import shown
+from apps.common.pointers import shown
 
 
 class Refusal(NamedTuple):
@@ -42,10 +42,11 @@ _FALSE: Final = frozenset({"false", "0", "no", "n", "f"})
 # Where a date written with slashes begins with the month.
 _MONTH_FIRST: Final = frozenset({"US", "PH", "FM", "MH", "PW", "AS", "GU", "MP", "PR", "VI", "UM"})
 # Where the point parts the decimals; elsewhere the comma does (CLDR number symbols, by most spoken language).
-_DECIMAL_POINT: Final = frozenset(
-    "US GB IE AU NZ CA IN CN JP KR TW HK MO SG MY TH PH IL MX GT HN NI SV DO PR NG KE GH UG TZ ZM ZW BW PK BD LK NP MM "
-    "MT CH LI AE SA QA KW BH OM EG JO JM BB BS BZ TT GY FJ PG".split()
-)
+_POINT_COUNTRIES: Final = """
+US GB IE AU NZ CA IN CN JP KR TW HK MO SG MY TH PH IL MX GT HN NI SV DO PR NG KE GH UG TZ ZM ZW BW PK BD LK NP MM MT
+CH LI AE SA QA KW BH OM EG JO JM BB BS BZ TT GY FJ PG
+"""
+_DECIMAL_POINT: Final = frozenset(_POINT_COUNTRIES.split())
 _ISO_DATE: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ].*)?", re.ASCII)
 _YEAR_FIRST: Final = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})|(\d{4})(\d\d)(\d\d)", re.ASCII)
 _YEAR_LAST: Final = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})", re.ASCII)

@@ -37,7 +37,7 @@ def score_pairs(pairs: Iterable[Pair], model: Model) -> dict[Pair, Scored]:
     left = np.fromiter((row_of[a] for a, _ in listed), dtype=np.int32, count=len(listed))
     right = np.fromiter((row_of[b] for _, b in listed), dtype=np.int32, count=len(listed))
     scores = engine.score(features, features, left, right, model)
-    kept = np.flatnonzero(scores.weight >= model.thresholds.keep)
+    kept = np.flatnonzero(engine.keep(scores, model))
     return {
         listed[i]: Scored(
             round(float(scores.weight[i]), 4), round(float(scores.probability[i]), 6), tuple(scores.levels[i].tolist()), int(scores.flags[i])
@@ -91,15 +91,17 @@ def _insert(fresh: Sequence[tuple[Pair, Scored]], model_version: int) -> None:
 
 @dataclass(slots=True)
 class Neighbourhood:
-    """Everything reachable from some records: members with (system, customer), edges, and people's verdicts."""
+    """Everything reachable from some records: members with (system, external id, customer), edges, and people's verdicts."""
 
-    members: dict[UUID, tuple[int, UUID | None]] = field(default_factory=dict)
+    members: dict[UUID, tuple[int, str, UUID | None]] = field(default_factory=dict)
     edges: dict[Pair, tuple[float, int]] = field(default_factory=dict)
     must: set[Pair] = field(default_factory=set)
     cannot: set[Pair] = field(default_factory=set)
 
     def components(self) -> list[list[UUID]]:
-        """Records joined by edges, by a person's match, or by their customer; each sorted, and in order of their first record."""
+        """Records joined by edges, by a person's match, or by their customer.
+
+        A component stands in the order of (system, external id): ties of a decision must not depend on who came first."""
         parent = {r: r for r in self.members}
 
         def find(r: UUID) -> UUID:
@@ -116,11 +118,11 @@ class Neighbourhood:
         for a, b in (*self.edges, *self.must):
             join(a, b)
         first: dict[UUID, UUID] = {}
-        for record, (_, customer) in self.members.items():
+        for record, (_, _, customer) in self.members.items():
             if customer is not None:
                 join(record, first.setdefault(customer, record))
         grouped: dict[UUID, list[UUID]] = {}
-        for record in sorted(self.members):
+        for record in sorted(self.members, key=lambda r: self.members[r][:2]):
             grouped.setdefault(find(record), []).append(record)
         return list(grouped.values())
 
@@ -134,7 +136,7 @@ _VERDICTS = (
     " AND (record_a_id = ANY(%(f)s) OR record_b_id = ANY(%(f)s))"
 )
 _MEMBERS = (
-    "SELECT s.id, s.system_id, s.customer_id FROM source_record s JOIN system y ON y.id = s.system_id"
+    "SELECT s.id, s.system_id, s.external_id, s.customer_id FROM source_record s JOIN system y ON y.id = s.system_id"
     " WHERE y.kind <> 'steward' AND (s.id = ANY(%(f)s) OR s.customer_id IN"
     " (SELECT customer_id FROM source_record WHERE id = ANY(%(f)s) AND customer_id IS NOT NULL))"
 )
@@ -155,8 +157,8 @@ def neighbourhood(records: Iterable[UUID], scored: Mapping[Pair, Scored] | None 
         ring = {"f": sorted(frontier)}
         with connection.cursor() as cursor:
             cursor.execute(_MEMBERS, ring)
-            for record, system, customer in cursor.fetchall():
-                found.members[record] = (system, customer)
+            for record, system, external_id, customer in cursor.fetchall():
+                found.members[record] = (system, external_id, customer)
             cursor.execute(_EDGES, ring)
             for a, b, weight, flags in cursor.fetchall():
                 found.edges[a, b] = (weight, flags)

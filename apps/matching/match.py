@@ -147,10 +147,14 @@ def apply_decision(
 
 
 def decide_members(members: Sequence[UUID], found: Neighbourhood, model: ActiveModel) -> Decision:
-    """The pure decision of one component; `members` sorted."""
+    """The pure decision of one component; `members` in the order that `components()` gave."""
     row = {r: i for i, r in enumerate(members)}
-    inside = [(row[a], row[b], *e) for (a, b), e in found.edges.items() if a in row]
-    inside.sort()
+
+    def places(pair: Pair) -> tuple[int, int]:
+        a, b = row[pair[0]], row[pair[1]]
+        return (a, b) if a < b else (b, a)
+
+    inside = sorted((*places(pair), *e) for pair, e in found.edges.items() if pair[0] in row)
     return decide(
         Component(
             ids=[str(r) for r in members],
@@ -160,8 +164,8 @@ def decide_members(members: Sequence[UUID], found: Neighbourhood, model: ActiveM
             b=[e[1] for e in inside],
             weight=[e[2] for e in inside],
             flags=[e[3] for e in inside],
-            must=sorted((row[a], row[b]) for a, b in found.must if a in row),
-            cannot=sorted((row[a], row[b]) for a, b in found.cannot if a in row),
+            must=sorted(places(pair) for pair in found.must if pair[0] in row),
+            cannot=sorted(places(pair) for pair in found.cannot if pair[0] in row and pair[1] in row),
         ),
         model.model.thresholds,
     )

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from apps.customers.models import System
 from apps.matching.models import MatchModel
-from apps.matching.parameters import Model, load_default
+from apps.matching.parameters import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def active_model() -> ActiveModel:
 
 def _adopt_default() -> tuple[int, str]:
     """The shipped parameters become version 1; of two processes that try, one wins and both read its row."""
-    default = load_default()
+    default = Model.load_default()
     try:
         with transaction.atomic():
             MatchModel.objects.create(version=1, parameters=default.to_dict(), hash=default.hash)

@@ -4,6 +4,9 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
 from apps.matching.text import LONGEST, plain_ascii, reference
 
 _CACHE = 200_000
@@ -45,13 +48,24 @@ def mail(value: str) -> Mail:
     if not at:
         domain = next((known for known in sorted(free, key=len, reverse=True) if text.endswith(known)), "")
         local = text[: -len(domain)] if domain else ""
-    domain = same.get(domain.strip("."), domain.strip("."))
+    domain = domain.strip(".")
+    domain = same.get(domain, domain if domain in free else _meant(domain))
     local = local.split("+", 1)[0].strip(".")
     if domain in dotless:
         local = local.replace(".", "")
     if not local or not domain or local in _generic()[1] or len(local) + len(domain) < 6:
         return Mail("", "")
     return Mail(f"{local}@{domain}", "" if domain in free or "." not in domain else registrable(domain))
+
+
+@lru_cache(maxsize=_CACHE)
+def _meant(domain: str) -> str:
+    """Return the mail provider a mistyped domain means (gmial.com, yahhoo.com), or the domain itself."""
+    if len(domain) < 8:
+        return domain
+    longer = [known for known in sorted(_mail_words()[0]) if len(known) > 8]
+    found = process.extractOne(domain, longer, scorer=OSA.distance, score_cutoff=1)
+    return str(found[0]) if found else domain
 
 
 @lru_cache(maxsize=_CACHE)

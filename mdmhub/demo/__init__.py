@@ -1,1 +1,1 @@
-"""The demo: made-up customers of four systems, with the truth beside them. Pure: standard library only."""
+"""The demo: made-up customers of four systems, with the truth beside them; `load` alone knows the hub."""

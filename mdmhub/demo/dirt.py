@@ -69,11 +69,10 @@ def swapped_names(_rng: Random, item: Item, entity: Entity) -> None:
         item["name"] = f"{entity.family} {entity.given}"
 
 
-def half_family_name(_rng: Random, item: Item, _entity: Entity) -> None:
+def half_family_name(_rng: Random, item: Item, entity: Entity) -> None:
     """Spanish customers of foreign systems lose their second family name."""
-    family = item.get("family_name")
-    if family and " " in family:
-        item["family_name"] = family.split(" ")[0]
+    if entity.country.code == "ES" and item.get("family_name"):
+        item["family_name"] = item["family_name"].split()[0]
 
 
 def without_accents(rng: Random, item: Item, _entity: Entity) -> None:

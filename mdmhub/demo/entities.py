@@ -100,7 +100,7 @@ class World:
     """Makes customers one after another. The first n customers are the same whatever number is asked for."""
 
     def __init__(self, seed: int) -> None:
-        self.rng = Random(seed)  # noqa: S311 - made-up people, no secrets
+        self.rng = Random(seed)
         self.phones = PhoneBook(seed)
         self._base = seed * 1_000_003
         self._made = 0
@@ -203,6 +203,10 @@ class World:
             entity.trade, entity.legal = trade[0], legal
         bare = sister is not None or (len(entity.stem) > 9 and rng.random() < 0.5)
         domain = folded(entity.stem) + ("" if bare else f"-{folded(entity.trade)}")
+        if country.own_script:
+            domain += (
+                f"-{folded(place.city)}"  # their word lists are short: without the town strangers would share a site
+            )
         entity.website = sister.website if sister else f"www.{domain}.example"
         box = pick(rng, MAILBOXES) if not sister or rng.random() < 0.5 else folded(entity.trade)
         entity.email = f"{box}@{entity.website[4:]}"
@@ -227,7 +231,7 @@ class World:
     def _name_in_two_scripts(self, entity: Entity, trade: tuple[str, ...], legal: tuple[str, ...]) -> None:
         stem = pick(self.rng, entity.country.stems)
         founder = entity.country.family_name(self.rng, female=False)
-        if self.rng.random() < 0.6:
+        if self.rng.random() < 0.85:
             stem = (f"{stem[0]} {founder[0]}", f"{stem[1]} {founder[1]}")
         entity.stem, entity.trade, entity.legal = stem[1], trade[1], legal[1:]
         entity.native_organization = f"{stem[0]} {trade[0]} {legal[0]}"

@@ -40,7 +40,7 @@ def _stream(n_customers: int, seed: int, *, stories: bool) -> Iterator[Record]:
         told = story_records()
         yield from (Record(one.system, dict(one.item), one.entity_id, one.story) for one in told)
         n_customers -= len({record.entity_id for record in told})
-    yield from _mixed(_written(n_customers, seed), Random(seed))  # noqa: S311 - an order, no secret
+    yield from _mixed(_written(n_customers, seed), Random(seed))
 
 
 def _written(n_customers: int, seed: int) -> Iterator[Record]:

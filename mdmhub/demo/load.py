@@ -76,7 +76,7 @@ def load(*, customers: int, seed: int, on_run: Callable[[Run], None] | None = No
     return done
 
 
-_CUSTOMERS_TABLES = (
+CUSTOMER_TABLES = (
     "doubt, edge, redo, match_record, blocking_key, oversized_key, judgement, hold, change_request, quarantine, field_drift,"
     " inbound_message, run, mapping, lookup_key, customer_search, redirect, membership, link, source_record_version, source_record,"
     " historical_customer, customer, event"
@@ -96,6 +96,6 @@ def remove() -> dict[str, Any]:
                 " `make reset` starts afresh with an empty hub."
             )
         records = SourceRecord.objects.count()
-        cursor.execute(f"TRUNCATE {_CUSTOMERS_TABLES}")
+        cursor.execute(f"TRUNCATE {CUSTOMER_TABLES}")
         cursor.execute("UPDATE feed_head SET position = 0")
     return {"records": records}

@@ -99,8 +99,7 @@ class Postgres:
 
     def ensure(self) -> bool:
         """Attach to the live server, or start it; True when it was started. The caller holds the home's lock."""
-        if self.pid() is not None:
-            self._wait_ready()
+        if self.pid() is not None and self._answers():
             return False
         fresh = not (self.data / "PG_VERSION").exists()
         if fresh:
@@ -109,7 +108,8 @@ class Postgres:
         self._clear_after_kill()
         self._configure()
         self._start()
-        self._wait_ready()
+        if not self._answers():
+            raise ServerFailed(f"PostgreSQL ended at once:\n{process.tail(self.log)}")
         if fresh or not self._has_database():
             with psycopg.connect(**self.connection("postgres"), autocommit=True) as connection:
                 connection.execute(f'CREATE DATABASE "{DATABASE}"')
@@ -181,21 +181,22 @@ class Postgres:
         if started.returncode != 0:
             raise ServerFailed(f"PostgreSQL did not start: {started.stdout}\n{process.tail(self.log)}")
 
-    def _wait_ready(self) -> None:
+    def _answers(self) -> bool:
+        """Wait until the live server takes connections; False when it ends instead. Raises when it does neither."""
         trouble: list[Exception] = []
 
-        def answers() -> bool:
+        def settled() -> bool:
             try:
                 psycopg.connect(**self.connection("postgres"), connect_timeout=2).close()
             except psycopg.OperationalError as error:
                 trouble[:] = [error]
-                return self.pid() is None  # it ended: no use in waiting
+                return self.pid() is None
             trouble.clear()
             return True
 
-        process.wait_until(answers, START_SECONDS)
-        if trouble:
+        if not process.wait_until(settled, START_SECONDS):
             raise ServerFailed(f"PostgreSQL does not answer: {trouble[0]}\n{process.tail(self.log)}")
+        return not trouble
 
     def _has_database(self) -> bool:
         with psycopg.connect(**self.connection("postgres")) as connection:

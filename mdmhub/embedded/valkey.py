@@ -70,8 +70,7 @@ class Valkey:
 
     def ensure(self) -> bool:
         """Attach to the live server, or start it; True when it was started. The caller holds the home's lock."""
-        if self.pid() is not None:
-            self._wait_ready()
+        if self.pid() is not None and self._answers():
             return False
         if not self.by_socket and not port_is_free(self.port):
             self.home.remember(valkey_port=free_ports(1)[0])
@@ -82,7 +81,8 @@ class Valkey:
         started = process.run_as_server([valkey_server(self.home), configuration])
         if started.returncode != 0:
             raise ServerFailed(f"Valkey did not start: {started.stdout}\n{process.tail(self.log)}")
-        self._wait_ready()
+        if not process.wait_until(lambda: self.pid() is not None, START_SECONDS) or not self._answers():
+            raise ServerFailed(f"Valkey ended at once:\n{process.tail(self.log)}")
         return True
 
     def stop(self) -> bool:
@@ -113,19 +113,20 @@ class Valkey:
         ]
         return "\n".join(lines) + "\n"
 
-    def _wait_ready(self) -> None:
+    def _answers(self) -> bool:
+        """Wait until the live server answers; False when it ends instead. Raises when it does neither."""
         trouble: list[Exception] = []
 
-        def answers() -> bool:
+        def settled() -> bool:
             try:
                 with self.client() as client:
                     client.ping()
             except redis.RedisError as error:
                 trouble[:] = [error]
-                return False
+                return self.pid() is None
             trouble.clear()
             return True
 
-        process.wait_until(answers, START_SECONDS)
-        if trouble:
+        if not process.wait_until(settled, START_SECONDS):
             raise ServerFailed(f"Valkey does not answer: {trouble[0]}\n{process.tail(self.log)}")
+        return not trouble

@@ -6,36 +6,15 @@ from collections import Counter, defaultdict
 from datetime import date, datetime
 from itertools import islice, pairwise
 from pathlib import Path
-from random import Random
 
 import phonenumbers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stdnum import lei
-from stdnum.bg import vat as bg_vat
+from stdnum import get_cc_module
 from stdnum.de import vat as de_vat
-from stdnum.eg import tn as eg_tn
-from stdnum.es import dni as es_dni
-from stdnum.es import nif as es_nif
-from stdnum.fr import nir as fr_nir
-from stdnum.fr import siren as fr_siren
-from stdnum.fr import tva as fr_tva
 from stdnum.gb import vat as gb_vat
-from stdnum.gr import vat as gr_vat
-from stdnum.it import iva as it_iva
-from stdnum.jp import cn as jp_cn
-from stdnum.nl import bsn as nl_bsn
-from stdnum.nl import btw as nl_btw
-from stdnum.pl import nip as pl_nip
-from stdnum.pl import pesel as pl_pesel
-from stdnum.pl import regon as pl_regon
-from stdnum.se import orgnr as se_orgnr
-from stdnum.se import personnummer as se_personnummer
-from stdnum.se import vat as se_vat
-from stdnum.us import ein as us_ein
 
-from mdmhub.demo import checkdigits
 from mdmhub.demo.countries import PhoneBook, countries
 from mdmhub.demo.dirt import spoil
 from mdmhub.demo.entities import World
@@ -48,13 +27,6 @@ CANONICAL = {
     "region", "postal_code", "country", "currency", "language", "payment_terms", "credit_limit", "status",
     "source_updated_at", "deleted",
 }  # fmt: skip
-TAX_SCHEMES = {
-    "US": us_ein, "GB": gb_vat, "DE": de_vat, "FR": fr_tva, "ES": es_nif, "IT": it_iva, "PL": pl_nip, "NL": nl_btw,
-    "SE": se_vat, "GR": gr_vat, "BG": bg_vat, "JP": jp_cn, "EG": eg_tn,
-}  # fmt: skip
-NATIONAL_SCHEMES = {"PL": pl_pesel, "SE": se_personnummer, "FR": fr_nir, "ES": es_dni, "NL": nl_bsn}
-REGISTERS = {"FR": fr_siren, "SE": se_orgnr, "PL": pl_regon, "JP": jp_cn}
-SERIALS = st.integers(min_value=0, max_value=10**10)
 
 
 @pytest.fixture(scope="module")
@@ -219,39 +191,7 @@ def test_chance_likeness_stays_rare_among_many() -> None:
     assert sum(count for count in names.values() if count > 1) < 0.03 * len(companies)
 
 
-# Numbers with check digits
-
-
-@pytest.mark.parametrize("country", sorted(checkdigits.TAX_ID))
-@given(serial=SERIALS)
-@settings(max_examples=60)
-def test_tax_numbers_are_valid(country: str, serial: int) -> None:
-    TAX_SCHEMES[country].validate(checkdigits.TAX_ID[country](serial))
-
-
-@pytest.mark.parametrize("country", sorted(checkdigits.NATIONAL_ID))
-@given(serial=SERIALS, birth=st.dates(date(1930, 1, 1), date(2010, 12, 31)), odd=st.integers(0, 1))
-@settings(max_examples=60)
-def test_national_numbers_are_valid_and_tell_the_birth_date(country: str, serial: int, birth: date, odd: int) -> None:
-    number = checkdigits.NATIONAL_ID[country](serial, birth, odd)
-    NATIONAL_SCHEMES[country].validate(number)
-    if country == "PL":
-        assert pl_pesel.get_birth_date(number) == birth
-    if country == "SE":
-        assert se_personnummer.get_birth_date(number) == birth
-
-
-@given(serial=SERIALS)
-@settings(max_examples=60)
-def test_registers_and_legal_entity_identifiers_are_valid(serial: int) -> None:
-    lei.validate(checkdigits.lei(serial))
-    for country, scheme in REGISTERS.items():
-        scheme.validate(checkdigits.REGISTRATION[country](serial))
-
-
-@pytest.mark.parametrize("country", sorted(checkdigits.TAX_ID))
-def test_different_serials_give_different_numbers(country: str) -> None:
-    assert len({checkdigits.TAX_ID[country](serial) for serial in range(30_000)}) == 30_000
+# Telephone numbers
 
 
 def test_phone_numbers_are_valid_each_given_once() -> None:
@@ -291,12 +231,12 @@ def test_dirt_keeps_a_record_a_record(seed: int) -> None:
         assert item["record_id"] == record_id
         assert item["kind"] == entity.kind
         assert all(value is None or isinstance(value, str) for value in item.values())
-        assert any(item.get(name) for name in ("name", "family_name", "organization_name"))
+        assert any((item.get(name) or "").strip() for name in ("name", "family_name", "organization_name"))
 
 
 def test_a_former_address_stands_only_in_records_older_than_the_move() -> None:
     world = World(11)
-    clerks = Clerks(Random(1))  # noqa: S311 - a seeded test
+    clerks = Clerks(world.rng)
     moved = next(one for one in iter(world.next, None) if one.old_place and one.moved > 1_000 and one.kind == "person")
     codes = defaultdict(set)
     for _ in range(300):
@@ -375,7 +315,7 @@ def test_the_bad_records_are_bad_in_one_field_each(demo: list[Record]) -> None:
 
 def test_told_numbers_are_valid_and_no_other_customer_has_the_told_phones(demo: list[Record]) -> None:
     def digits(text: str) -> str:
-        return "".join(filter(str.isdigit, text))[-7:]
+        return "".join(filter(str.isdigit, text))[-9:]
 
     phones: dict[str, str] = {}
     for record in demo:
@@ -385,7 +325,9 @@ def test_told_numbers_are_valid_and_no_other_customer_has_the_told_phones(demo: 
             parsed = phonenumbers.parse(record.item["phone"], record.item["country"])
             assert phonenumbers.is_valid_number(parsed), record.item["phone"]
         if record.story and record.item.get("tax_id"):
-            TAX_SCHEMES[record.item["country"]].validate(record.item["tax_id"])
+            scheme = get_cc_module(record.item["country"], "vat")
+            assert scheme is not None
+            scheme.validate(record.item["tax_id"])
         if not record.story:
             assert number not in phones
 

@@ -1,0 +1,51 @@
+"""Serializers that take only what they declare."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.common.pointers import shown
+
+
+class Strict(serializers.Serializer[Any]):
+    """Refuses fields it does not know, so that a misspelt one is not silently left out."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            unknown = sorted(set(data) - {n for n, f in self.fields.items() if not f.read_only})
+            if unknown:
+                known = ", ".join(self.fields) or "none"
+                raise serializers.ValidationError(
+                    {n: [f"{shown(n)} is not known here; known are: {known}."] for n in unknown}, code="unknown_field"
+                )
+        return super().to_internal_value(data)
+
+
+class NoParameters(Strict):
+    """No query parameter at all."""
+
+
+class Page(Strict):
+    """Where a list begins and how much of it one call returns."""
+
+    limit = serializers.IntegerField(min_value=1, max_value=200, default=50, help_text="Most items in one answer.")
+    cursor = serializers.CharField(required=False, max_length=500, help_text="`next` of the answer before.")
+
+
+class FaultOut(serializers.Serializer[Any]):
+    pointer = serializers.CharField(required=False, help_text="JSON pointer (RFC 6901) into the body.")
+    parameter = serializers.CharField(required=False, help_text="Name of a query parameter.")
+    code = serializers.CharField(help_text="A stable word for programs.")
+    detail = serializers.CharField(help_text="A sentence for people.")
+
+
+class ProblemOut(serializers.Serializer[Any]):
+    """RFC 9457 problem document; `correlation_id` finds the call in the hub's log."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    instance = serializers.CharField()
+    correlation_id = serializers.UUIDField()
+    errors = FaultOut(many=True, required=False)

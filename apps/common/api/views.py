@@ -1,0 +1,111 @@
+"""The base of every API view: what each method asks for is declared once, for the guard, the checks and the description alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.common.act import Act
+from apps.common.api.problems import Fault, Problem, correlation_id, flatten
+from apps.common.api.serializers import NoParameters
+
+SerializerType = type[serializers.BaseSerializer[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method of one address: `name` (operation id), the `operation` a caller needs, what comes in and what goes out."""
+
+    name: str
+    operation: str
+    answers: Mapping[int, SerializerType | None]
+    query: SerializerType = NoParameters
+    body: SerializerType | None = None
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: `label` stands in history ("user:alice", "client:crm-loader"); `scopes` of a token, None for a person."""
+
+    label: str
+    scopes: frozenset[str] | None = field(default=None)
+
+
+class HubView(APIView):
+    """Declares `endpoints` by method; a method without one is refused. `self.params` holds the checked query parameters."""
+
+    endpoints: ClassVar[Mapping[str, Endpoint]] = {}
+    metadata_class = None
+    params: dict[str, Any]
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        if request.method.lower() != "options" and getattr(self, request.method.lower(), None) is None:
+            self.http_method_not_allowed(request)
+        super().initial(request, *args, **kwargs)
+        self.params = self._checked_query(self.endpoint.query)
+        if any("\x00" in str(value) for value in kwargs.values()):
+            raise Problem("not-found", "There is nothing at this address.")
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """What this request's method declares."""
+        return self.endpoints["GET" if self.request.method == "HEAD" else str(self.request.method)]
+
+    def _checked_query(self, serializer: SerializerType) -> dict[str, Any]:
+        given = self.request.query_params
+        twice = [name for name, values in given.lists() if len(values) > 1]
+        faults = [Fault("given_twice", "Give this parameter once.", parameter=name) for name in twice]
+        faults += [
+            Fault("unstorable_text", "The value holds a NUL; send it without.", parameter=name)
+            for name, value in given.items()
+            if "\x00" in name or "\x00" in value
+        ]
+        checked = serializer(data=given.dict())
+        if not faults and not checked.is_valid():
+            found = flatten(checked.errors, _codes(checked))
+            faults = [Fault(code, detail, parameter=place.strip("/").split("/")[0]) for place, code, detail in found]
+        if faults:
+            raise Problem("bad-request", "A query parameter is not right.", faults)
+        values: dict[str, Any] = dict(checked.validated_data)
+        return values
+
+    def body(self) -> dict[str, Any]:
+        """The request's body, checked by the endpoint's serializer."""
+        assert self.endpoint.body is not None
+        checked = self.endpoint.body(data=self.request.data)
+        checked.is_valid(raise_exception=True)
+        values: dict[str, Any] = checked.validated_data
+        return values
+
+    @property
+    def caller(self) -> Caller:
+        auth = self.request.auth
+        return auth if isinstance(auth, Caller) else Caller(f"user:{self.request.user.get_username()}")
+
+    def act(self, reason: str = "", *, quiet: bool = False) -> Act:
+        """Who does this and why, for the verb that is called."""
+        return Act(
+            self.caller.label,
+            reason,
+            user_id=self.request.user.pk,
+            correlation_id=correlation_id(self.request),
+            quiet=quiet,
+        )
+
+    def page(self, items: list[Any], following: str | None) -> Response:
+        """A page of a list; the next one's address stands in the header Link too."""
+        response = Response({"items": items, "next": following})
+        if following is not None:
+            query = {**self.request.query_params.dict(), "cursor": following}
+            response["Link"] = f'<{self.request.path}?{urlencode(query)}>; rel="next"'
+        return response
+
+
+def _codes(serializer: serializers.BaseSerializer[Any]) -> Any:
+    """The codes of a serializer's errors, in the shape of the errors."""
+    return serializers.ValidationError(serializer.errors).get_codes()

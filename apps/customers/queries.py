@@ -1,0 +1,249 @@
+"""Reading customers: the one place where pages, the API and commands ask what the hub knows.
+
+Every query is a small, fixed number of SQL statements. Ids that were retired resolve for ever."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from json import loads as json_loads
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from django.db import connection
+
+from apps.common.errors import NotFound
+from apps.customers.models import Customer, Redirect
+from apps.customers.queries_history import AttributeChange, Snapshot, Version, as_of, history
+from apps.customers.queries_search import Hit, Hits, search
+from apps.customers.queries_values import values_of
+from apps.customers.survivorship import ATTRIBUTES, PARTS
+from apps.events.queries import Entry, changes
+
+__all__ = [
+    "AttributeChange", "AttributeLineage", "CustomerDetail", "Entry", "Hit", "Hits", "PartLineage", "Pin",
+    "Resolved", "Snapshot", "Source", "SourceValue", "Version", "as_of", "changes", "customer_detail", "history", "lineage", "resolve",
+    "search", "values_of",
+]  # fmt: skip
+
+_MOST_HOPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """`customer` is what `asked` stands for today; `replaced`: another id than the one asked for."""
+
+    customer: Customer
+    asked: UUID
+    replaced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source record of a customer as readers see it; `url` opens it in its system, if the system says how."""
+
+    record: UUID
+    system: str
+    system_name: str
+    external_id: str
+    updated_at: datetime
+    received_at: datetime
+    deleted: bool
+    version: int
+    canonical: Mapping[str, Any]
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A steward's value for one attribute, with who set it and why."""
+
+    attribute: str
+    value: Any
+    reason: str
+    actor: str
+    since: datetime
+    expires_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerDetail:
+    """A customer with everything its page shows. `values` are effective; `held`: attribute -> derived value kept back by
+    a Hold; `redirects`: retired ids that lead here now."""
+
+    id: UUID
+    asked: UUID
+    replaced: bool
+    active: bool
+    version: int
+    kind: str
+    name: str | None
+    values: Mapping[str, Any]
+    held: Mapping[str, Any]
+    lineage: Mapping[str, Mapping[str, Any]]
+    policy_hash: str
+    member_count: int
+    released: bool
+    created_at: datetime
+    updated_at: datetime
+    sources: Sequence[Source]
+    pins: Sequence[Pin]
+    redirects: Sequence[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceValue:
+    """One record's value of one attribute; `updated_at` says how old it is."""
+
+    value: Any
+    record: UUID
+    system: str
+    system_name: str
+    external_id: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PartLineage:
+    """One address, contact point or identifier of the golden record and the records it came from, best first."""
+
+    part: Mapping[str, Any]
+    sources: Sequence[Source]
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeLineage:
+    """Where one value comes from. `rule`: only, agreed, trust, recent, …, united (lists), composed (a name made of its
+    parts), pin.
+
+    `held`: a Hold keeps `value`; `proposed` is what the rule would say. `parts` is filled for lists."""
+
+    attribute: str
+    value: Any
+    rule: str
+    policy_hash: str
+    winner: SourceValue | None
+    others: Sequence[SourceValue]
+    held: bool = False
+    proposed: Any = None
+    parts: Sequence[PartLineage] = ()
+    pin: Pin | None = None
+
+
+@dataclass(slots=True)
+class _Members:
+    sources: list[Source] = field(default_factory=list)
+    pins: dict[str, Pin] = field(default_factory=dict)
+
+    def by_id(self) -> dict[str, Source]:
+        return {str(s.record): s for s in self.sources}
+
+
+def resolve(id: UUID) -> Resolved:
+    """The customer that `id` stands for today; NotFound for an id the hub never gave. Two queries for a retired id."""
+    customer = Customer.objects.filter(id=id).first()
+    if customer is None:
+        raise NotFound(f"There is no customer {id}.")
+    asked = customer.id
+    for _ in range(_MOST_HOPS):
+        if customer.active or customer.replaced_by is None:
+            break
+        customer = Customer.objects.get(id=customer.replaced_by)
+    return Resolved(customer, asked, customer.id != asked)
+
+
+_MEMBERS = (
+    "SELECT s.id, y.code, y.name, y.kind, y.record_url, s.external_id, coalesce(s.source_updated_at, s.changed_at),"
+    " s.received_at, s.deleted, s.version, s.canonical::text FROM source_record s JOIN system y ON y.id = s.system_id"
+    " WHERE s.customer_id = %s ORDER BY y.code, s.external_id"
+)
+
+
+def _members(customer: UUID) -> _Members:
+    found = _Members()
+    with connection.cursor() as cursor:
+        cursor.execute(_MEMBERS, (customer,))
+        for id_, code, name, kind, url, external_id, updated, received, deleted, version, text in cursor.fetchall():
+            canonical = json_loads(text)
+            if kind == "steward":
+                for attribute, pin in canonical.get("pins", {}).items():
+                    found.pins[attribute] = Pin(
+                        attribute, pin["value"], pin["reason"], pin["actor"], updated, pin.get("expires_at")
+                    )
+            link = url.replace("{id}", quote(external_id, safe="")) if url else ""
+            if kind != "steward":
+                found.sources.append(
+                    Source(id_, code, name, external_id, updated, received, deleted, version, canonical, link)
+                )
+    return found
+
+
+def customer_detail(id: UUID) -> CustomerDetail:
+    """Everything about one customer: three queries, four for a retired id."""
+    resolved = resolve(id)
+    c = resolved.customer
+    members = _members(c.id)
+    redirects = list(
+        Redirect.objects.filter(successor_id=c.id, until=None).order_by("since").values_list("retired_id", flat=True)
+    )
+    return CustomerDetail(
+        id=c.id, asked=resolved.asked, replaced=resolved.replaced, active=c.active, version=c.version, kind=c.kind,
+        name=c.name,
+        values=values_of(c), held=c.held, lineage=c.lineage, policy_hash=c.policy_hash, member_count=c.member_count,
+        released=c.released, created_at=c.created_at, updated_at=c.updated_at, sources=members.sources,
+        pins=[members.pins[a] for a in sorted(members.pins)], redirects=redirects,
+    )  # fmt: skip
+
+
+def lineage(id: UUID) -> list[AttributeLineage]:
+    """Every attribute that has a value, in the order of the canonical form: two queries, three for a retired id."""
+    customer = resolve(id).customer
+    members = _members(customer.id)
+    values = values_of(customer)
+    names = [a for a in ATTRIBUTES if a != "extra"] + [f"extra.{n}" for n in sorted(values.get("extra", {}))]
+    told = []
+    for name in names:
+        value = values["extra"][name[6:]] if name.startswith("extra.") else values.get(name)
+        if value is not None or name in customer.held:
+            told.append(_told(name, value, customer, members))
+    return told
+
+
+def _told(name: str, value: Any, customer: Customer, members: _Members) -> AttributeLineage:
+    source_of = members.by_id()
+    noted = customer.lineage.get(name) or customer.lineage.get(name.split(".", maxsplit=1)[0]) or {}
+    rule, record = noted.get("rule", "none"), noted.get("record", "")
+    if name == "name" and noted.get("rule") != "pin":
+        composed = _composed_from(value, customer, source_of.get(record))
+        if composed is not None:
+            rule, record = "composed", customer.lineage.get(composed, {}).get("record", record)
+    winner = source_of.get(record)
+    others = [_value_of(s, name) for s in members.sources if s is not winner]
+    parts = []
+    if name in PARTS:
+        parts = [PartLineage(p, [source_of[r] for r in p.get("from", ()) if r in source_of]) for p in value or ()]
+    held = name in customer.held
+    return AttributeLineage(
+        attribute=name, value=value, rule=rule, policy_hash=customer.policy_hash,
+        winner=_value_of(winner, name) if winner is not None else None,
+        others=[o for o in others if o.value is not None], held=held, proposed=customer.held.get(name), parts=parts,
+        pin=members.pins.get(name) if noted.get("rule") == "pin" else None,
+    )  # fmt: skip
+
+
+def _composed_from(value: Any, customer: Customer, winner: Source | None) -> str | None:
+    """The attribute a display name was made of, when no record sent it as it stands."""
+    if winner is not None and winner.canonical.get("name") == value:
+        return None
+    order = (
+        ("organization_name",)
+        if customer.kind == "organization"
+        else ("family_name", "given_name", "organization_name")
+    )
+    return next((a for a in order if a in customer.lineage), None)
+
+
+def _value_of(source: Source, name: str) -> SourceValue:
+    canonical = source.canonical
+    value = canonical.get("extra", {}).get(name[6:]) if name.startswith("extra.") else canonical.get(name)
+    return SourceValue(value, source.record, source.system, source.system_name, source.external_id, source.updated_at)

@@ -1,0 +1,85 @@
+"""All comparisons of candidate pairs at once: columns in, a matrix of levels and the flags out."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from apps.matching.comparison_levels import COMPARISONS, FORCED, VETO, level_number
+from apps.matching.comparisons_addresses import address_levels
+from apps.matching.comparisons_columns import NONE, Bools, Levels, Longs, column
+from apps.matching.comparisons_companies import company_levels, legal_form_levels
+from apps.matching.comparisons_contacts import birth_levels, domain_levels, email_levels, identifier_levels, phone_levels
+from apps.matching.comparisons_persons import person_levels
+
+Flags = npt.NDArray[np.int16]
+_PLACE = {name: place for place, name in enumerate(COMPARISONS)}
+
+
+def compare(table: pa.Table, left: Longs, right: Longs) -> Levels:
+    """Return levels (pairs × comparisons, in the order of COMPARISONS) of pairs of rows of one feature table."""
+    result = np.zeros((len(left), len(COMPARISONS)), np.int8)
+    if not len(left):
+        return result
+    kind = column(table.column("kind")).single()
+    result[:, _PLACE["kind"]] = np.where(kind[left] == kind[right], 1, 2)
+    found: Mapping[str, Levels] = {
+        "suffix": _suffix_levels(table, left, right),
+        "company_name": company_levels(table, left, right),
+        "legal_form": legal_form_levels(table, left, right),
+        "birth_date": birth_levels(table, left, right),
+        "email": email_levels(table, left, right),
+        "phone": phone_levels(table, left, right),
+        "domain": domain_levels(table, left, right),
+        "identifier": identifier_levels(table, left, right),
+        "address": address_levels(table, left, right),
+    }
+    for name, levels in found.items():
+        result[:, _PLACE[name]] = levels
+    result[:, _PLACE["given_name"]], result[:, _PLACE["family_name"]] = person_levels(table, left, right)
+    _once(result)
+    return result
+
+
+def _suffix_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
+    codes = column(table.column("suffix")).single()
+    a, b = codes[left], codes[right]
+    return np.where((a == NONE) | (b == NONE), 0, np.where(a == b, 1, 2)).astype(np.int8)
+
+
+def _once(levels: Levels) -> None:
+    """Let one fact speak once: an email that agrees says already that its domain does."""
+    email = levels[:, _PLACE["email"]]
+    domain = levels[:, _PLACE["domain"]]
+    said = (email > 0) & (email < level_number("email", "mailbox")) & (domain == level_number("domain", "same"))
+    domain[said] = 0
+
+
+def _is(levels: Levels, comparison: str, *names: str) -> Bools:
+    found = levels[:, _PLACE[comparison]]
+    return np.isin(found, [level_number(comparison, name) for name in names])
+
+
+def flags_of(levels: Levels) -> Flags:
+    """Return the flags of compared pairs: VETO for hard evidence against, FORCED for one confirmed identifier."""
+    flags = np.where(_is(levels, "identifier", "same_verified"), FORCED, 0).astype(np.int16)
+    for veto in vetoes(levels).values():
+        flags[veto] |= VETO
+    return flags
+
+
+def vetoes(levels: Levels) -> dict[str, Bools]:
+    """Return, for each hard evidence against (its sentence), the pairs it speaks of."""
+    same_name = _is(levels, "given_name", "same", "alike", "nickname", "middle_differs") & _is(levels, "family_name", "same", "alike", "part")
+    forced = _is(levels, "identifier", "same_verified")
+    one_number = _is(levels, "identifier", "same_verified", "same", "alike")  # a number of one's own outweighs a mistyped date
+    other_person = _is(levels, "given_name", "different") & _is(levels, "family_name", "different")
+    elsewhere = ~_is(levels, "email", "same", "role", "alike") & ~_is(levels, "phone", "same") & ~_is(levels, "domain", "same")
+    other_company = _is(levels, "company_name", "different") & elsewhere & ~_is(levels, "address", "same", "other_unit", "alike")
+    return {
+        "they hold different confirmed identifiers of one kind and country": _is(levels, "identifier", "different_verified"),
+        "they bear the same name but have different birth dates": same_name & _is(levels, "birth_date", "different") & ~one_number,
+        "their suffixes tell two generations of one name apart": same_name & _is(levels, "suffix", "different"),
+        "they share a confirmed identifier but nothing of their names agrees": forced & (other_person | other_company),
+    }

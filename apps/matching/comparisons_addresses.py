@@ -1,0 +1,98 @@
+"""An address is one ordered comparison: its parts hang together, so they are not counted one by one."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
+
+from apps.matching.comparison_levels import level_number
+from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Levels, Longs, as_texts, best, column, cross, distinct, edits, lengths, similar
+
+_LEVEL = {
+    level: level_number("address", level)
+    for level in ("same", "other_unit", "alike", "street", "other_house", "elsewhere", "postcode", "city", "other_street", "other_city", "other_country")
+}  # fmt: skip
+_STREET_ALIKE = 0.78
+
+
+class _Part(NamedTuple):
+    """Agreement of one part over crossed pairs: known on both sides, same, alike (same included)."""
+
+    known: Bools
+    same: Bools
+    alike: Bools
+
+
+def address_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
+    """Return levels of address: the best over all addresses of both records."""
+    houses = column(table.column("address_house"))
+    crossed = cross(houses, left, right)
+    codes = {}
+    for part in ("house", "street", "unit", "postcode", "city", "country"):
+        values = column(table.column(f"address_{part}"))
+        codes[part] = (values, values.codes[crossed.left], values.codes[crossed.right])
+    house, unit, country = (_exact(*codes[part]) for part in ("house", "unit", "country"))
+    postcode = _near(*codes["postcode"], most=1, shortest=4)
+    city = _near(*codes["city"], most=2, shortest=5)
+    street = _street(*codes["street"])
+    return best(crossed, _levels(house, street, unit, postcode, city, country), len(left))
+
+
+def _levels(house: _Part, street: _Part, unit: _Part, postcode: _Part, city: _Part, country: _Part) -> Levels:
+    place = postcode.same | city.same | (postcode.alike & (city.alike | ~city.known)) | (city.alike & ~postcode.known)
+    no_place = ~postcode.known & ~city.known
+    elsewhere = (city.known & ~city.alike & ~postcode.alike) | (postcode.known & ~postcode.alike & ~city.known)
+    result = np.zeros(len(place), np.int8)
+    # From the weakest statement to the strongest: the later one stands.
+    result[country.known & ~country.same] = _LEVEL["other_country"]
+    result[elsewhere] = np.maximum(result, _LEVEL["other_city"])[elsewhere]
+    result[place & street.known] = _LEVEL["other_street"]
+    result[place & ~street.known] = _LEVEL["city"]
+    result[postcode.same & ~street.alike] = _LEVEL["postcode"]
+    line = house.known & house.same & street.known
+    result[line & street.same & ~place & ~no_place] = _LEVEL["elsewhere"]
+    result[place & street.alike & house.known & ~house.same] = _LEVEL["other_house"]
+    result[place & street.alike & ~house.known] = _LEVEL["street"]
+    result[line & street.alike & (place | no_place)] = _LEVEL["alike"]
+    same = line & street.same & place
+    result[same] = np.where(unit.known & ~unit.same, _LEVEL["other_unit"], _LEVEL["same"])[same]
+    return result
+
+
+def _exact(values: Column, a: Ints, b: Ints) -> _Part:
+    known = (a != NONE) & (b != NONE)
+    same = known & (a == b)
+    return _Part(known, same, same)
+
+
+def _near(values: Column, a: Ints, b: Ints, *, most: int, shortest: int) -> _Part:
+    """Agreement up to `most` edits (one in texts shorter than eight) in texts of `shortest` letters or more."""
+    known, same, _ = _exact(values, a, b)
+    alike = same.copy()
+    at = np.flatnonzero(known & ~same)
+    if len(at):
+        low, high, place = distinct(a[at], b[at])
+        size = np.minimum(lengths(values.texts)[low], lengths(values.texts)[high])
+        near = (edits(values.texts, low, high, most) <= np.where(size < 8, 1, most)) & (size >= shortest)
+        alike[at] = near[place]
+    return _Part(known, same, alike)
+
+
+def _street(values: Column, a: Ints, b: Ints) -> _Part:
+    """Streets are alike by edit similarity of the whole, or when one leaves out words of the other."""
+    known, same, _ = _exact(values, a, b)
+    alike = same.copy()
+    at = np.flatnonzero(known & ~same)
+    if len(at):
+        low, high, place = distinct(a[at], b[at])
+        whole = as_texts(text.replace(" ", "") for text in values.texts.tolist())
+        near = similar(whole, low, high, OSA.normalized_similarity, _STREET_ALIKE) >= _STREET_ALIKE
+        long = np.minimum(lengths(whole)[low], lengths(whole)[high]) > 5
+        rest = np.flatnonzero(~near & long)
+        near[rest] = similar(values.texts, low[rest], high[rest], fuzz.token_set_ratio) > 99.9
+        alike[at] = near[place]
+        same[at] = (whole[low] == whole[high])[place]
+    return _Part(known, same, alike)
+

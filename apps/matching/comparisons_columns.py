@@ -1,0 +1,136 @@
+"""Columns of codes: every distinct text of a feature gets a number, so pairs are compared by number and each distinct
+pair of texts only once."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Levels = npt.NDArray[np.int8]
+Texts = npt.NDArray[np.object_]
+NONE = -1  # code of an empty value
+
+
+class Column(NamedTuple):
+    """A feature of many records: codes of all values one after the other, where each record's begin, the distinct texts."""
+
+    codes: Ints
+    start: Longs
+    count: Longs
+    texts: Texts
+
+    def single(self) -> Ints:
+        """Return the first value's code of each record, NONE where there is none."""
+        return self.nth(0)
+
+    def nth(self, place: int) -> Ints:
+        """Return the code of each record's value number `place`, NONE where there is none."""
+        result = np.full(len(self.start), NONE, np.int32)
+        there = self.count > place
+        result[there] = self.codes[self.start[there] + place]
+        return result
+
+    def mapped(self, function: Callable[[str], str]) -> "Column":
+        """Return the column of another text made of each distinct text; '' becomes no code but keeps its place."""
+        codes, texts = encode([function(text) for text in self.texts.tolist()])
+        return self._replace(codes=np.where(self.codes == NONE, NONE, codes[self.codes] if len(codes) else NONE), texts=texts)
+
+
+class Crossed(NamedTuple):
+    """All pairs of values of candidate pairs: number of the pair (ascending), places of both values in the column."""
+
+    pair: Longs
+    left: Longs
+    right: Longs
+
+
+def encode(values: Iterable[str]) -> tuple[Ints, Texts]:
+    """Return codes and distinct texts of values; '' gets NONE."""
+    numbers: dict[str, int] = {}
+    codes = np.array([numbers.setdefault(value, len(numbers)) if value else NONE for value in values], np.int32)
+    return codes, as_texts(numbers)
+
+
+def as_texts(values: Iterable[str]) -> Texts:
+    """Return texts as an object array."""
+    found = list(values)
+    result = np.empty(len(found), np.object_)
+    result[:] = found
+    return result
+
+
+def column(values: pa.ChunkedArray) -> Column:
+    """Encode one column of the feature table."""
+    array = values.combine_chunks()
+    if pa.types.is_list(array.type):
+        flat, ends = array.flatten(), array.offsets.to_numpy().astype(np.int64)
+        ends = ends - (ends[0] if len(ends) else 0)
+    else:
+        flat, ends = array, np.arange(len(array) + 1, dtype=np.int64)
+    encoded = flat.dictionary_encode()
+    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+    texts = as_texts(encoded.dictionary.to_pylist())
+    empty = pc.index(encoded.dictionary, pa.scalar("")).as_py()
+    if empty >= 0:
+        codes[codes == empty] = NONE
+    start, count = ends[:-1], np.diff(ends)
+    if not pa.types.is_list(array.type):
+        count = (codes != NONE).astype(np.int64)
+    return Column(codes, start, count, texts)
+
+
+def cross(values: Column, left: Longs, right: Longs) -> Crossed:
+    """Return every value of the left record against every value of the right, for each candidate pair."""
+    right_count = values.count[right]
+    size = values.count[left] * right_count
+    pair = np.repeat(np.arange(len(left)), size)
+    within = np.arange(len(pair)) - np.repeat(np.cumsum(size) - size, size)
+    width = right_count[pair]
+    return Crossed(pair, values.start[left[pair]] + within // np.maximum(width, 1), values.start[right[pair]] + within % np.maximum(width, 1))
+
+
+def best(crossed: Crossed, levels: Levels, pairs: int) -> Levels:
+    """Return each candidate pair's best (lowest, but for 0) level over its values; 0 where no values were compared."""
+    result = np.zeros(pairs, np.int8)
+    known = levels > 0
+    pair, found = crossed.pair[known], levels[known]
+    if len(pair):
+        first = np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]])
+        result[pair[first]] = np.minimum.reduceat(found, first)
+    return result
+
+
+def distinct(left: Ints, right: Ints) -> tuple[Ints, Ints, Longs]:
+    """Return distinct unordered pairs of codes and, for each input pair, the place of its distinct pair."""
+    low, high = np.minimum(left, right).astype(np.int64), np.maximum(left, right).astype(np.int64)
+    keys, place = np.unique((low << 32) | high, return_inverse=True)
+    return (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32), place
+
+
+def edits(texts: Texts, left: Ints, right: Ints, most: int) -> Ints:
+    """Return optimal string alignment distances of pairs of texts; above `most` it is `most` + 1."""
+    if not len(left):
+        return np.zeros(0, np.int32)
+    found = process.cpdist(texts[left].tolist(), texts[right].tolist(), scorer=OSA.distance, score_cutoff=most, dtype=np.int32)
+    return np.asarray(found, np.int32)
+
+
+def similar(texts: Texts, left: Ints, right: Ints, scorer: Any, cutoff: float = 0.0) -> npt.NDArray[np.float32]:
+    """Return a rapidfuzz scorer's value for pairs of texts."""
+    if not len(left):
+        return np.zeros(0, np.float32)
+    found = process.cpdist(texts[left].tolist(), texts[right].tolist(), scorer=scorer, score_cutoff=cutoff, dtype=np.float32)
+    return np.asarray(found, np.float32)
+
+
+def lengths(texts: Texts) -> Ints:
+    """Return the length of each text."""
+    return np.fromiter(map(len, texts.tolist()), np.int32, len(texts))

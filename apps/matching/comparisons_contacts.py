@@ -1,0 +1,131 @@
+"""Birth dates, emails, phones, domains and identifiers."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from apps.matching.comparison_levels import level_number
+from apps.matching.comparisons_columns import NONE, Column, Ints, Levels, Longs, best, column, cross, distinct, edits, encode, lengths
+from apps.matching.standardise_contacts import role_mailbox
+
+_BIRTH = {level: level_number("birth_date", level) for level in ("same", "alike", "year", "partly", "different")}
+_EMAIL = {level: level_number("email", level) for level in ("same", "role", "alike", "mailbox", "different")}
+_ID = {level: level_number("identifier", level) for level in ("same_verified", "same", "alike", "different", "different_verified")}
+
+
+def birth_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
+    """Return levels of birth_date."""
+    dates = column(table.column("birth"))
+    codes = dates.single()
+    a, b = codes[left], codes[right]
+    result = np.zeros(len(left), np.int8)
+    result[(a == b) & (a != NONE)] = _BIRTH["same"]
+    digits = np.zeros((len(dates.texts), 8), np.int16)
+    for row, text in enumerate(dates.texts.tolist()):
+        if len(text) == 10:
+            digits[row] = [ord(text[place]) - 48 for place in (0, 1, 2, 3, 5, 6, 8, 9)]
+    partial = (digits[:, 4:] == 0).all(axis=1)
+    result[(result > 0) & partial[a]] = _BIRTH["year"]
+    at = np.flatnonzero((a != b) & (a != NONE) & (b != NONE))
+    if len(at):
+        result[at] = _dates(digits[a[at]], digits[b[at]], partial[a[at]] | partial[b[at]])
+    return result
+
+
+def _dates(one: npt.NDArray[np.int16], other: npt.NDArray[np.int16], partial: npt.NDArray[np.bool_]) -> Levels:
+    differ = one != other
+    count = differ.sum(axis=1)
+    year = ~differ[:, :4].any(axis=1)
+    month = ~differ[:, 4:6].any(axis=1)
+    day = ~differ[:, 6:].any(axis=1)
+    swapped = year & (one[:, 4:6] == other[:, 6:]).all(axis=1) & (one[:, 6:] == other[:, 4:6]).all(axis=1)
+    exchanged = (differ[:, :-1] & differ[:, 1:] & (one[:, :-1] == other[:, 1:]) & (one[:, 1:] == other[:, :-1])).any(axis=1)
+    result = np.full(len(one), _BIRTH["different"], np.int8)
+    result[(year.astype(int) + month + day) >= 2] = _BIRTH["partly"]
+    result[(count == 1) | swapped | (exchanged & (count == 2))] = _BIRTH["alike"]
+    near_year = differ[:, :4].sum(axis=1) == 1
+    result[partial] = np.where(year, _BIRTH["year"], np.where(near_year, _BIRTH["partly"], _BIRTH["different"]))[partial]
+    return result
+
+
+def email_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
+    """Return levels of email: the best over all addresses of both records."""
+    mails = column(table.column("email"))
+    crossed = cross(mails, left, right)
+    a, b = mails.codes[crossed.left], mails.codes[crossed.right]
+    locals_ = [text.partition("@")[0] for text in mails.texts.tolist()]
+    local = encode(locals_)[0]
+    role = np.fromiter(map(role_mailbox, locals_), np.bool_, len(locals_))
+    long = np.fromiter((len(text) > 4 for text in locals_), np.bool_, len(locals_))
+    result = np.full(len(a), _EMAIL["different"], np.int8)
+    mailbox = (local[a] == local[b]) & long[a] & ~role[a]
+    result[mailbox] = _EMAIL["mailbox"]
+    at = np.flatnonzero(a != b)
+    if len(at):
+        low, high, place = distinct(a[at], b[at])
+        size = np.minimum(lengths(mails.texts)[low], lengths(mails.texts)[high])
+        near = (edits(mails.texts, low, high, 2) <= np.where(size < 12, 1, 2)) & (local[low] == local[high])
+        near |= edits(mails.texts, low, high, 1) <= 1
+        digits_differ = _digits(mails)[low] != _digits(mails)[high]
+        # Another number is another mailbox (anna1@, anna2@), not a typing error.
+        result[at[(near & ~(digits_differ & (local[low] != local[high])))[place]]] = _EMAIL["alike"]
+    result[a == b] = np.where(role[a[a == b]], _EMAIL["role"], _EMAIL["same"])
+    return best(crossed, result, len(left))
+
+
+def _digits(values: Column) -> Ints:
+    return encode("".join(filter(str.isdigit, text)) or "-" for text in values.texts.tolist())[0]
+
+
+def phone_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
+    """Return levels of phone: numbers agree when their last eight digits do."""
+    phones = column(table.column("phone"))
+    tails = phones.mapped(lambda text: text[-8:])
+    crossed = cross(phones, left, right)
+    a, b = phones.codes[crossed.left], phones.codes[crossed.right]
+    tail_a, tail_b = tails.codes[crossed.left], tails.codes[crossed.right]
+    result = np.full(len(a), level_number("phone", "different"), np.int8)
+    at = np.flatnonzero(tail_a != tail_b)
+    if len(at):
+        low, high, place = distinct(a[at], b[at])
+        size = np.minimum(lengths(phones.texts)[low], lengths(phones.texts)[high])
+        near = (edits(phones.texts, low, high, 1) <= 1) & (size >= 8)
+        result[at[near[place]]] = level_number("phone", "alike")
+    result[tail_a == tail_b] = level_number("phone", "same")
+    return best(crossed, result, len(left))
+
+
+def domain_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
+    """Return levels of domain: web site against web site or company mail, the best of all."""
+    domains = column(table.column("domain"))
+    labels = domains.mapped(lambda text: text.partition(".")[0])
+    crossed = cross(domains, left, right)
+    result = np.full(len(crossed.pair), level_number("domain", "different"), np.int8)
+    result[labels.codes[crossed.left] == labels.codes[crossed.right]] = level_number("domain", "alike")
+    result[domains.codes[crossed.left] == domains.codes[crossed.right]] = level_number("domain", "same")
+    return best(crossed, result, len(left))
+
+
+def identifier_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
+    """Return levels of identifier over pairs of one kind; numbers of other countries or lengths are not comparable."""
+    identifiers = column(table.column("identifier"))
+    crossed = cross(identifiers, left, right)
+    parts = [text.split("|", 3) for text in identifiers.texts.tolist()]
+    kind, country, value = (encode(part[place] for part in parts)[0] for place in (0, 1, 3))
+    flag = np.array([part[2] == "v" for part in parts], np.bool_)
+    values = np.array([part[3] for part in parts], np.object_)
+    size = np.fromiter((len(part[3]) for part in parts), np.int32, len(parts))
+    a, b = identifiers.codes[crossed.left], identifiers.codes[crossed.right]
+    result = np.zeros(len(a), np.int8)
+    one_place = (country[a] == country[b]) | (country[a] == NONE) | (country[b] == NONE)
+    comparable = (kind[a] == kind[b]) & one_place & (np.abs(size[a] - size[b]) <= 1)
+    both = flag[a] & flag[b]
+    result[comparable] = _ID["different"]
+    result[comparable & both & (size[a] == size[b]) & (country[a] == country[b])] = _ID["different_verified"]
+    at = np.flatnonzero(comparable & (value[a] != value[b]))
+    if len(at):
+        low, high, place = distinct(a[at], b[at])
+        result[at[(edits(values, low, high, 1) <= 1)[place]]] = _ID["alike"]
+    equal = (kind[a] == kind[b]) & (value[a] == value[b])
+    result[equal] = np.where(both[equal] & (country[a] == country[b])[equal], _ID["same_verified"], _ID["same"])
+    return best(crossed, result, len(left))

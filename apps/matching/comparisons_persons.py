@@ -1,0 +1,142 @@
+"""Given and family names: straight or crossed, initials, nicknames, sounds, typing errors, double names."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from rapidfuzz.distance import Prefix
+
+from apps.matching.comparison_levels import level_number
+from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Levels, Longs, Texts, column, distinct, edits, encode, lengths, similar
+from apps.matching.names import MOST_GROUPS, nickname_groups
+from apps.matching.text import sound
+
+SAME, ALIKE, NICKNAME, INITIAL, DIFFERENT = range(1, 6)  # of two tokens
+_GIVEN = {level: level_number("given_name", level) for level in ("same", "alike", "nickname", "initial", "part", "middle_differs", "different")}
+_FAMILY = {level: level_number("family_name", level) for level in ("same", "alike", "part", "initial", "different")}
+_TO_GIVEN = np.array([0, *(_GIVEN[level] for level in ("same", "alike", "nickname", "initial", "different"))], np.int8)
+_TO_FAMILY = np.array([0, *(_FAMILY[level] for level in ("same", "alike", "different", "initial", "different"))], np.int8)
+# How bad a level is, for choosing between straight and crossed.
+_GIVEN_COST = np.array([2, 0, 1, 1, 3, 3, 1, 9], np.int8)
+_FAMILY_COST = np.array([2, 0, 1, 2, 3, 9], np.int8)
+
+
+class _Tokens(NamedTuple):
+    """Distinct name tokens with what is compared of them."""
+
+    texts: Texts
+    length: Ints
+    sound: Ints
+    first: Ints
+    groups: Ints
+
+
+def _tokens(texts: Texts) -> _Tokens:
+    plain = texts.tolist()
+    groups = np.zeros((len(plain), MOST_GROUPS), np.int32)
+    for row, text in enumerate(plain):
+        numbers = nickname_groups(text)
+        if numbers:
+            groups[row, : len(numbers)] = numbers
+    first = np.fromiter((ord(text[0]) if text else 0 for text in plain), np.int32, len(plain))
+    return _Tokens(texts, lengths(texts), encode([sound(text) for text in plain])[0], first, groups)
+
+
+def person_levels(table: pa.Table, left: Longs, right: Longs) -> tuple[Levels, Levels]:
+    """Return levels of given_name and family_name; the better of straight and crossed order is taken for both."""
+    both = column(pa.chunked_array([pa.concat_arrays([_flat(table, "given"), _flat(table, "family")])]))
+    tokens = _tokens(both.texts)
+    given = _with_codes(table, "given", both.codes[: len(_flat(table, "given"))], both.texts)
+    family = _with_codes(table, "family", both.codes[len(_flat(table, "given")) :], both.texts)
+    straight_given = _given(tokens, given, given, left, right)
+    straight_family = _family(tokens, family, family, left, right)
+    poor = (straight_given == _GIVEN["different"]) | (straight_family == _FAMILY["different"])
+    at = np.flatnonzero(poor & (given.count[left] + family.count[left] > 0) & (given.count[right] + family.count[right] > 0))
+    if len(at):
+        crossed_given = _given(tokens, given, family, left[at], right[at])
+        crossed_family = _family(tokens, family, given, left[at], right[at])
+        cost = _GIVEN_COST[straight_given[at]] + _FAMILY_COST[straight_family[at]]
+        better = _GIVEN_COST[crossed_given] + _FAMILY_COST[crossed_family] < np.minimum(cost, 9)
+        straight_given[at[better]] = crossed_given[better]
+        straight_family[at[better]] = crossed_family[better]
+    return straight_given, straight_family
+
+
+def _flat(table: pa.Table, name: str) -> pa.Array:
+    return table.column(name).combine_chunks().flatten()
+
+
+def _with_codes(table: pa.Table, name: str, codes: Ints, texts: Texts) -> Column:
+    ends = table.column(name).combine_chunks().offsets.to_numpy().astype(np.int64)
+    ends = ends - (ends[0] if len(ends) else 0)
+    return Column(codes, ends[:-1], np.diff(ends), texts)
+
+
+def _compare(tokens: _Tokens, left: Ints, right: Ints) -> Levels:
+    """Return the level of each pair of tokens; 0 where one is missing."""
+    result = np.zeros(len(left), np.int8)
+    result[(left == right) & (left != NONE)] = SAME
+    at = np.flatnonzero((left != right) & (left != NONE) & (right != NONE))
+    if len(at):
+        a, b, place = distinct(left[at], right[at])
+        result[at] = _distinct_tokens(tokens, a, b)[place]
+    return result
+
+
+def _distinct_tokens(tokens: _Tokens, a: Ints, b: Ints) -> Levels:
+    result = np.full(len(a), DIFFERENT, np.int8)
+    shorter, longer = np.minimum(tokens.length[a], tokens.length[b]), np.maximum(tokens.length[a], tokens.length[b])
+    result[(shorter == 1) & (tokens.first[a] == tokens.first[b])] = INITIAL
+    words = shorter > 1
+    share = (tokens.groups[a][:, :, None] == tokens.groups[b][:, None, :]) & (tokens.groups[a][:, :, None] > 0)
+    result[words & share.any(axis=(1, 2))] = NICKNAME
+    result[words & (tokens.sound[a] == tokens.sound[b])] = ALIKE
+    near = np.flatnonzero(words & (result != ALIKE) & (shorter > 2) & (longer - shorter <= 3))
+    distance = edits(tokens.texts, a[near], b[near], 3)
+    size = shorter[near]
+    allowed = np.where(size < 4, 0, np.where(size < 6, 1, np.where(size < 10, 2, 3)))
+    # In a short word one substituted letter often makes another name (Maria, Mario): longer words bear more.
+    result[near[(distance <= allowed) & (result[near] == DIFFERENT)]] = ALIKE
+    begin = np.flatnonzero((result == DIFFERENT) & (shorter > 2) & (tokens.first[a] == tokens.first[b]) & (longer > shorter))
+    prefix = similar(tokens.texts, a[begin], b[begin], Prefix.similarity)
+    result[begin[prefix >= shorter[begin]]] = NICKNAME
+    return result
+
+
+def _any_other(tokens: _Tokens, one: Column, other: Column, left: Longs, right: Longs) -> Bools:
+    """Tell whether any token of one name agrees with any of the other, but for the two first."""
+    found = np.zeros(len(left), np.bool_)
+    for i in range(3):
+        for j in range(3):
+            if i or j:
+                level = _compare(tokens, one.nth(i)[left], other.nth(j)[right])
+                found |= (level == SAME) | (level == ALIKE)
+    return found
+
+
+def _given(tokens: _Tokens, one: Column, other: Column, left: Longs, right: Longs) -> Levels:
+    first = _compare(tokens, one.nth(0)[left], other.nth(0)[right])
+    result = _TO_GIVEN[first]
+    several = (one.count[left] > 1) | (other.count[right] > 1)
+    at = np.flatnonzero((first == DIFFERENT) & several)
+    if len(at):
+        result[at[_any_other(tokens, one, other, left[at], right[at])]] = _GIVEN["part"]
+    at = np.flatnonzero((first > 0) & (first < INITIAL) & (one.count[left] > 1) & (other.count[right] > 1))
+    if len(at):
+        middle = _compare(tokens, one.nth(1)[left[at]], other.nth(1)[right[at]])
+        result[at[middle == DIFFERENT]] = _GIVEN["middle_differs"]
+    return result
+
+
+def _family(tokens: _Tokens, one: Column, other: Column, left: Longs, right: Longs) -> Levels:
+    first = _compare(tokens, one.nth(0)[left], other.nth(0)[right])
+    result = _TO_FAMILY[first]
+    several = (first > 0) & ((one.count[left] > 1) | (other.count[right] > 1))
+    at = np.flatnonzero(several & (result != _FAMILY["same"]))
+    if len(at):
+        result[at[_any_other(tokens, one, other, left[at], right[at])]] = _FAMILY["part"]
+    at = np.flatnonzero(several & ((first == SAME) | (first == ALIKE)))
+    if len(at):
+        second = _compare(tokens, one.nth(1)[left[at]], other.nth(1)[right[at]])
+        result[at[(second == 0) | (second == DIFFERENT)]] = _FAMILY["part"]
+    return result

@@ -1,0 +1,262 @@
+"""Who is one customer: a pure function of a component, the records that scored pairs or verdicts hang together.
+
+Rules, in this order:
+1. A person's verdicts stand. "Same" joins, "not the same" keeps whole clusters apart; where they contradict one another
+   "not the same" stands and the other becomes a doubt.
+2. Pairs with one confirmed identifier join, then pairs from the automatic threshold, the heaviest first, ties by place.
+3. A join is refused where two records of the clusters are vetoed, stand in one system declared distinct, or where the cluster
+   would grow over its cap.
+4. A cluster that fits two others, which cannot be one, with weights nearer than the margin stays apart from both.
+5. A cluster of four or more that hangs on one weak pair between two groups is split there.
+Every refusal, and the best pair of two clusters in the review band, becomes a doubt with its reason.
+
+The result depends on the records' order in `ids` and on nothing else: neither the order of edges nor records of other
+components change it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from apps.matching.clusters import Clusters, Pair, weak_bridge
+from apps.matching.comparison_levels import FORCED, VETO
+from apps.matching.parameters import Thresholds
+
+
+@dataclass(frozen=True)
+class Component:
+    """Records in the order of their ids and what is known of their pairs; a < b are places in `ids`, each pair at most once.
+
+    systems: each record's system; distinct_systems: systems of which no two records are one customer; must, cannot:
+    persons' verdicts as pairs of places.
+    """
+
+    ids: Sequence[bytes | str]
+    systems: Sequence[int]
+    distinct_systems: frozenset[int]
+    a: Sequence[int]
+    b: Sequence[int]
+    weight: Sequence[float]
+    flags: Sequence[int]
+    must: Sequence[Pair] = ()
+    cannot: Sequence[Pair] = ()
+
+
+class Doubt(NamedTuple):
+    """A pair of records (places) that a person should look at, with the reason and a sentence."""
+
+    a: int
+    b: int
+    weight: float | None
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """label: for each record the smallest place in its cluster; doubts: at most one per pair of clusters."""
+
+    label: list[int]
+    doubts: list[Doubt] = field(default_factory=list)
+
+
+REASONS = {
+    "verdict_conflict": "A person said these are the same, but other verdicts say they are not.",
+    "veto": "They look alike ({weight:.1f} bits), but there is hard evidence that they are different.",
+    "distinct_source": "They look alike ({weight:.1f} bits), but their cluster would hold two records of one system that keeps no duplicates.",
+    "size_cap": "They look alike ({weight:.1f} bits), but the customer would have more than {cap} records.",
+    "ambiguous": "It fits this one ({weight:.1f} bits) nearly as well as another, and those two cannot be the same.",
+    "margin": "It fits this one ({weight:.1f} bits) nearly as well as another of the same system, which keeps no duplicates.",
+    "weak_bridge": "Only this pair ({weight:.1f} bits) holds two groups of records together.",
+    "review_band": "They may be the same ({weight:.1f} bits), which is not enough to join them without asking.",
+}
+_RANK = {reason: rank for rank, reason in enumerate(REASONS)}
+
+
+class _Edge(NamedTuple):
+    forced: bool
+    weight: float
+    a: int
+    b: int
+    veto: bool
+
+
+def decide(component: Component, thresholds: Thresholds) -> Decision:
+    """Partition a component; see the rules above."""
+    size = len(component.ids)
+    if size == 1:
+        return Decision([0])
+    edges = _edges(component)
+    if not component.must and not component.cannot and not any(map(_vetoed, edges)) and not _systems_clash(component):
+        if size == 2:
+            return _decide_two(edges, thresholds)
+        clusters = Clusters(size)
+        refused = _join_freely(clusters, edges, thresholds)
+    else:
+        clusters = Clusters(size)
+        refused = _join(clusters, component, edges, thresholds)
+    if size >= 4:
+        refused += _split(clusters, component, edges, thresholds)
+    return Decision(clusters.labels(), _doubts(clusters, edges, refused, thresholds))
+
+
+def _vetoed(edge: _Edge) -> bool:
+    return edge.veto
+
+
+def _edges(component: Component) -> list[_Edge]:
+    """Return the edges, the strongest first: forced ones, then by weight, ties by place."""
+    found = [
+        _Edge(not flag & FORCED, -weight, a, b, flag & VETO > 0)
+        for a, b, weight, flag in zip(*map(_plain, (component.a, component.b, component.weight, component.flags)), strict=True)
+    ]
+    found.sort()
+    return [_Edge(not late, -weight, a, b, veto) for late, weight, a, b, veto in found]
+
+
+def _plain(values: Sequence[float]) -> list[float]:
+    """Return a list of Python numbers; numpy arrays are met here too."""
+    return values.tolist() if hasattr(values, "tolist") else list(values)
+
+
+def _systems_clash(component: Component) -> bool:
+    if not component.distinct_systems:
+        return False
+    bound = [system for system in component.systems if system in component.distinct_systems]
+    return len(bound) > len(set(bound))
+
+
+def _decide_two(edges: list[_Edge], thresholds: Thresholds) -> Decision:
+    if edges and (edges[0].forced or edges[0].weight >= thresholds.automatic):
+        return Decision([0, 0])
+    if edges and edges[0].weight >= thresholds.review:
+        return Decision([0, 1], [_doubt("review_band", edges[0], thresholds)])
+    return Decision([0, 1])
+
+
+def _doubt(reason: str, edge: _Edge, thresholds: Thresholds) -> Doubt:
+    return Doubt(edge.a, edge.b, edge.weight, reason, REASONS[reason].format(weight=edge.weight, cap=thresholds.cluster_cap))
+
+
+def _join_freely(clusters: Clusters, edges: list[_Edge], thresholds: Thresholds) -> list[Doubt]:
+    """Join where nothing speaks against anything: only the cap can refuse."""
+    refused = []
+    for edge in edges:
+        if not edge.forced and edge.weight < thresholds.automatic:
+            break
+        one, other = clusters.of[edge.a], clusters.of[edge.b]
+        if one == other:
+            continue
+        if len(clusters.members[one]) + len(clusters.members[other]) > thresholds.cluster_cap:
+            refused.append(_doubt("size_cap", edge, thresholds))
+        else:
+            clusters.join(one, other)
+    return refused
+
+
+def _join(clusters: Clusters, component: Component, edges: list[_Edge], thresholds: Thresholds) -> list[Doubt]:
+    refused: list[Doubt] = []
+    for a, b in component.cannot:
+        clusters.part(a, b, "cannot")
+    for a, b in sorted((min(pair), max(pair)) for pair in component.must):
+        one, other = clusters.of[a], clusters.of[b]
+        if one != other and clusters.kept_apart(one, other) == "cannot":
+            refused.append(Doubt(a, b, None, "verdict_conflict", REASONS["verdict_conflict"]))
+        elif one != other:
+            clusters.join(one, other)
+    for edge in edges:
+        if edge.veto:
+            clusters.part(edge.a, edge.b, "veto")
+    clusters.hold_systems(component.systems, component.distinct_systems)
+    strong = [edge for edge in edges if edge.forced or edge.weight >= thresholds.automatic]
+    near: list[list[_Edge]] = [[] for _ in component.ids]
+    for edge in strong:
+        near[edge.a].append(edge)
+        near[edge.b].append(edge)
+    for edge in strong:
+        one, other = clusters.of[edge.a], clusters.of[edge.b]
+        if one == other:
+            continue
+        reason = clusters.kept_apart(one, other)
+        if reason in ("cannot", "ambiguous", "margin"):
+            continue
+        if reason or edge.veto:
+            refused.append(_doubt("distinct_source" if reason == "distinct_source" else "veto", edge, thresholds))
+        elif len(clusters.members[one]) + len(clusters.members[other]) > thresholds.cluster_cap:
+            refused.append(_doubt("size_cap", edge, thresholds))
+        elif not edge.forced and (rivals := _rivals(clusters, near, edge, thresholds.margin)):
+            refused += _stay_apart(clusters, edge, rivals, thresholds)
+        else:
+            clusters.join(one, other)
+    return refused
+
+
+def _rivals(clusters: Clusters, near: list[list[_Edge]], edge: _Edge, margin: float) -> list[tuple[_Edge, str]]:
+    """Return edges nearly as strong from either cluster to a third that the other cannot be one with, and why not."""
+    found = []
+    one, other = clusters.of[edge.a], clusters.of[edge.b]
+    for home, away in ((one, other), (other, one)):
+        for member in clusters.members[home]:
+            for rival in near[member]:
+                third = clusters.of[rival.b if rival.a == member else rival.a]
+                if third in (home, away) or rival.veto or (rival.weight < edge.weight - margin and not rival.forced):
+                    continue
+                reason = clusters.kept_apart(away, third)
+                if reason and not clusters.kept_apart(home, third):
+                    found.append((rival, "margin" if reason in ("distinct_source", "margin") else "ambiguous"))
+    return found
+
+
+def _stay_apart(clusters: Clusters, edge: _Edge, rivals: list[tuple[_Edge, str]], thresholds: Thresholds) -> list[Doubt]:
+    """Keep the cluster apart from all it fits."""
+    reason = "margin" if all(why == "margin" for _, why in rivals) else "ambiguous"
+    doubts = []
+    for apart in (edge, *(rival for rival, _ in rivals)):
+        clusters.part(apart.a, apart.b, reason)
+        doubts.append(_doubt(reason, apart, thresholds))
+    return doubts
+
+
+def _split(clusters: Clusters, component: Component, edges: list[_Edge], thresholds: Thresholds) -> list[Doubt]:
+    """Split clusters at their weak bridges, the weakest first, until none is left."""
+    firm = {(min(pair), max(pair)) for pair in component.must}
+    firm |= {(edge.a, edge.b) for edge in edges if edge.forced}
+    support: dict[int, dict[Pair, float]] = {}
+    for a, b in firm:
+        if clusters.of[a] == clusters.of[b]:
+            support.setdefault(clusters.of[a], {})[a, b] = float("inf")
+    for edge in edges:
+        if edge.weight >= thresholds.review and not edge.veto and clusters.of[edge.a] == clusters.of[edge.b]:
+            support.setdefault(clusters.of[edge.a], {}).setdefault((edge.a, edge.b), edge.weight)
+    waiting = sorted(cluster for cluster in support if len(clusters.members[cluster]) >= 4)
+    found = []
+    while waiting:
+        cluster = waiting.pop()
+        bridge = weak_bridge(clusters.members[cluster], support[cluster], thresholds.bridge)
+        if bridge:
+            pair, part = bridge
+            weight = support[cluster].pop(pair)
+            fresh = clusters.split(cluster, part)
+            inside = set(part)
+            support[fresh] = {pair: weight for pair, weight in support[cluster].items() if pair[0] in inside}
+            support[cluster] = {pair: weight for pair, weight in support[cluster].items() if pair[0] not in inside}
+            found.append(_doubt("weak_bridge", _Edge(forced=False, weight=weight, a=pair[0], b=pair[1], veto=False), thresholds))
+            waiting += [part for part in (cluster, fresh) if len(clusters.members[part]) >= 4]
+    return found
+
+
+def _doubts(clusters: Clusters, edges: list[_Edge], refused: list[Doubt], thresholds: Thresholds) -> list[Doubt]:
+    """Return one doubt per pair of clusters: refusals, then the best pair in the review band; none where a person decided."""
+    found: dict[Pair, Doubt] = {}
+    of = clusters.of
+    for doubt in sorted(refused, key=lambda doubt: (_RANK[doubt.reason], -(doubt.weight or 0.0), doubt.a, doubt.b)):
+        one, other = of[doubt.a], of[doubt.b]
+        if one != other and (doubt.reason == "verdict_conflict" or clusters.kept_apart(one, other) != "cannot"):
+            found.setdefault((min(one, other), max(one, other)), doubt)
+    for edge in edges:
+        if edge.weight < thresholds.review and not edge.forced:
+            continue
+        one, other = of[edge.a], of[edge.b]
+        if one != other and not edge.veto and (min(one, other), max(one, other)) not in found and not clusters.kept_apart(one, other):
+            found[min(one, other), max(one, other)] = _doubt("review_band", edge, thresholds)
+    return sorted(found.values())

@@ -1,0 +1,52 @@
+"""The door of matching: standardise, key, score and explain; columns in, columns out, no database.
+
+One set of functions serves one record against the hub, a batch against the hub, and a file against itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from apps.matching import blocking, standardise as standardising
+from apps.matching.blocking import Keys
+from apps.matching.comparison_levels import FORCED, VETO
+from apps.matching.comparisons import compare
+from apps.matching.explain import Explanation, explain, missing_keys_sentence, why_not_automatic
+from apps.matching.features import FEATURES, FEATURES_VERSION, from_json, to_json
+from apps.matching.parameters import Model
+from apps.matching.scoring import Scores, weigh
+
+__all__ = [
+    "FEATURES", "FEATURES_VERSION", "FORCED", "VETO", "Explanation", "Keys", "Model", "Scores", "blocking_keys", "explain", "from_json",
+    "keep", "missing_keys_sentence", "score", "standardise", "to_json", "why_not_automatic",
+]  # fmt: skip
+
+
+def standardise(canonicals: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return the features of canonical records, one row a record, in order (schema FEATURES)."""
+    return standardising.standardise(canonicals)
+
+
+def blocking_keys(features: pa.Table, model: Model) -> Keys:
+    """Return the blocking keys of each row, distinct per record, without the model's generic values."""
+    return blocking.blocking_keys(features, model.generic)
+
+
+def score(left: pa.Table, right: pa.Table, left_row: npt.NDArray[Any], right_row: npt.NDArray[Any], model: Model) -> Scores:
+    """Score pairs: place i compares row left_row[i] of `left` with row right_row[i] of `right`."""
+    a, b = np.asarray(left_row, np.int64), np.asarray(right_row, np.int64)
+    both = left if left is right else pa.concat_tables([left, right])
+    if left is not right:
+        b = b + left.num_rows
+    organization = np.asarray(both.column("kind").combine_chunks().to_numpy(zero_copy_only=False) == "o")
+    return weigh(compare(both, a, b), organization[a] | organization[b], model)
+
+
+def keep(scores: Scores, model: Model) -> npt.NDArray[np.bool_]:
+    """Tell which pairs are worth an Edge: above the lower threshold, forced, or vetoed and yet close enough to matter."""
+    vetoed = (scores.flags & VETO) > 0
+    forced = (scores.flags & FORCED) > 0
+    return np.asarray((scores.weight >= model.thresholds.keep) | forced | (vetoed & (scores.weight >= model.thresholds.keep_veto)))

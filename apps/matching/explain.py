@@ -1,0 +1,137 @@
+"""Why two records are, or are not, one customer: field by field, in bits and in words."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from apps.matching import features
+from apps.matching.blocking import KINDS, hash_key, keys_of
+from apps.matching.comparison_levels import COMPARISONS, FORCED, LEVELS, VETO, level_name
+from apps.matching.comparisons import compare, vetoes
+from apps.matching.parameters import PARTS, Model
+from apps.matching.scoring import weigh
+
+Features = Mapping[str, Any]
+_SHOWN: Final = {
+    "given_name": ("given",), "family_name": ("family",), "company_name": ("company",), "birth_date": ("birth",),
+    "address": ("address_house", "address_street", "address_unit", "address_postcode", "address_city", "address_country"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Line:
+    """One comparison: level, weight in bits (0 where a value is missing), sentence, and the values as they were compared."""
+
+    comparison: str
+    level: str
+    bits: float
+    sentence: str
+    left: str
+    right: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The lines, prior and kinship add up to the weight.
+
+    kinship: bits taken off because the pair looks like relatives, a household or sister companies (0 or less).
+    flags: sentences of hard evidence against, or of one confirmed identifier.
+    """
+
+    lines: tuple[Line, ...]
+    prior: float
+    kinship: float
+    kinship_sentence: str
+    weight: float
+    probability: float
+    flags: tuple[tuple[str, str], ...]
+    model: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that JSON can hold."""
+        return asdict(self)
+
+
+def explain(left: Features, right: Features, model: Model) -> Explanation:
+    """Explain a pair from both records' features (by name, as `from_json(...).to_pylist()` gives them)."""
+    table = features.table([features.row_of(dict(left)), features.row_of(dict(right))])
+    levels = compare(table, np.array([0]), np.array([1]))
+    organization = np.array(["o" in (left.get("kind"), right.get("kind"))])
+    scores = weigh(levels, organization, model)
+    part = int(organization[0])
+    lines = tuple(_line(place, int(levels[0, place]), model.bits[part], left, right) for place in range(len(COMPARISONS)))
+    prior = round(float(model.prior[part]), 2)
+    weight = round(float(scores.weight[0]), 2)
+    kinship = round(weight - prior - sum(line.bits for line in lines), 2)
+    return Explanation(
+        lines, prior, kinship, _kinship_sentence(kinship, part), weight, round(float(scores.probability[0]), 6), _flags(levels), model.hash
+    )
+
+
+def _line(place: int, number: int, bits: Any, left: Features, right: Features) -> Line:
+    comparison = COMPARISONS[place]
+    shown = [_show(comparison, side) for side in (left, right)]
+    if number:
+        sentence = LEVELS[comparison][number - 1][1]
+    elif shown[0] or shown[1]:
+        sentence = "not compared: " + ("known on one side only" if not all(shown) else "the values say nothing of one another")
+    else:
+        sentence = "not compared: not known"
+    return Line(comparison, level_name(comparison, number), round(float(bits[place, number]), 2), sentence, shown[0], shown[1])
+
+
+def _show(comparison: str, record: Features) -> str:
+    values = [record.get(name) or "" for name in _SHOWN.get(comparison, (comparison,))]
+    if comparison == "address":
+        return "; ".join(" ".join(part for part in one if part) for one in zip(*values, strict=True)) if all(values) else ""
+    if comparison == "identifier":
+        return ", ".join("{0} {3}".format(*text.split("|", 3)) for text in values[0] or ())
+    value = values[0]
+    return value if isinstance(value, str) else (" " if comparison in ("given_name", "family_name") else ", ").join(value)
+
+
+def _kinship_sentence(kinship: float, part: int) -> str:
+    if kinship > -0.5:
+        return "nothing speaks of two related customers"
+    related = "relatives or members of one household" if PARTS[part] == "person" else "sister companies or branches"
+    return f"what agrees and what does not also fits {related}"
+
+
+def _flags(levels: Any) -> tuple[tuple[str, str], ...]:
+    found = [("veto", f"Never joined without a person's word: {sentence}.") for sentence, pairs in vetoes(levels).items() if pairs[0]]
+    if level_name("identifier", int(levels[0, COMPARISONS.index("identifier")])) == "same_verified":
+        found.append(("forced", "They share one confirmed identifier, so they are one customer unless hard evidence speaks against it."))
+    return tuple(found)
+
+
+def why_not_automatic(weight: float, flags: int, model: Model) -> str:
+    """Say why a scored pair is not joined without asking; '' where it is."""
+    thresholds = model.thresholds
+    if flags & VETO:
+        return "There is hard evidence that the two are different; only a person can join them."
+    if flags & FORCED or weight >= thresholds.automatic:
+        return ""
+    if weight >= thresholds.review:
+        return f"{weight:.1f} bits speak for one customer; {thresholds.automatic:.1f} are needed to join without asking."
+    return f"{weight:.1f} bits are too few to ask a person about ({thresholds.review:.1f})."
+
+
+def missing_keys_sentence(left: Features, right: Features, model: Model, oversized: Collection[int] = ()) -> str:
+    """Say why two records were never compared; `oversized` holds the hashes of keys that were left out for their size."""
+    one, other = (dict.fromkeys(keys_of(features.row_of(dict(side)))) for side in (left, right))
+    shared = [key for key in one if key in other]
+    reasons = []
+    for kind, value in shared:
+        if f"{kind}|{value}" in model.generic:
+            reasons.append(f"{KINDS[kind]}, a value that strangers share")
+        elif hash_key(kind, value) in oversized:
+            reasons.append(f"{KINDS[kind]}, which more than {model.thresholds.block_cap} records have")
+        else:
+            return f"They share a key ({KINDS[kind]}), so they are compared."
+    if reasons:
+        return "They share only " + "; ".join(dict.fromkeys(reasons)) + ". Such keys bring nobody together."
+    kinds = sorted({kind for kind, _ in one} & {kind for kind, _ in other})
+    tried = ", ".join(KINDS[kind].removeprefix("the ") for kind in kinds)
+    return f"They share no key. Tried on both sides: {tried}." if tried else "They share no key: they have no field in common to look one another up by."

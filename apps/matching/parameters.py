@@ -1,0 +1,173 @@
+"""The model of matching: parameters, generic values, frequency tables and thresholds; frozen, hashed, and plain data outside."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.matching.comparison_levels import COMPARISONS, LEVELS, MOST_LEVELS
+from apps.matching.features import FEATURES_VERSION
+from apps.matching.text import reference_versions
+
+PARTS: Final = ("person", "organization")
+FREQUENCIES: Final = ("given_name", "family_name", "company_name")  # comparisons whose agreement weighs by rarity
+DEFAULT: Final = Path(__file__).resolve().parents[2] / "policy" / "matching.toml"
+Doubles = npt.NDArray[np.float64]
+
+
+class ModelError(ValueError):
+    """A model document that cannot be used; says which entry and why."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Weights in bits, and caps in records.
+
+    automatic: from here a pair is one customer without asking; review: from here a person is asked; keep: from here a pair
+    is stored; keep_veto: the same for vetoed pairs; margin: how far ahead the best candidate must be; bridge: what a lone
+    link between two groups must weigh. block_cap: a key held by more records links nobody; cluster_cap: most records of one
+    customer; component_cap: most records decided together.
+    """
+
+    automatic: float
+    review: float
+    keep: float
+    keep_veto: float
+    margin: float
+    bridge: float
+    block_cap: int
+    cluster_cap: int
+    component_cap: int
+
+    def __post_init__(self) -> None:
+        """Check the order: keep <= review <= automatic <= bridge, margin and caps positive."""
+        if not self.keep <= self.review <= self.automatic <= self.bridge:
+            raise ModelError("thresholds must rise: keep, review, automatic, bridge")
+        if self.margin < 0 or min(self.block_cap, self.cluster_cap, self.component_cap) < 2:
+            raise ModelError("margin must not be negative, and caps must be 2 or more")
+
+
+Table = Mapping[str, Mapping[str, tuple[float, float, float]]]  # comparison -> level -> (m, u, r)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Parameters for pairs of persons, or of organisations.
+
+    prior: log2 odds that a random pair is one customer; related: log2 odds that another pair is related, not unrelated.
+    """
+
+    prior: float
+    related: float
+    levels: Table
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A frozen model. Its hash covers all that can change a score, the versions of features and reference files included.
+
+    frequencies: comparison -> folded value -> share of records that bear it; generic: keys (kind|value) that link nobody.
+    """
+
+    parts: Mapping[str, Part]
+    thresholds: Thresholds
+    generic: frozenset[str]
+    frequencies: Mapping[str, Mapping[str, float]]
+    bits: Doubles  # part × comparison × level: log2(m/u)
+    related_bits: Doubles  # the same: log2(r/u)
+    prior: Doubles  # per part
+    related_prior: Doubles
+    hash: str
+
+    @staticmethod
+    def from_dict(document: Mapping[str, Any]) -> "Model":
+        """Build a model from plain data; raises ModelError."""
+        try:
+            thresholds = Thresholds(**document["thresholds"])
+            parts = {name: _part(name, document[name]) for name in PARTS}
+            frequencies = {name: MappingProxyType(dict(table)) for name, table in document.get("frequencies", {}).items()}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"not a model: {error}") from error
+        if not set(frequencies) <= set(FREQUENCIES) or not all(0 < share <= 1 for table in frequencies.values() for share in table.values()):
+            raise ModelError(f"frequencies are shares above 0 of {', '.join(FREQUENCIES)}")
+        generic = frozenset(document.get("generic", ()))
+        bits, related_bits = (np.array([_bits(parts[name].levels, place) for name in PARTS]) for place in (0, 2))
+        prior, related_prior = (np.array([getattr(parts[name], field) for name in PARTS]) for field in ("prior", "related"))
+        for array in (bits, related_bits, prior, related_prior):
+            array.setflags(write=False)
+        plain = _plain(parts, thresholds, generic, frequencies)
+        return Model(
+            MappingProxyType(parts), thresholds, generic, MappingProxyType(frequencies), bits, related_bits, prior, related_prior, _hash(plain)
+        )
+
+    @staticmethod
+    def load_default() -> "Model":
+        """Return the shipped model (policy/matching.toml)."""
+        return _default()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the model as plain data that `from_dict` reads and JSON can hold."""
+        return _plain(self.parts, self.thresholds, self.generic, self.frequencies)
+
+
+@lru_cache(maxsize=1)
+def _default() -> Model:
+    return Model.from_dict(tomllib.loads(DEFAULT.read_text(encoding="utf-8")))
+
+
+def _part(name: str, document: Mapping[str, Any]) -> Part:
+    levels = {}
+    for comparison in COMPARISONS:
+        table = document["levels"].get(comparison, {})
+        unknown = set(table) - {level for level, _ in LEVELS[comparison]}
+        if unknown:
+            raise ModelError(f"{name}.{comparison} has unknown levels: {', '.join(sorted(unknown))}")
+        levels[comparison] = MappingProxyType({level: _shares(f"{name}.{comparison}.{level}", values) for level, values in table.items()})
+    return Part(float(document["prior"]), float(document["related"]), MappingProxyType(levels))
+
+
+def _shares(where: str, values: Any) -> tuple[float, float, float]:
+    if len(values) != 3 or not all(0 < value <= 1 for value in values):
+        raise ModelError(f"{where} must be three shares m, u, r above 0 and up to 1")
+    return float(values[0]), float(values[1]), float(values[2])
+
+
+def _bits(table: Table, place: int) -> Doubles:
+    """Return log2 of the share at `place` over u, comparison × level; 0 for levels that are not listed."""
+    result = np.zeros((len(COMPARISONS), MOST_LEVELS))
+    for row, comparison in enumerate(COMPARISONS):
+        for number, (level, _) in enumerate(LEVELS[comparison], 1):
+            shares = table[comparison].get(level)
+            if shares:
+                result[row, number] = np.log2(shares[place] / shares[1])
+    return result
+
+
+def _plain(
+    parts: Mapping[str, Part], thresholds: Thresholds, generic: frozenset[str], frequencies: Mapping[str, Mapping[str, float]]
+) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        name: {
+            "prior": part.prior,
+            "related": part.related,
+            "levels": {comparison: {level: list(shares) for level, shares in table.items()} for comparison, table in part.levels.items()},
+        }
+        for name, part in parts.items()
+    }
+    described["thresholds"] = dict(vars(thresholds))
+    described["generic"] = sorted(generic)
+    described["frequencies"] = {name: dict(sorted(table.items())) for name, table in frequencies.items()}
+    return described
+
+
+def _hash(plain: dict[str, Any]) -> str:
+    covered = {**plain, "features": FEATURES_VERSION, "reference": reference_versions()}
+    return blake2b(json.dumps(covered, sort_keys=True).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,61 @@
+"""What people type into the hub's pages, checked before any verb sees it."""
+
+import zoneinfo
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from apps.customers.models import System
+
+_THEMES = (("", "As my system"), ("light", "Light"), ("dark", "Dark"))
+
+
+class PreferencesForm(forms.Form):
+    """How the hub looks and behaves for one person."""
+
+    time_zone = forms.ChoiceField(label="Time zone", help_text="All times are shown in this zone.")
+    theme = forms.ChoiceField(label="Theme", choices=_THEMES, required=False)
+    shortcuts = forms.BooleanField(
+        label="Keyboard shortcuts", required=False, help_text="Single letters such as / and j, never while you type in a field."
+    )
+
+    def __init__(self, data: Any = None, *, user: Any, cookies: Mapping[str, str]) -> None:
+        super().__init__(
+            data,
+            initial={"time_zone": user.time_zone, "theme": cookies.get("theme", ""), "shortcuts": cookies.get("shortcuts") != "off"},
+        )
+        self.user = user
+        names = sorted(n for n in zoneinfo.available_timezones() if "/" in n and not n.startswith(("Etc/", "SystemV/", "posix", "right")))
+        self.fields["time_zone"].choices = [(n, n.replace("_", " ")) for n in ("UTC", *names)]  # type: ignore[attr-defined]
+
+    def save(self) -> None:
+        self.user.time_zone = self.cleaned_data["time_zone"]
+        self.user.save(update_fields=("time_zone",))
+
+    def cookies(self) -> dict[str, str]:
+        """What this browser keeps; an empty value: nothing, so the default holds."""
+        return {"theme": self.cleaned_data["theme"], "shortcuts": "" if self.cleaned_data["shortcuts"] else "off"}
+
+
+class SystemChoice(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.name} ({obj.code})"
+
+
+class UploadForm(forms.Form):
+    """Step one of an import: which system speaks, and its file."""
+
+    system = SystemChoice(
+        queryset=System.objects.exclude(kind="steward").filter(is_active=True).order_by("name"),
+        label="Which system do these records come from?",
+        empty_label="Choose a system",
+        help_text="A record id is unique within its system; sending the same file again changes nothing.",
+    )
+    file = forms.FileField(label="File", help_text="CSV, NDJSON, JSON or Parquet, with or without gzip.")
+
+
+class DiscardForm(forms.Form):
+    """Why a quarantined record is not wanted."""
+
+    reason = forms.CharField(label="Reason", max_length=500, strip=True, error_messages={"required": "Say why this record is not wanted."})

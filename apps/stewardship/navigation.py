@@ -1,0 +1,51 @@
+"""The main navigation: which pages a user is offered, and which one is open."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+
+from apps.stewardship.permissions import may
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One link. `key`: the letter that follows `g`; `wide`: left out of the bar at the foot of small screens."""
+
+    label: str
+    icon: str
+    url: str
+    key: str
+    current: bool
+    wide: bool = False
+
+
+# (label, icon, url name, key, operation it needs, only on wide screens)
+_PAGES = (
+    ("Home", "house", "home", "h", "customers:read", False),
+    ("Customers", "people", "customers", "c", "customers:read", False),
+    ("Imports", "upload", "imports", "i", "imports:read", False),
+    ("Quarantine", "shield-exclamation", "quarantine", "q", "quarantine:read", False),
+    ("Systems", "plug", "systems", "s", "systems:read", False),
+    ("API", "braces", "api-docs", "a", "customers:read", True),
+    ("Admin", "person-gear", "admin:index", "m", "admin", True),
+)
+
+
+def entries(user: Any, path: str) -> list[Entry]:
+    """Links this user may follow, in order; pages that this hub does not have are left out."""
+    found = []
+    for label, icon, name, key, operation, wide in _PAGES:
+        allowed = user.is_authenticated and (user.is_staff if operation == "admin" else may(user, operation))
+        url = _address(name) if allowed else None
+        if url is not None:
+            current = path == url if url == "/" else path.startswith(url)
+            found.append(Entry(label, icon, url, key, current, wide))
+    return found
+
+
+def _address(name: str) -> str | None:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return None

@@ -1,0 +1,132 @@
+"""The numbers of the first page: each a small query, each with a list behind it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from apps.connectors.models import Connection, Run
+from apps.customers.models import Quarantine, System
+from apps.events import queries as feed
+from apps.events.models import Event
+from apps.matching.models import Doubt
+
+
+@dataclass(frozen=True, slots=True)
+class SystemNumbers:
+    """One system with what it has sent. `last`: when its newest record arrived."""
+
+    system: System
+    records: int
+    deleted: int
+    last: datetime | None
+    quarantined: int = 0
+    connections: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the hub holds now. `joined`: customers known by more than one record."""
+
+    customers: int
+    joined: int
+    systems: list[SystemNumbers]
+    doubts: int
+    quarantined: int
+    runs: list[Run]
+    feed_position: int
+    feed_waiting: int
+
+    @property
+    def records(self) -> int:
+        return sum(s.records for s in self.systems)
+
+    @property
+    def per_customer(self) -> float:
+        return self.records / self.customers if self.customers else 0.0
+
+    @property
+    def joined_percent(self) -> int:
+        return round(100 * self.joined / self.customers) if self.customers else 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.records and not self.quarantined and not self.runs
+
+
+def overview() -> Overview:
+    """Eight queries, whatever the hub holds."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*), count(*) FILTER (WHERE member_count > 1) FROM customer WHERE active")
+        customers, joined = cursor.fetchone()
+    return Overview(
+        customers=customers,
+        joined=joined,
+        systems=system_numbers(),
+        doubts=Doubt.objects.filter(state="open").count(),
+        quarantined=Quarantine.objects.filter(state="open").count(),
+        runs=list(Run.objects.select_related("system").order_by("-created_at")[:5]),
+        feed_position=feed.head(),
+        feed_waiting=Event.objects.filter(position=None).count(),
+    )
+
+
+def system_numbers(*, whole: bool = False) -> list[SystemNumbers]:
+    """Every system but the stewards' own, by name; `whole`: with quarantine counts and connections."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT system_id, count(*), count(*) FILTER (WHERE deleted), max(received_at) FROM source_record GROUP BY system_id")
+        counted = {row[0]: row[1:] for row in cursor.fetchall()}
+        waiting: dict[int, int] = {}
+        if whole:
+            cursor.execute("SELECT system_id, count(*) FROM quarantine WHERE state = 'open' GROUP BY system_id")
+            waiting = dict(cursor.fetchall())
+    ways: dict[int, list[tuple[str, str]]] = {}
+    if whole:
+        for system, name, mode in Connection.objects.order_by("name").values_list("system_id", "name", "mode"):
+            ways.setdefault(system, []).append((name, mode))
+    return [
+        SystemNumbers(s, *counted.get(s.id, (0, 0, None)), quarantined=waiting.get(s.id, 0), connections=tuple(ways.get(s.id, ())))
+        for s in System.objects.exclude(kind="steward").order_by("name")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtRow:
+    """An open doubt as a list shows it: both records with their systems and customers."""
+
+    reason: str
+    sentence: str
+    weight: float | None
+    opened_at: datetime
+    sides: tuple["Side", "Side"]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    record: UUID
+    system: str
+    external_id: str
+    customer: UUID | None
+    name: str | None
+
+
+def open_doubts(*, after: UUID | None = None, limit: int = 50, records: list[UUID] | None = None) -> list[DoubtRow]:
+    """Open doubts, newest first: one query. `records`: only those that touch one of these records."""
+    narrow, params = "", []
+    if records is not None:
+        narrow = " AND (d.record_a_id = ANY(%s) OR d.record_b_id = ANY(%s))"
+        params += [records, records]
+    if after is not None:
+        narrow += " AND d.id < %s"
+        params.append(after)  # type: ignore[arg-type]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT d.reason, d.sentence, d.weight, d.opened_at, a.id, ya.code, a.external_id, a.customer_id, ca.name,"
+            " b.id, yb.code, b.external_id, b.customer_id, cb.name FROM doubt d"
+            " JOIN source_record a ON a.id = d.record_a_id JOIN system ya ON ya.id = a.system_id LEFT JOIN customer ca ON ca.id = a.customer_id"
+            " JOIN source_record b ON b.id = d.record_b_id JOIN system yb ON yb.id = b.system_id LEFT JOIN customer cb ON cb.id = b.customer_id"
+            f" WHERE d.state = 'open'{narrow} ORDER BY d.id DESC LIMIT %s",
+            (*params, limit),
+        )
+        return [DoubtRow(*row[:4], (Side(*row[4:9]), Side(*row[9:14]))) for row in cursor.fetchall()]

@@ -1,0 +1,82 @@
+"""The door of every page: who may open it, in whose time zone it is shown, and how the hub's errors look to a browser."""
+
+import zoneinfo
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import resolve_url
+from django.utils import timezone
+
+from apps.accounts.roles import has_operation
+from apps.common.act import Act
+from apps.common.errors import NotFound
+
+View = Callable[..., HttpResponse]
+
+
+def may(user: Any, operation: str) -> bool:
+    """Whether a logged-in user's roles allow an operation; nobody else may anything."""
+    return bool(user.is_authenticated) and has_operation(user, operation)
+
+
+def zone_of(user: Any) -> zoneinfo.ZoneInfo:
+    """The user's time zone; UTC for a name this machine does not know."""
+    try:
+        return zoneinfo.ZoneInfo(user.time_zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        return zoneinfo.ZoneInfo("UTC")
+
+
+def page(operation: str, *, post: str | None = None, post_only: bool = False) -> Callable[[View], View]:
+    """Guards a view: the operation it takes to open it, and with `post` the one it takes to send its form.
+
+    `post_only`: there is nothing to open. A view without a guard is a fault that a test finds."""
+    methods = ("POST",) if post_only else ("GET", "HEAD", "POST") if post else ("GET", "HEAD")
+    return _guard(operation, operation if post_only else post, methods)
+
+
+def own_page(view: View) -> View:
+    """Guards a view about the user's own account: whoever is logged in may open and send it."""
+    return _guard(None, None, ("GET", "HEAD", "POST"))(view)
+
+
+def _guard(operation: str | None, post: str | None, methods: tuple[str, ...]) -> Callable[[View], View]:
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return _to_login(request)
+            if request.method not in methods:
+                return HttpResponseNotAllowed(methods)
+            needed = post if request.method == "POST" else operation
+            if needed is not None and not may(request.user, needed):
+                raise PermissionDenied
+            with timezone.override(zone_of(request.user)):
+                try:
+                    return view(request, *args, **kwargs)
+                except NotFound as error:
+                    raise Http404(error.detail) from error
+
+        guarded.hub_page = (operation, post)  # type: ignore[attr-defined]  # read by the test that looks for unguarded views
+        return guarded
+
+    return guard
+
+
+def _to_login(request: HttpRequest) -> HttpResponse:
+    """The login page; a part that htmx asked for makes the whole page go there."""
+    if request.headers.get("HX-Request"):
+        response = HttpResponse(status=204)
+        response["HX-Redirect"] = resolve_url("account_login")
+        return response
+    return redirect_to_login(request.get_full_path())
+
+
+def act_of(request: HttpRequest, reason: str) -> Act:
+    """The act of the person behind a request, under the request's correlation id."""
+    user: Any = request.user
+    return Act(f"user:{user.username}", reason, user_id=user.pk, correlation_id=request.correlation_id)  # type: ignore[attr-defined]

@@ -1,0 +1,46 @@
+"""The first page, the overview of systems, open doubts, and the user's preferences."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from apps.stewardship.forms import PreferencesForm
+from apps.stewardship.overview import open_doubts, overview, system_numbers
+from apps.stewardship.permissions import own_page, page
+
+_YEAR = 365 * 24 * 3600
+
+
+@page("customers:read")
+def home(request: HttpRequest) -> HttpResponse:
+    """What the hub holds, each number with its list."""
+    return render(request, "stewardship/home.html", {"now": overview()})
+
+
+@page("systems:read")
+def systems(request: HttpRequest) -> HttpResponse:
+    """Every source system: what it sent, how far it is trusted, how it is reached."""
+    return render(request, "stewardship/systems.html", {"systems": system_numbers(whole=True)})
+
+
+@page("customers:read")
+def doubts(request: HttpRequest) -> HttpResponse:
+    """Pairs the machine would not decide, newest first."""
+    return render(request, "stewardship/doubts.html", {"doubts": open_doubts(limit=100)})
+
+
+@own_page
+def preferences(request: HttpRequest) -> HttpResponse:
+    """Time zone (kept with the account), theme and shortcuts (kept in this browser)."""
+    form = PreferencesForm(request.POST or None, user=request.user, cookies=request.COOKIES)
+    if request.method != "POST" or not form.is_valid():
+        return render(request, "stewardship/preferences.html", {"form": form})
+    form.save()
+    response = redirect("preferences")
+    for name, value in form.cookies().items():
+        if value:
+            response.set_cookie(name, value, max_age=_YEAR, samesite="Lax")
+        else:
+            response.delete_cookie(name, samesite="Lax")
+    messages.success(request, "Your preferences are kept.")
+    return response

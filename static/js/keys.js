@@ -1,0 +1,68 @@
+// Keyboard shortcuts: single letters, never while typing; switched off by data-shortcuts="off" on the body (preferences page).
+(() => {
+  const body = document.body;
+  if (body.dataset.shortcuts === "off") return;
+  const typing = (el) => el.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName);
+  const rows = () => [...document.querySelectorAll("[data-list] [data-row]")].filter((row) => row.offsetParent !== null);
+  let waiting = "";
+
+  function step(by) {
+    const all = rows();
+    if (!all.length) return;
+    const now = all.findIndex((row) => row.classList.contains("at"));
+    const next = Math.min(all.length - 1, Math.max(0, now < 0 ? (by > 0 ? 0 : all.length - 1) : now + by));
+    all.forEach((row) => row.classList.remove("at"));
+    all[next].classList.add("at");
+    const link = all[next].querySelector("a[href]");
+    (link || all[next]).focus();
+    all[next].scrollIntoView({ block: "nearest" });
+  }
+
+  function help() {
+    const dialog = document.getElementById("shortcuts");
+    if (dialog.open) dialog.close();
+    else dialog.showModal();
+  }
+
+  const keys = {
+    "/": () => {
+      const field = [...document.querySelectorAll("[data-search]")].find((box) => box.offsetParent !== null);
+      if (field) { field.focus(); field.select(); }
+    },
+    "?": help,
+    j: () => step(1),
+    k: () => step(-1),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") {
+      document.querySelectorAll("details[data-menu][open]").forEach((menu) => {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      });
+      if (typing(document.activeElement)) document.activeElement.blur();
+      return;
+    }
+    if (typing(event.target) || document.querySelector("dialog[open]") && event.key !== "?") return;
+    if (waiting === "g") {
+      const link = document.querySelector(`[data-go="${event.key}"]`);
+      waiting = "";
+      if (link) { event.preventDefault(); link.click(); }
+      return;
+    }
+    if (event.key === "g") {
+      waiting = "g";
+      setTimeout(() => { waiting = ""; }, 1500);
+      return;
+    }
+    if (keys[event.key]) {
+      event.preventDefault();
+      keys[event.key]();
+    }
+  });
+  document.querySelectorAll("[data-shortcuts-help]").forEach((button) => button.addEventListener("click", (event) => {
+    event.preventDefault();
+    help();
+  }));
+})();

@@ -1,0 +1,115 @@
+"""Browser tests: a live hub over real processes and a real Chromium.
+
+`page` fails its test on any Content-Security-Policy violation, console error, page error or answer of 500 and above.
+`log_in(user)` gives the browser a session without going through the login form.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import AbstractBaseUser
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
+
+from tests import chromium
+from tests.live import live_hub
+
+ARGUMENTS = [
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+VIOLATIONS = """
+window.__violations = [];
+document.addEventListener("securitypolicyviolation", (event) => {
+    window.__violations.push(`${event.violatedDirective}: ${event.blockedURI} at ${event.sourceFile}:${event.lineNumber}`);
+});
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> Path:
+    found = chromium.find()
+    if found is None:
+        pytest.skip(f"no Chromium: {chromium.HOW}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def playwright_driver() -> Iterator[Playwright]:
+    # Playwright's synchronous interface runs an event loop in this thread, and Django would refuse its database to it.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def browser(playwright_driver: Playwright, chromium_path: Path) -> Iterator[Browser]:
+    arguments = [*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    opened = playwright_driver.chromium.launch(executable_path=str(chromium_path), headless=True, args=arguments)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def hub(transactional_db: None, tmp_path: Path) -> Iterator[str]:
+    """Address of a live hub on this test's database."""
+    with live_hub(tmp_path / "web.log") as url:
+        yield url
+
+
+@pytest.fixture
+def context(browser: Browser, hub: str) -> Iterator[BrowserContext]:
+    opened = browser.new_context(base_url=hub, viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="UTC")
+    opened.add_init_script(VIOLATIONS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    faults: list[str] = []
+    opened = context.new_page()
+    watch(opened, faults)
+    yield opened
+    if not opened.is_closed():
+        faults += [f"policy violation: {text}" for text in opened.evaluate("window.__violations || []")]
+    assert not faults, "the browser complained:\n" + "\n".join(faults)
+
+
+def _told(note: ConsoleMessage) -> str:
+    return f"console: {note.text} ({note.location.get('url', '')})"
+
+
+def watch(page: Page, faults: list[str]) -> None:
+    """Write down whatever the browser complains about on this page, over all its navigations."""
+    page.on("pageerror", lambda error: faults.append(f"script error: {error}"))
+    page.on("console", lambda note: faults.append(_told(note)) if note.type == "error" else None)
+    page.on("response", lambda answer: faults.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None)
+
+
+@pytest.fixture
+def log_in(context: BrowserContext, hub: str) -> Callable[[AbstractBaseUser], None]:
+    """Give the browser a session of this user."""
+
+    def enter(user: AbstractBaseUser) -> None:
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        (cookie,) = (morsel for name, morsel in client.cookies.items() if "session" in name)
+        context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": hub}])
+
+    return enter
