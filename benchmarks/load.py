@@ -58,7 +58,7 @@ def staged(n: int, seed: int) -> dict[str, Any]:
     from apps.connectors.inbound import Door, Item
     from apps.customers import identity
     from apps.customers.models import System
-    from apps.customers.store import json_text
+    from apps.common.jsontext import json_text
 
     systems = {s.code: s for s in System.objects.all()}
     watch, act = Stopwatch(), Act("benchmark", "load")
@@ -121,7 +121,7 @@ def end_to_end(n: int, seed: int, workers: int) -> dict[str, Any]:
     from django.core.management import call_command
     from django.db import connection
 
-    from apps.customers.store import json_text
+    from apps.common.jsontext import json_text
 
     folder = Path(tempfile.mkdtemp(prefix="hub-load-"))
     files = {}

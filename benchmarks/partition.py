@@ -59,7 +59,7 @@ def ingest_shuffled(by_system: Mapping[str, list[dict[str, str]]], seed: int) ->
     from apps.common.act import Act
     from apps.connectors.inbound import Door, Item, take_in
     from apps.customers.models import System
-    from apps.customers.store import json_text
+    from apps.common.jsontext import json_text
 
     rng = random.Random(seed)
     doors = {s.code: Door(s) for s in System.objects.all()}

@@ -14,7 +14,7 @@ from apps.connectors.files_row import MAX_RECORD, FileProblem, Row, RowReader, b
 from apps.connectors.files_text import UNDECODABLE, Lines, LongLine, detect
 from apps.customers.canonical import Problem
 
-_AHEAD_ROWS: Final = 50
+_AHEAD_ROWS: Final = 500
 _AHEAD_SIZE: Final = 2**21
 _CHUNK: Final = 2**18
 _SPACE: Final = re.compile(r"[ \t\r\n]*")

@@ -18,8 +18,10 @@ from apps.customers import canonical
 from apps.customers.canonical import Problem
 from apps.customers.models import Quarantine, System
 from apps.customers.receive import Incoming, Merge, Outcome, receive
-from apps.customers.store import json_text
+from apps.common.jsontext import json_text
+from apps.matching import candidates
 from apps.matching import match as matching
+from apps.matching.model import active_model
 
 BATCH = matching.BATCH
 
@@ -85,8 +87,10 @@ def keep(*, door: Door, items: Sequence[Item], act: Act, also: Callable[[Intake]
         )
         _set_aside(door, [p for p in prepared if p.outcome.outcome == "quarantined"], act)
         _note_drift(door.system, [p.unknown for p in prepared])
-        if intake.to_match:
-            matching.index(intake.to_match)
+        wanted = set(intake.to_match)
+        if wanted:
+            canonicals = {p.outcome.record: p.incoming.canonical for p in good if p.incoming and p.outcome.record in wanted}
+            candidates.index({r: c for r, c in canonicals.items() if r is not None}, active_model().model)
         if also is not None:
             also(intake)
     return intake

@@ -12,7 +12,7 @@ from apps.common.errors import Conflict, FieldError, NotFound, Rejected
 from apps.connectors import inbound
 from apps.connectors.inbound import Door, Item, ItemOutcome
 from apps.customers.models import Quarantine
-from apps.customers.store import json_text
+from apps.common.jsontext import json_text
 
 
 def _open(quarantine_id: UUID) -> Quarantine:

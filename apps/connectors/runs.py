@@ -26,7 +26,7 @@ from apps.connectors import models as tables
 from apps.connectors.inbound import Door, Intake, Item, ItemOutcome
 from apps.connectors.mapping import Mapping as ColumnMapping
 from apps.customers.models import Quarantine, System
-from apps.customers.store import json_text
+from apps.common.jsontext import json_text
 
 COUNTS = ("read", "created", "changed", "deleted", "unchanged", "stale", "quarantined")
 STALE_AFTER_SECONDS = 60

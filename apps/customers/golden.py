@@ -1,6 +1,5 @@
 """Rebuild: from members to derived values, from derived to effective values, and one new version where either differs."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from apps.common.act import Act
+from apps.common.jsontext import json_value
 from apps.customers import holds, store
 from apps.customers.survivorship import PARTS, SCALARS, Golden, Member, survive
 from apps.policies.active import Active, active
@@ -35,14 +35,25 @@ class Standing:
     lineage: dict[str, Any]
 
 
-@dataclass(slots=True)
 class MemberRow:
-    """A source record as survivorship needs it, with its current customer."""
+    """A source record with its current customer; what survivorship needs of it is read when it is asked for."""
 
-    id: UUID
-    customer: UUID | None
-    state: str
-    member: Member
+    __slots__ = ("_member", "_row", "customer", "external_id", "id", "is_anchor", "state")
+
+    def __init__(self, row: tuple[Any, ...]) -> None:
+        self.id: UUID = row[0]
+        self.customer: UUID | None = row[1]
+        self.state: str = row[2]
+        self.is_anchor: bool = row[4] == "steward"
+        self.external_id: str = row[7]
+        self._row = row
+        self._member: Member | None = None
+
+    @property
+    def member(self) -> Member:
+        if self._member is None:
+            self._member = _member(self._row)
+        return self._member
 
 
 @dataclass(slots=True)
@@ -75,7 +86,7 @@ def _standing(row: tuple[Any, ...]) -> Standing:
     scalars = ("kind", *SCALARS)
     cut = 7 + len(scalars)
     values = {n: v for n, v in zip(scalars, row[7:cut], strict=True) if v is not None}
-    loaded = [json.loads(text) for text in row[cut:]]
+    loaded = [json_value(text) for text in row[cut:]]
     parts, extra, held, lineage = loaded[: len(PARTS)], *loaded[len(PARTS) :]
     values.update((n, v) for n, v in zip(PARTS, parts, strict=True) if v)
     if extra:
@@ -83,27 +94,31 @@ def _standing(row: tuple[Any, ...]) -> Standing:
     return Standing(row[0], row[1], row[2], row[3], row[4], row[5], row[6], values, held, lineage)
 
 
+_MEMBERS = (
+    "SELECT s.id, s.customer_id, s.state, y.code, y.kind, y.trust, y.delete_policy, s.external_id, s.canonical::text,"
+    " coalesce(s.source_updated_at, s.changed_at), s.deleted FROM source_record s JOIN system y ON y.id = s.system_id WHERE "
+)
+
+
 def read_members(*, records: Sequence[UUID] = (), customers: Sequence[UUID] = ()) -> list[MemberRow]:
-    """Source records by id, or all members of some customers: one query."""
+    """Source records by id, and all members of some customers."""
+    found: dict[UUID, MemberRow] = {}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT s.id, s.customer_id, s.state, y.code, y.kind, y.trust, y.delete_policy, s.external_id, s.canonical::text,"
-            " coalesce(s.source_updated_at, s.changed_at), s.deleted"
-            " FROM source_record s JOIN system y ON y.id = s.system_id WHERE s.id = ANY(%s) OR s.customer_id = ANY(%s)",
-            (list(records), list(customers)),
-        )
-        return [_member_row(row) for row in cursor.fetchall()]
+        for condition, ids in (("s.id = ANY(%s)", records), ("s.customer_id = ANY(%s)", customers)):
+            if ids:
+                cursor.execute(_MEMBERS + condition, (list(ids),))
+                found.update((row[0], MemberRow(row)) for row in cursor.fetchall() if row[0] not in found)
+    return list(found.values())
 
 
-def _member_row(row: tuple[Any, ...]) -> MemberRow:
-    id_, customer, state, code, kind, trust, delete_policy, external_id, canonical, updated_at, deleted = row
-    body = json.loads(canonical)
+def _member(row: tuple[Any, ...]) -> Member:
+    id_, _, _, code, kind, trust, delete_policy, external_id, canonical, updated_at, deleted = row
+    body = json_value(canonical)
     pins = {a: p["value"] for a, p in body.get("pins", {}).items()} if kind == "steward" else {}
-    member = Member(
+    return Member(
         id=str(id_), system=code, system_kind=kind, external_id=external_id, trust=trust, updated_at=updated_at,
         canonical=body, downgraded=deleted and delete_policy == "downgrade", pins=pins,
     )  # fmt: skip
-    return MemberRow(id_, customer, state, member)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +162,7 @@ def _row(
         return _retired(change, standing)
     golden = survive([m.member for m in change.members], rule.survivorship.rules)
     effective, kept = _effective(change, standing, golden, live, rule, held, act)
-    sources = [m.member for m in change.members if m.member.system_kind != "steward"]
+    sources = [m.member for m in change.members if not m.is_anchor]
     row = store.CustomerRow(
         id=change.customer, values=effective, held=kept, lineage=golden.lineage, member_count=len(sources),
         policy_hash=rule.survivorship.hash, released=not act.quiet, event="customer.created", body=dict(change.body),

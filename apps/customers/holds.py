@@ -12,7 +12,7 @@ from django.utils import timezone
 from apps.common.act import Act
 from apps.common.errors import Conflict, FieldError, NotFound, Rejected
 from apps.customers.models import ChangeRequest, Hold
-from apps.customers.store import json_text
+from apps.common.jsontext import json_text
 from apps.customers.survivorship import ATTRIBUTES
 
 

@@ -84,17 +84,14 @@ def place(
 
 def _members(wanted: Sequence[Sequence[UUID]]) -> list[MemberRow]:
     """The named records and everybody who shares a customer with one of them (a steward's anchors too)."""
-    named = [r for cluster in wanted for r in cluster]
-    first = read_members(records=named)
-    customers = sorted({m.customer for m in first if m.customer is not None})
-    if not customers:
-        return first
-    seen = {m.id for m in first}
-    return first + [m for m in read_members(customers=customers) if m.id not in seen]
+    rows = read_members(records=[r for cluster in wanted for r in cluster])
+    seen = {m.id for m in rows}
+    customers = {m.customer for m in rows if m.customer is not None}
+    return rows + [m for m in read_members(customers=sorted(customers)) if m.id not in seen]
 
 
 def _nobody_missing(members: Sequence[MemberRow], now: Mapping[UUID, UUID | None]) -> None:
-    if any(m.id not in now and m.member.system_kind != "steward" for m in members):
+    if any(m.id not in now and not m.is_anchor for m in members):
         raise Conflict("A customer gained a member while its records were being decided; decide again.")
 
 
@@ -141,7 +138,7 @@ def _former_ids(clusters: Sequence[Sequence[UUID]]) -> list[UUID | None]:
 
 def _anchor_home(anchor: MemberRow, target: Mapping[UUID, UUID], now: Mapping[UUID, UUID | None], by_id: Mapping[UUID, MemberRow]) -> UUID:
     """A steward's anchor goes with the record it was hung on: the anchor's external id names it."""
-    hung_on = next((r for r in target if str(r) == anchor.member.external_id), None)
+    hung_on = next((r for r in target if str(r) == anchor.external_id), None)
     if hung_on is not None:
         return target[hung_on]
     return target[min(r for r, c in now.items() if c == anchor.customer)]

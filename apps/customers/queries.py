@@ -22,8 +22,8 @@ from apps.events.queries import Entry, changes
 
 __all__ = [
     "AttributeChange", "AttributeLineage", "CustomerDetail", "Entry", "Hit", "Hits", "PartLineage", "Pin",
-    "Resolved", "Snapshot", "Source", "SourceValue", "Version", "as_of", "changes", "customer_detail", "history", "lineage", "resolve",
-    "search", "values_of",
+    "Resolved", "Snapshot", "Source", "SourceValue", "Version", "as_of", "changes", "customer_detail", "detail_of", "history", "lineage",
+    "lineage_of", "resolve", "search", "values_of",
 ]  # fmt: skip
 
 _MOST_HOPS = 20
@@ -180,7 +180,11 @@ def _members(customer: UUID) -> _Members:
 
 def customer_detail(id: UUID) -> CustomerDetail:
     """Everything about one customer: three queries, four for a retired id."""
-    resolved = resolve(id)
+    return detail_of(resolve(id))
+
+
+def detail_of(resolved: Resolved) -> CustomerDetail:
+    """Everything about a customer that was resolved already: two queries."""
     c = resolved.customer
     members = _members(c.id)
     redirects = list(
@@ -197,7 +201,11 @@ def customer_detail(id: UUID) -> CustomerDetail:
 
 def lineage(id: UUID) -> list[AttributeLineage]:
     """Every attribute that has a value, in the order of the canonical form: two queries, three for a retired id."""
-    customer = resolve(id).customer
+    return lineage_of(resolve(id).customer)
+
+
+def lineage_of(customer: Customer) -> list[AttributeLineage]:
+    """The same for a customer that was read already: one query."""
     members = _members(customer.id)
     values = values_of(customer)
     names = [a for a in ATTRIBUTES if a != "extra"] + [f"extra.{n}" for n in sorted(values.get("extra", {}))]

@@ -2,7 +2,6 @@
 
 Same content: nothing happens. An older source version never overwrites a newer one. A deletion is a version too."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,7 @@ from django.db import connection, transaction
 from apps.common import seal
 from apps.common.act import Act
 from apps.common.ids import uuid7
-from apps.customers.store import json_text
+from apps.common.jsontext import json_text, json_value
 
 LEASE_SECONDS = 60
 Merge = Callable[[Mapping[str, Any]], tuple[dict[str, Any], bytes]]
@@ -124,7 +123,7 @@ def _judge(record: Incoming, known: _Stored) -> str:
     if record.source_updated_at and known.source_updated_at and record.source_updated_at < known.source_updated_at:
         return "stale"
     if record.merge is not None:
-        record.canonical, record.content_digest = record.merge(json.loads(known.canonical))
+        record.canonical, record.content_digest = record.merge(json_value(known.canonical))
     if record.content_digest == bytes(known.digest):
         return "unchanged"
     return "deleted" if record.deleted and not known.deleted else "changed"
@@ -140,7 +139,7 @@ def _copy(records: Sequence[tuple[UUID, Incoming]]) -> None:
             " raw_digest bytea, canonical jsonb, content_digest bytea, source_updated_at timestamptz, deleted boolean)"
             " ON COMMIT DELETE ROWS"
         )
-        cursor.execute("TRUNCATE incoming_record")
+        cursor.execute("DELETE FROM incoming_record")
         with cursor.copy(f"COPY incoming_record ({_ROW}) FROM STDIN") as copy:
             for id_, r in records:
                 salt = seal.new_salt()

@@ -13,7 +13,8 @@ from apps.common.ids import uuid7
 from apps.customers import holds, identity
 from apps.customers.golden import Change, MemberRow, read_members, rebuild
 from apps.customers.models import Hold
-from apps.customers.store import Move, json_text
+from apps.common.jsontext import json_text
+from apps.customers.store import Move
 from apps.customers.survivorship import ATTRIBUTES
 from apps.customers.systems import steward_system
 
@@ -67,10 +68,10 @@ def pin(*, customer: UUID, attribute: str, value: Any, act: Act) -> list[UUID]:
     if not act.reason:
         raise Rejected("A pin needs a reason.", [FieldError("/reason", "missing", "Say why this value is right.")])
     members = _locked_members([customer]).get(customer, [])
-    sources = sorted(m.id for m in members if m.member.system_kind != "steward")
+    sources = sorted(m.id for m in members if not m.is_anchor)
     if not sources:
         raise NotFound("No such active customer.")
-    anchor = next((m for m in members if m.member.external_id == str(sources[0])), None)
+    anchor = next((m for m in members if m.external_id == str(sources[0])), None)
     pins = dict(anchor.member.canonical.get("pins", {})) if anchor else {}
     if value is None:
         pins.pop(attribute, None)

@@ -3,7 +3,6 @@
 Rows go by COPY into temporary tables and from there in sets: INSERT, UPDATE … FROM, history by INSERT … SELECT, one event per
 version, look-up keys and search text. The caller holds the locks and the transaction (identity.py, golden.py)."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +14,7 @@ from django.db import connection
 from apps.common.act import Act
 from apps.common.errors import Conflict
 from apps.common.ids import uuid7
+from apps.common.jsontext import json_text
 from apps.customers.survivorship import PARTS, SCALARS
 
 DERIVED = ("kind", *SCALARS, *PARTS, "extra", "held", "lineage")
@@ -76,17 +76,13 @@ def write(*, rows: Sequence[CustomerRow], moves: Sequence[Move], act: Act, model
     _write_search(rows)
 
 
-def json_text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-
-
 def _copy_rows(rows: Sequence[CustomerRow]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TEMP TABLE IF NOT EXISTS incoming_customer (LIKE customer, history_id uuid, event_id uuid,"
             " event text, body jsonb) ON COMMIT DELETE ROWS"
         )
-        cursor.execute("TRUNCATE incoming_customer")
+        cursor.execute("DELETE FROM incoming_customer")
         cursor.execute("SELECT clock_timestamp()")
         now = cursor.fetchone()[0]
         columns = ", ".join((*COLUMNS, "history_id", "event_id", "event", "body", "created_at", "updated_at"))
@@ -141,35 +137,33 @@ def _retire(expected: int) -> None:
 
 
 def _move(moves: Sequence[Move], act: Act, model_version: int | None) -> None:
+    records, customers = [m.record for m in moves], [m.customer for m in moves]
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS incoming_move (id uuid, source_record_id uuid, customer_id uuid, action text)"
-            " ON COMMIT DELETE ROWS"
-        )
-        cursor.execute("TRUNCATE incoming_move")
-        with cursor.copy("COPY incoming_move (id, source_record_id, customer_id, action) FROM STDIN") as copy:
-            for move in moves:
-                copy.write_row((uuid7(), move.record, move.customer, move.action))
-        cursor.execute(
             "UPDATE source_record s SET customer_id = m.customer_id, state = 'built', due_at = NULL, attempts = 0, last_error = ''"
-            " FROM incoming_move m WHERE s.id = m.source_record_id"
+            " FROM unnest(%s::uuid[], %s::uuid[]) AS m(record, customer_id) WHERE s.id = m.record",
+            (records, customers),
         )
-        moment = "clock_timestamp()"
-        if any(move.left for move in moves):
+        left = [m.record for m in moves if m.left]
+        moment = None
+        if left:
             cursor.execute(
                 "SELECT greatest(clock_timestamp(), max(since) + interval '1 microsecond') FROM membership"
-                " WHERE until IS NULL AND source_record_id IN (SELECT source_record_id FROM incoming_move)"
+                " WHERE until IS NULL AND source_record_id = ANY(%s)",
+                (left,),
             )
-            moment = f"'{cursor.fetchone()[0].isoformat()}'::timestamptz"
+            moment = cursor.fetchone()[0]
             cursor.execute(
-                f"UPDATE membership h SET until = {moment} FROM incoming_move m"
-                " WHERE h.source_record_id = m.source_record_id AND h.until IS NULL"
+                "UPDATE membership SET until = %s WHERE source_record_id = ANY(%s) AND until IS NULL",
+                (moment, left),
             )
         cursor.execute(
             "INSERT INTO membership (id, source_record_id, customer_id, since, action, actor, reason, model_version, correlation_id)"
-            f" SELECT id, source_record_id, customer_id, {moment}, action, %s, %s, %s, %s FROM incoming_move",
-            (act.actor, act.reason, model_version, act.correlation_id),
-        )
+            " SELECT id, record, customer_id, coalesce(%s::timestamptz, clock_timestamp()), action, %s, %s, %s::int, %s::uuid"
+            " FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[]) AS m(id, record, customer_id, action)",
+            (moment, act.actor, act.reason, model_version, act.correlation_id,
+             [uuid7() for _ in moves], records, customers, [m.action for m in moves]),
+        )  # fmt: skip
 
 
 def _redirect(rows: Sequence[CustomerRow], act: Act) -> None:
@@ -243,24 +237,20 @@ def lookup_keys(row: CustomerRow) -> set[tuple[str, str]]:
 
 def _write_lookup_keys(rows: Sequence[CustomerRow]) -> None:
     wanted = [(kind, value, row.id) for row in rows for kind, value in sorted(lookup_keys(row))]
+    columns = tuple([key[i] for key in wanted] for i in range(3))
+    standing = [row.id for row in rows if row.version]
     with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS incoming_key (kind text, value text, customer_id uuid) ON COMMIT DELETE ROWS"
-        )
-        cursor.execute("TRUNCATE incoming_key")
-        with cursor.copy("COPY incoming_key (kind, value, customer_id) FROM STDIN") as copy:
-            for key in wanted:
-                copy.write_row(key)
-        standing = [row.id for row in rows if row.version]
         if standing:
             cursor.execute(
-                "DELETE FROM lookup_key k WHERE k.customer_id = ANY(%s) AND NOT EXISTS (SELECT 1 FROM incoming_key i"
+                "DELETE FROM lookup_key k WHERE k.customer_id = ANY(%s) AND NOT EXISTS (SELECT 1"
+                " FROM unnest(%s::text[], %s::text[], %s::uuid[]) AS i(kind, value, customer_id)"
                 " WHERE i.kind = k.kind AND i.value = k.value AND i.customer_id = k.customer_id)",
-                (standing,),
+                (standing, *columns),
             )
         cursor.execute(
-            "INSERT INTO lookup_key (kind, value, customer_id) SELECT kind, value, customer_id FROM incoming_key"
-            " ON CONFLICT DO NOTHING"
+            "INSERT INTO lookup_key (kind, value, customer_id) SELECT * FROM unnest(%s::text[], %s::text[], %s::uuid[])"
+            " ON CONFLICT DO NOTHING",
+            columns,
         )
 
 

@@ -40,16 +40,12 @@ def index(records: Mapping[UUID, Mapping[str, Any]], model: Model) -> None:
             "CREATE TEMP TABLE IF NOT EXISTS incoming_match (source_record_id uuid, features text, keys bigint[])"
             " ON COMMIT DELETE ROWS"
         )
-        cursor.execute("TRUNCATE incoming_match")
+        cursor.execute("DELETE FROM incoming_match")
         with cursor.copy("COPY incoming_match (source_record_id, features, keys) FROM STDIN") as copy:
             for id_, text, own in sorted(zip(ids, engine.to_json(features), keys, strict=True), key=lambda row: row[0]):
                 copy.write_row((id_, text, own))
-        cursor.execute(
-            "DELETE FROM blocking_key b USING (SELECT m.source_record_id, unnest(m.keys) AS key, i.keys AS now FROM match_record m"
-            " JOIN incoming_match i USING (source_record_id)) old"
-            " WHERE b.key = old.key AND b.source_record_id = old.source_record_id AND NOT old.key = ANY(old.now) RETURNING b.key"
-        )
-        freed = sorted({row[0] for row in cursor.fetchall()})
+        cursor.execute("SELECT 1 FROM match_record WHERE source_record_id = ANY(%s) LIMIT 1", (ids,))
+        freed = _take_away(cursor) if cursor.fetchone() else []
         cursor.execute(
             "INSERT INTO blocking_key (key, source_record_id) SELECT unnest(keys), source_record_id FROM incoming_match"
             " ON CONFLICT DO NOTHING"
@@ -62,6 +58,16 @@ def index(records: Mapping[UUID, Mapping[str, Any]], model: Model) -> None:
         )
     if freed:
         _revive(freed, model.thresholds.block_cap)
+
+
+def _take_away(cursor: Any) -> list[int]:
+    """Removes the keys that records of incoming_match no longer have; returns them."""
+    cursor.execute(
+        "DELETE FROM blocking_key b USING (SELECT m.source_record_id, unnest(m.keys) AS key, i.keys AS now FROM match_record m"
+        " JOIN incoming_match i USING (source_record_id)) old"
+        " WHERE b.key = old.key AND b.source_record_id = old.source_record_id AND NOT old.key = ANY(old.now) RETURNING b.key"
+    )
+    return sorted({row[0] for row in cursor.fetchall()})
 
 
 def _revive(keys: Sequence[int], cap: int) -> None:

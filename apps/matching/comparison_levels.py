@@ -14,6 +14,7 @@ LEVELS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("same", "same given name"),
         ("alike", "given names differ by spelling or a typing error"),
         ("nickname", "given names are used for one another"),
+        ("similar", "given names resemble one another"),
         ("initial", "an initial fits the given name"),
         ("part", "a further given name agrees"),
         ("middle_differs", "same first given name, but the further names contradict"),
@@ -22,6 +23,7 @@ LEVELS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "family_name": (
         ("same", "same family name"),
         ("alike", "family names differ by spelling or a typing error"),
+        ("similar", "family names resemble one another"),
         ("part", "part of a double family name agrees"),
         ("initial", "an initial fits the family name"),
         ("different", "different family names"),

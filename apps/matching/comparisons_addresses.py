@@ -33,7 +33,8 @@ def address_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     for part in ("house", "street", "unit", "postcode", "city", "country"):
         values = column(table.column(f"address_{part}"))
         codes[part] = (values, values.codes[crossed.left], values.codes[crossed.right])
-    house, unit, country = (_exact(*codes[part]) for part in ("house", "unit", "country"))
+    unit, country = (_exact(*codes[part]) for part in ("unit", "country"))
+    house = _house(*codes["house"])
     postcode = _near(*codes["postcode"], most=1, shortest=4)
     city = _near(*codes["city"], most=2, shortest=5)
     street = _street(*codes["street"])
@@ -53,7 +54,8 @@ def _levels(house: _Part, street: _Part, unit: _Part, postcode: _Part, city: _Pa
     result[postcode.same & ~street.alike] = _LEVEL["postcode"]
     line = house.known & house.same & street.known
     result[line & street.same & ~place & ~no_place] = _LEVEL["elsewhere"]
-    result[place & street.alike & house.known & ~house.same] = _LEVEL["other_house"]
+    result[place & street.alike & house.known & ~house.alike] = _LEVEL["other_house"]
+    result[place & street.same & house.known & house.alike] = _LEVEL["alike"]
     result[place & street.alike & ~house.known] = _LEVEL["street"]
     result[line & street.alike & (place | no_place)] = _LEVEL["alike"]
     same = line & street.same & place
@@ -65,6 +67,21 @@ def _exact(values: Column, a: Ints, b: Ints) -> _Part:
     known = (a != NONE) & (b != NONE)
     same = known & (a == b)
     return _Part(known, same, same)
+
+
+def _house(values: Column, a: Ints, b: Ints) -> _Part:
+    """House numbers are alike when one digit is left out or two are exchanged; another digit is another house."""
+    known, same, _ = _exact(values, a, b)
+    alike = same.copy()
+    at = np.flatnonzero(known & ~same)
+    if len(at):
+        low, high, place = distinct(a[at], b[at])
+        one, other = lengths(values.texts)[low], lengths(values.texts)[high]
+        digits = [sum(map(ord, text)) for text in values.texts.tolist()]
+        exchanged = np.array(digits, np.int32)[low] == np.array(digits, np.int32)[high]
+        near = (edits(values.texts, low, high, 1) <= 1) & ((one != other) | exchanged) & (np.minimum(one, other) > 1)
+        alike[at] = near[place]
+    return _Part(known, same, alike)
 
 
 def _near(values: Column, a: Ints, b: Ints, *, most: int, shortest: int) -> _Part:
@@ -89,7 +106,8 @@ def _street(values: Column, a: Ints, b: Ints) -> _Part:
         low, high, place = distinct(a[at], b[at])
         whole = as_texts(text.replace(" ", "") for text in values.texts.tolist())
         near = similar(whole, low, high, OSA.normalized_similarity, _STREET_ALIKE) >= _STREET_ALIKE
-        long = np.minimum(lengths(whole)[low], lengths(whole)[high]) > 5
+        several = np.fromiter((" " in text or len(text) > 5 for text in values.texts.tolist()), np.bool_, len(values.texts))
+        long = several[low] & several[high]
         rest = np.flatnonzero(~near & long)
         near[rest] = similar(values.texts, low[rest], high[rest], fuzz.token_set_ratio) > 99.9
         alike[at] = near[place]

@@ -23,12 +23,13 @@ class _Name(NamedTuple):
     ordered: str
     initials: str
     numbers: str
+    beginnings: str
 
 
 @lru_cache(maxsize=100_000)
 def _read(name: str) -> _Name:
     tokens = name.split()
-    return _Name("".join(tokens), " ".join(sorted(tokens)), "".join(token[0] for token in tokens), " ".join(sorted(token for token in tokens if token.isdigit())))
+    return _Name("".join(tokens), " ".join(sorted(tokens)), "".join(token[0] for token in tokens), " ".join(sorted(token for token in tokens if token.isdigit())), " ".join(token[:3] for token in tokens))
 
 
 def company_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
@@ -44,11 +45,11 @@ def company_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
 
 
 def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
-    compacts, orders, initials, numbers = (list(values) for values in zip(*read, strict=True))
+    compacts, orders, initials, numbers, beginnings = (list(values) for values in zip(*read, strict=True))
     compact_texts, ordered_texts = as_texts(compacts), as_texts(orders)
     both = encode([*compacts, *initials])[0]
     compact, initial = both[: len(read)], both[len(read) :]
-    ordered, number = encode(orders)[0], encode(numbers)[0]
+    ordered, number, beginning = encode(orders)[0], encode(numbers)[0], encode(beginnings)[0]
     result = np.full(len(a), _NAME["different"], np.int8)
     words = similar(ordered_texts, a, b, fuzz.token_set_ratio)
     shorter = np.minimum(lengths(compact_texts)[a], lengths(compact_texts)[b])
@@ -56,6 +57,7 @@ def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
     result[(words > 99.9) & (shorter >= 4)] = _NAME["part"]
     close = similar(compact_texts, a, b, OSA.normalized_similarity, _ALIKE) >= _ALIKE
     close |= (words >= _SHARED) & (similar(ordered_texts, a, b, fuzz.ratio, _SORTED) >= _SORTED)
+    close |= (words >= _SHARED) & (beginning[a] == beginning[b])  # abbreviated words
     result[close & (shorter >= 4)] = _NAME["alike"]
     several = np.fromiter((len(text) > 1 for text in initials), np.bool_, len(read))
     short = ((compact[a] == initial[b]) & several[b]) | ((compact[b] == initial[a]) & several[a])

@@ -4,21 +4,23 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from rapidfuzz.distance import Prefix
+from rapidfuzz.distance import JaroWinkler, Prefix
 
-from apps.matching.comparison_levels import level_number
+from apps.matching.comparison_levels import LEVELS, level_number
 from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Levels, Longs, Texts, column, distinct, edits, encode, lengths, similar
 from apps.matching.names import MOST_GROUPS, nickname_groups
 from apps.matching.text import sound
 
-SAME, ALIKE, NICKNAME, INITIAL, DIFFERENT = range(1, 6)  # of two tokens
-_GIVEN = {level: level_number("given_name", level) for level in ("same", "alike", "nickname", "initial", "part", "middle_differs", "different")}
-_FAMILY = {level: level_number("family_name", level) for level in ("same", "alike", "part", "initial", "different")}
-_TO_GIVEN = np.array([0, *(_GIVEN[level] for level in ("same", "alike", "nickname", "initial", "different"))], np.int8)
-_TO_FAMILY = np.array([0, *(_FAMILY[level] for level in ("same", "alike", "different", "initial", "different"))], np.int8)
+_SIMILAR = 0.82  # Jaro–Winkler
+SAME, ALIKE, NICKNAME, SIMILAR, INITIAL, DIFFERENT = range(1, 7)  # of two tokens
+_GIVEN = {level: level_number("given_name", level) for level, _ in LEVELS["given_name"]}
+_FAMILY = {level: level_number("family_name", level) for level, _ in LEVELS["family_name"]}
+_TO_GIVEN = np.array([0, *(_GIVEN[level] for level in ("same", "alike", "nickname", "similar", "initial", "different"))], np.int8)
+_TO_FAMILY = np.array([0, *(_FAMILY[level] for level in ("same", "alike", "similar", "similar", "initial", "different"))], np.int8)
 # How bad a level is, for choosing between straight and crossed.
-_GIVEN_COST = np.array([2, 0, 1, 1, 3, 3, 1, 9], np.int8)
-_FAMILY_COST = np.array([2, 0, 1, 2, 3, 9], np.int8)
+_COST = {"same": 0, "alike": 1, "nickname": 1, "middle_differs": 1, "part": 2, "similar": 3, "initial": 3, "different": 9}
+_GIVEN_COST, _FAMILY_COST = (np.array([2, *(_COST[level] for level in numbers)], np.int8) for numbers in (_GIVEN, _FAMILY))
+_TO_FAMILY_AGREEMENT = np.array([0, *(_FAMILY.get(level, _FAMILY["similar"]) for level in _GIVEN)], np.int8)
 
 
 class _Tokens(NamedTuple):
@@ -57,6 +59,10 @@ def person_levels(table: pa.Table, left: Longs, right: Longs) -> tuple[Levels, L
         crossed_family = _family(tokens, family, given, left[at], right[at])
         cost = _GIVEN_COST[straight_given[at]] + _FAMILY_COST[straight_family[at]]
         better = _GIVEN_COST[crossed_given] + _FAMILY_COST[crossed_family] < np.minimum(cost, 9)
+        # One name that agrees across while the other differs is a family name that both share.
+        lone = (crossed_family == _FAMILY["different"]) & (crossed_given != _GIVEN["different"]) & (crossed_given > 0)
+        crossed_family = np.where(lone, _TO_FAMILY_AGREEMENT[crossed_given], crossed_family)
+        crossed_given = np.where(lone, _GIVEN["different"], crossed_given)
         straight_given[at[better]] = crossed_given[better]
         straight_family[at[better]] = crossed_family[better]
     return straight_given, straight_family
@@ -100,6 +106,8 @@ def _distinct_tokens(tokens: _Tokens, a: Ints, b: Ints) -> Levels:
     begin = np.flatnonzero((result == DIFFERENT) & (shorter > 2) & (tokens.first[a] == tokens.first[b]) & (longer > shorter))
     prefix = similar(tokens.texts, a[begin], b[begin], Prefix.similarity)
     result[begin[prefix >= shorter[begin]]] = NICKNAME
+    rest = np.flatnonzero((result == DIFFERENT) & (shorter > 2))
+    result[rest[similar(tokens.texts, a[rest], b[rest], JaroWinkler.similarity, _SIMILAR) >= _SIMILAR]] = SIMILAR
     return result
 
 
@@ -118,10 +126,10 @@ def _given(tokens: _Tokens, one: Column, other: Column, left: Longs, right: Long
     first = _compare(tokens, one.nth(0)[left], other.nth(0)[right])
     result = _TO_GIVEN[first]
     several = (one.count[left] > 1) | (other.count[right] > 1)
-    at = np.flatnonzero((first == DIFFERENT) & several)
+    at = np.flatnonzero(((first == DIFFERENT) | (first == SIMILAR)) & several)
     if len(at):
         result[at[_any_other(tokens, one, other, left[at], right[at])]] = _GIVEN["part"]
-    at = np.flatnonzero((first > 0) & (first < INITIAL) & (one.count[left] > 1) & (other.count[right] > 1))
+    at = np.flatnonzero((first > 0) & (first < SIMILAR) & (one.count[left] > 1) & (other.count[right] > 1))
     if len(at):
         middle = _compare(tokens, one.nth(1)[left[at]], other.nth(1)[right[at]])
         result[at[middle == DIFFERENT]] = _GIVEN["middle_differs"]

@@ -70,22 +70,26 @@ def write_edges(touched: Sequence[UUID], scored: Mapping[Pair, Scored], model_ve
 
 
 def _insert(fresh: Sequence[tuple[Pair, Scored]], model_version: int) -> None:
+    """Levels travel as text, since arrays of arrays have no short cut."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS incoming_edge (id uuid, a uuid, b uuid, weight float8, probability float8,"
-            " levels smallint[], flags smallint) ON COMMIT DELETE ROWS"
-        )
-        cursor.execute("TRUNCATE incoming_edge")
-        with cursor.copy("COPY incoming_edge (id, a, b, weight, probability, levels, flags) FROM STDIN") as copy:
-            for (a, b), s in fresh:
-                copy.write_row((uuid7(), a, b, s.weight, s.probability, list(s.levels), s.flags))
-        cursor.execute(
             "INSERT INTO edge (id, record_a_id, record_b_id, weight, probability, levels, flags, model_version, scored_at, salt, digest)"
-            " SELECT i.id, a, b, weight, probability, levels, flags, %s, clock_timestamp(), x.salt,"
-            " sealed_digest(a::text || b::text, x.salt, ROW(weight, levels, flags)::text) FROM incoming_edge i,"
+            " SELECT i.id, a, b, weight, probability, levels::smallint[], flags, %s::int, clock_timestamp(), x.salt,"
+            " sealed_digest(a::text || b::text, x.salt, ROW(weight, levels::smallint[], flags)::text)"
+            " FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::float8[], %s::float8[], %s::text[], %s::smallint[])"
+            " AS i(id, a, b, weight, probability, levels, flags),"
             " LATERAL (SELECT uuid_send(gen_random_uuid()) AS salt, i.id AS per_row) x ORDER BY a, b"
             " ON CONFLICT (record_a_id, record_b_id) WHERE superseded_at IS NULL DO NOTHING",
-            (model_version,),
+            (
+                model_version,
+                [uuid7() for _ in fresh],
+                [pair[0] for pair, _ in fresh],
+                [pair[1] for pair, _ in fresh],
+                [s.weight for _, s in fresh],
+                [s.probability for _, s in fresh],
+                ["{" + ",".join(map(str, s.levels)) + "}" for _, s in fresh],
+                [s.flags for _, s in fresh],
+            ),
         )
 
 
@@ -97,6 +101,14 @@ class Neighbourhood:
     edges: dict[Pair, tuple[float, int]] = field(default_factory=dict)
     must: set[Pair] = field(default_factory=set)
     cannot: set[Pair] = field(default_factory=set)
+    _from: dict[UUID, list[Pair]] = field(default_factory=dict)
+
+    def edges_within(self, members: Iterable[UUID]) -> list[Pair]:
+        """The edges of one whole component."""
+        if not self._from and self.edges:
+            for pair in self.edges:
+                self._from.setdefault(pair[0], []).append(pair)
+        return [pair for record in members for pair in self._from.get(record, ())]
 
     def components(self) -> list[list[UUID]]:
         """Records joined by edges, by a person's match, or by their customer.
@@ -128,24 +140,25 @@ class Neighbourhood:
 
 
 _EDGES = (
-    "SELECT record_a_id, record_b_id, weight, flags FROM edge WHERE superseded_at IS NULL AND record_a_id = ANY(%(f)s)"
-    " UNION ALL SELECT record_a_id, record_b_id, weight, flags FROM edge WHERE superseded_at IS NULL AND record_b_id = ANY(%(f)s)"
+    "SELECT record_a_id, record_b_id, weight, flags FROM edge WHERE superseded_at IS NULL AND record_a_id = ANY(%s)"
+    " UNION ALL SELECT record_a_id, record_b_id, weight, flags FROM edge WHERE superseded_at IS NULL AND record_b_id = ANY(%s)"
 )
 _VERDICTS = (
-    "SELECT record_a_id, record_b_id, verdict FROM judgement WHERE superseded_at IS NULL AND verdict <> 'unsure'"
-    " AND (record_a_id = ANY(%(f)s) OR record_b_id = ANY(%(f)s))"
+    "SELECT record_a_id, record_b_id, verdict FROM judgement WHERE superseded_at IS NULL AND verdict <> 'unsure' AND record_a_id = ANY(%s)"
+    " UNION SELECT record_a_id, record_b_id, verdict FROM judgement"
+    " WHERE superseded_at IS NULL AND verdict <> 'unsure' AND record_b_id = ANY(%s)"
 )
 _MEMBERS = (
-    "SELECT s.id, s.system_id, s.external_id, s.customer_id FROM source_record s JOIN system y ON y.id = s.system_id"
-    " WHERE y.kind <> 'steward' AND (s.id = ANY(%(f)s) OR s.customer_id IN"
-    " (SELECT customer_id FROM source_record WHERE id = ANY(%(f)s) AND customer_id IS NOT NULL))"
+    "SELECT s.id, s.system_id, s.external_id, s.customer_id FROM source_record s WHERE s.id = ANY(%s) UNION"
+    " SELECT s.id, s.system_id, s.external_id, s.customer_id FROM source_record s JOIN source_record o ON o.customer_id = s.customer_id"
+    " JOIN system y ON y.id = s.system_id AND y.kind <> 'steward' WHERE o.id = ANY(%s)"
 )
 
 
 def neighbourhood(records: Iterable[UUID], scored: Mapping[Pair, Scored] | None = None) -> Neighbourhood:
     """The closure of `records` over live edges, people's matches and shared customers, read afresh: three queries a ring.
 
-    `scored`: edges not yet written, walked as though they were."""
+    Given a set that is closed already, one ring reads it all. `scored`: edges not yet written, walked as though they were."""
     found = Neighbourhood()
     waiting: dict[UUID, list[UUID]] = {}
     for a, b in scored or ():
@@ -154,19 +167,23 @@ def neighbourhood(records: Iterable[UUID], scored: Mapping[Pair, Scored] | None 
     frontier, asked = set(records), set[UUID]()
     while frontier:
         asked |= frontier
-        ring = {"f": sorted(frontier)}
-        with connection.cursor() as cursor:
-            cursor.execute(_MEMBERS, ring)
-            for record, system, external_id, customer in cursor.fetchall():
-                found.members[record] = (system, external_id, customer)
-            cursor.execute(_EDGES, ring)
-            for a, b, weight, flags in cursor.fetchall():
-                found.edges[a, b] = (weight, flags)
-            cursor.execute(_VERDICTS, ring)
-            for a, b, verdict in cursor.fetchall():
-                (found.must if verdict == "match" else found.cannot).add((a, b))
-        reached = {r for pair in (*found.edges, *found.must) for r in pair} | found.members.keys()
+        _read_ring(found, list(frontier))
+        reached = {r for pair in found.edges for r in pair} | {r for pair in found.must for r in pair} | found.members.keys()
         reached.update(n for r in frontier for n in waiting.get(r, ()))
         frontier = reached - asked
     found.cannot = {p for p in found.cannot if p[0] in found.members and p[1] in found.members}
     return found
+
+
+def _read_ring(found: Neighbourhood, frontier: list[UUID]) -> None:
+    """Adds everything that touches one of `frontier`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MEMBERS, (frontier, frontier))
+        for record, system, external_id, customer in cursor.fetchall():
+            found.members[record] = (system, external_id, customer)
+        cursor.execute(_EDGES, (frontier, frontier))
+        for a, b, weight, flags in cursor.fetchall():
+            found.edges[a, b] = (weight, flags)
+        cursor.execute(_VERDICTS, (frontier, frontier))
+        for a, b, verdict in cursor.fetchall():
+            (found.must if verdict == "match" else found.cannot).add((a, b))

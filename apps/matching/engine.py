@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from apps.matching import blocking, standardise as standardising
+from apps.matching import blocking
+from apps.matching import standardise as standardising
 from apps.matching.blocking import Keys
 from apps.matching.comparison_levels import FORCED, VETO
-from apps.matching.comparisons import compare
 from apps.matching.explain import Explanation, explain, missing_keys_sentence, why_not_automatic
 from apps.matching.features import FEATURES, FEATURES_VERSION, from_json, to_json
 from apps.matching.parameters import Model
-from apps.matching.scoring import Scores, weigh
+from apps.matching.scoring import Scores, score_rows
 
 __all__ = [
     "FEATURES", "FEATURES_VERSION", "FORCED", "VETO", "Explanation", "Keys", "Model", "Scores", "blocking_keys", "explain", "from_json",
@@ -38,11 +38,9 @@ def blocking_keys(features: pa.Table, model: Model) -> Keys:
 def score(left: pa.Table, right: pa.Table, left_row: npt.NDArray[Any], right_row: npt.NDArray[Any], model: Model) -> Scores:
     """Score pairs: place i compares row left_row[i] of `left` with row right_row[i] of `right`."""
     a, b = np.asarray(left_row, np.int64), np.asarray(right_row, np.int64)
-    both = left if left is right else pa.concat_tables([left, right])
-    if left is not right:
-        b = b + left.num_rows
-    organization = np.asarray(both.column("kind").combine_chunks().to_numpy(zero_copy_only=False) == "o")
-    return weigh(compare(both, a, b), organization[a] | organization[b], model)
+    if left is right:
+        return score_rows(left, a, b, model)
+    return score_rows(pa.concat_tables([left, right]), a, b + left.num_rows, model)
 
 
 def keep(scores: Scores, model: Model) -> npt.NDArray[np.bool_]:

@@ -9,9 +9,10 @@ import numpy as np
 from apps.matching import features
 from apps.matching.blocking import KINDS, hash_key, keys_of
 from apps.matching.comparison_levels import COMPARISONS, FORCED, LEVELS, VETO, level_name
-from apps.matching.comparisons import compare, vetoes
+from apps.matching.comparisons import vetoes
 from apps.matching.parameters import PARTS, Model
-from apps.matching.scoring import weigh
+from apps.matching.rarity import rarity_bits
+from apps.matching.scoring import score_rows
 
 Features = Mapping[str, Any]
 _SHOWN: Final = {
@@ -57,11 +58,12 @@ class Explanation:
 def explain(left: Features, right: Features, model: Model) -> Explanation:
     """Explain a pair from both records' features (by name, as `from_json(...).to_pylist()` gives them)."""
     table = features.table([features.row_of(dict(left)), features.row_of(dict(right))])
-    levels = compare(table, np.array([0]), np.array([1]))
-    organization = np.array(["o" in (left.get("kind"), right.get("kind"))])
-    scores = weigh(levels, organization, model)
-    part = int(organization[0])
-    lines = tuple(_line(place, int(levels[0, place]), model.bits[part], left, right) for place in range(len(COMPARISONS)))
+    pair = np.array([0]), np.array([1])
+    scores = score_rows(table, *pair, model)
+    levels = scores.levels
+    part = int("o" in (left.get("kind"), right.get("kind")))
+    rarity = {name: float(bits[0]) for name, bits in rarity_bits(table, pair[0], levels, np.array([part]), model).items()}
+    lines = tuple(_line(place, int(levels[0, place]), model.bits[part], rarity, left, right) for place in range(len(COMPARISONS)))
     prior = round(float(model.prior[part]), 2)
     weight = round(float(scores.weight[0]), 2)
     kinship = round(weight - prior - sum(line.bits for line in lines), 2)
@@ -70,16 +72,19 @@ def explain(left: Features, right: Features, model: Model) -> Explanation:
     )
 
 
-def _line(place: int, number: int, bits: Any, left: Features, right: Features) -> Line:
+def _line(place: int, number: int, bits: Any, rarity: Mapping[str, float], left: Features, right: Features) -> Line:
     comparison = COMPARISONS[place]
     shown = [_show(comparison, side) for side in (left, right)]
+    change = rarity.get(comparison, 0.0)
     if number:
         sentence = LEVELS[comparison][number - 1][1]
+        if change:
+            sentence += f" ({'a frequent' if change < 0 else 'a rare'} one: {change:+.1f} bits)"
     elif shown[0] or shown[1]:
         sentence = "not compared: " + ("known on one side only" if not all(shown) else "the values say nothing of one another")
     else:
         sentence = "not compared: not known"
-    return Line(comparison, level_name(comparison, number), round(float(bits[place, number]), 2), sentence, shown[0], shown[1])
+    return Line(comparison, level_name(comparison, number), round(float(bits[place, number]) + change, 2), sentence, shown[0], shown[1])
 
 
 def _show(comparison: str, record: Features) -> str:

@@ -108,7 +108,7 @@ def _apply(batch: Sequence[UUID], scored: Mapping[Pair, Scored], model: ActiveMo
         _limit_waiting()
         identity.lock_records(reach)
         write_edges(batch, scored, model.version)
-        found = neighbourhood(batch)
+        found = neighbourhood(reach)
         if not found.members.keys() <= reach:
             raise Conflict("The component grew while it was being locked.")
         return apply_decision(found, touched=batch, model=model, act=act)
@@ -154,7 +154,7 @@ def decide_members(members: Sequence[UUID], found: Neighbourhood, model: ActiveM
         a, b = row[pair[0]], row[pair[1]]
         return (a, b) if a < b else (b, a)
 
-    inside = sorted((*places(pair), *e) for pair, e in found.edges.items() if pair[0] in row)
+    inside = sorted((*places(pair), *found.edges[pair]) for pair in found.edges_within(members))
     return decide(
         Component(
             ids=[str(r) for r in members],

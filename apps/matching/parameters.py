@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from apps.matching.comparison_levels import COMPARISONS, LEVELS, MOST_LEVELS
 from apps.matching.features import FEATURES_VERSION
-from apps.matching.text import reference_versions
+from apps.matching.text import fold, reference, reference_versions
 
 PARTS: Final = ("person", "organization")
 FREQUENCIES: Final = ("given_name", "family_name", "company_name")  # comparisons whose agreement weighs by rarity
@@ -120,7 +120,10 @@ class Model:
 
 @lru_cache(maxsize=1)
 def _default() -> Model:
-    return Model.from_dict(tomllib.loads(DEFAULT.read_text(encoding="utf-8")))
+    document = tomllib.loads(DEFAULT.read_text(encoding="utf-8"))
+    common = reference("common_names")
+    document.setdefault("frequencies", {name: {fold(key): share for key, share in common[name].items()} for name in FREQUENCIES if name in common})
+    return Model.from_dict(document)
 
 
 def _part(name: str, document: Mapping[str, Any]) -> Part:

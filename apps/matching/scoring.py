@@ -11,15 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from apps.matching.comparison_levels import COMPARISONS, MOST_LEVELS, level_number
-from apps.matching.comparisons import Flags, flags_of
-from apps.matching.comparisons_columns import Levels
-from apps.matching.parameters import PARTS, Model
+from apps.matching.comparison_levels import COMPARISONS
+from apps.matching.comparisons import Flags, compare, flags_of
+from apps.matching.comparisons_columns import Levels, Longs
+from apps.matching.parameters import Model
+from apps.matching.rarity import Doubles, rarity_bits
 
 Floats = npt.NDArray[np.float32]
-_KIND = COMPARISONS.index("kind")
-_COMPANY = COMPARISONS.index("company_name")
+_COLUMNS = np.arange(len(COMPARISONS))
 
 
 class Scores(NamedTuple):
@@ -31,24 +32,20 @@ class Scores(NamedTuple):
     flags: Flags
 
 
-def part_of(levels: Levels, organization: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
-    """Return which table of parameters judges each pair: 0 persons, 1 organisations (also where one is a person)."""
-    del levels
-    return organization.astype(np.int8)
+def score_rows(table: pa.Table, left: Longs, right: Longs, model: Model) -> Scores:
+    """Compare and weigh pairs of rows of one feature table. Pairs with an organisation are judged as organisations."""
+    organization = np.asarray(table.column("kind").combine_chunks().to_numpy(zero_copy_only=False) == "o")
+    part = (organization[left] | organization[right]).astype(np.int64)
+    levels = compare(table, left, right)
+    rarity = rarity_bits(table, left, levels, part, model)
+    return weigh(levels, part, sum(rarity.values(), np.zeros(len(left))), model)
 
 
-def weigh(levels: Levels, organization: npt.NDArray[np.bool_], model: Model) -> Scores:
-    """Return the scores of compared pairs; `organization` tells which pairs hold an organisation."""
-    part = organization.astype(np.int64)
-    bits, related = model.bits, model.related_bits
-    columns = np.arange(len(COMPARISONS))
-    places = part[:, None], columns[None, :], levels.astype(np.int64)
-    support = bits[places].sum(axis=1)
-    kinship = related[places].sum(axis=1) + model.related_prior[part]
-    weight = model.prior[part] + support - np.logaddexp2(0.0, kinship)
-    weight = weight.astype(np.float32)
+def weigh(levels: Levels, part: npt.NDArray[np.int64], rarity: Doubles, model: Model) -> Scores:
+    """Return the scores of compared pairs; part: 0 persons, 1 organisations; rarity: bits of term frequency."""
+    places = part[:, None], _COLUMNS[None, :], levels.astype(np.int64)
+    support = model.bits[places].sum(axis=1) + rarity
+    kinship = model.related_bits[places].sum(axis=1) + rarity + model.related_prior[part]
+    weight = (model.prior[part] + support - np.logaddexp2(0.0, kinship)).astype(np.float32)
     probability = (1.0 / (1.0 + np.exp2(-np.clip(weight, -60, 60)))).astype(np.float32)
     return Scores(weight, probability, levels, flags_of(levels))
-
-
-__all__ = ["MOST_LEVELS", "PARTS", "Floats", "Scores", "level_number", "weigh"]

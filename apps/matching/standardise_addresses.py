@@ -31,8 +31,10 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], dict[str, str], tuple
     return unit, box, {fold(key): value for key, value in data["short"].items()}, glued
 
 
-_HOUSE_FIRST = re.compile(r"^(?:no\.?\s*|nr\.?\s*)?(\d{1,6})(?:\s*[-/]\s*\d+)?\s?([a-z])?(?=[\s,]|$)[\s,]*")
-_HOUSE_LAST = re.compile(r"[\s,]+(?:no\.?|nr\.?|n)?\s*(\d{1,5})(?:\s*[-/]\s*\d+)?\s?([a-z])?$")
+_HOUSE_FIRST = re.compile(r"^(?:no\.?\s*|nr\.?\s*)?(\d{1,6})(?:\s*[-/]\s*\d+)?(?:\s?-?([a-z]))?(?=[\s,]|$)[\s,]*")
+_HOUSE_LAST = re.compile(r"(?:^|[\s,]+)(?:no\.?|nr\.?|n)?\s*(\d{1,5})(?:\s*[-/]\s*\d+)?(?:\s?-?([a-z]))?$")
+_HOUSE_GLUED = re.compile(r"^(\d+)(?=[a-z]{3})")
+_CROSSING = re.compile(r"(?<=\w)\W+(?:at|between|betw|btwn|bet|near|off|corner of|opposite|opp)\b.*")
 _ORDINAL = re.compile(r"^\d+(?:st|nd|rd|th)\b")
 _DOTS = re.compile(r"\b(?:p\.?\s?o\.?)(?=\s*box)")
 
@@ -42,7 +44,7 @@ def _line(text: str) -> tuple[str, str, str]:
     """Return (house, street, unit) of one address line."""
     unit_of, box_of, short, glued = _patterns()
     line = _DOTS.sub("po", plain(text)).strip(" .,;")
-    line = re.sub(r"\s+", " ", line)
+    line = _CROSSING.sub("", _HOUSE_GLUED.sub(r"\1 ", re.sub(r"\s+", " ", line)))
     box = box_of.search(line)
     if box:
         return box[1], "po box", ""

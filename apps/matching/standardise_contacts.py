@@ -50,7 +50,7 @@ def mail(value: str) -> Mail:
         local = text[: -len(domain)] if domain else ""
     domain = domain.strip(".")
     domain = same.get(domain, domain if domain in free else _meant(domain))
-    local = local.split("+", 1)[0].strip(".")
+    local = local.split("+", 1)[0].strip(".@ ")
     if domain in dotless:
         local = local.replace(".", "")
     if not local or not domain or local in _generic()[1] or len(local) + len(domain) < 6:

@@ -168,8 +168,10 @@ def _one_company(text: str, city: str) -> tuple[str, str]:
     if " " not in text.strip():
         text = _CAMEL.sub(" ", text)
     main, dash, tail = text.rpartition(" - ")
-    if dash and main and (fold(tail) == fold(city) or not fold(main)):
-        text = main
+    if dash and fold(main):
+        ended = _strip_form(fold(undotted(plain(main))).split())[1]
+        if ended or fold(tail) == fold(city):
+            text = main  # what follows the legal form, or is the record's own city, is a branch's place
     tokens, form = _strip_form(fold(undotted(plain(text))).split())
     fillers, long_form, numbers, _ = _company_words()
     tokens = [numbers.get(word, long_form.get(word, word)) for word in tokens]

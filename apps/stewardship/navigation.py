@@ -22,13 +22,13 @@ class Entry:
 
 # (label, icon, url name, key, operation it needs, only on wide screens)
 _PAGES = (
-    ("Home", "house", "home", "h", "customers:read", False),
-    ("Customers", "people", "customers", "c", "customers:read", False),
-    ("Imports", "upload", "imports", "i", "imports:read", False),
-    ("Quarantine", "shield-exclamation", "quarantine", "q", "quarantine:read", False),
-    ("Systems", "plug", "systems", "s", "systems:read", False),
-    ("API", "braces", "api-docs", "a", "customers:read", True),
-    ("Admin", "person-gear", "admin:index", "m", "admin", True),
+    ("Home", "house", "home", "h", "customers.read", False),
+    ("Customers", "people", "customers", "c", "customers.read", False),
+    ("Imports", "upload", "imports", "i", "jobs.read", False),
+    ("Quarantine", "shield-exclamation", "quarantine", "q", "quarantine.read", False),
+    ("Systems", "plug", "systems", "s", "systems.read", False),
+    ("API", "braces", "api-docs", "a", "customers.read", True),
+    ("Admin", "person-gear", "admin:index", "m", "admin.use", True),
 )
 
 
@@ -36,8 +36,7 @@ def entries(user: Any, path: str) -> list[Entry]:
     """Links this user may follow, in order; pages that this hub does not have are left out."""
     found = []
     for label, icon, name, key, operation, wide in _PAGES:
-        allowed = user.is_authenticated and (user.is_staff if operation == "admin" else may(user, operation))
-        url = _address(name) if allowed else None
+        url = _address(name) if may(user, operation) else None
         if url is not None:
             current = path == url if url == "/" else path.startswith(url)
             found.append(Entry(label, icon, url, key, current, wide))

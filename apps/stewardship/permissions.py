@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.shortcuts import resolve_url
 from django.utils import timezone
 
-from apps.accounts.roles import has_operation
+from apps.accounts import roles
 from apps.common.act import Act
 from apps.common.errors import NotFound
 
@@ -20,7 +20,7 @@ View = Callable[..., HttpResponse]
 
 def may(user: Any, operation: str) -> bool:
     """Whether a logged-in user's roles allow an operation; nobody else may anything."""
-    return bool(user.is_authenticated) and has_operation(user, operation)
+    return bool(user.is_authenticated) and roles.may(user, operation)
 
 
 def zone_of(user: Any) -> zoneinfo.ZoneInfo:

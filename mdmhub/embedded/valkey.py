@@ -81,7 +81,7 @@ class Valkey:
         started = process.run_as_server([valkey_server(self.home), configuration])
         if started.returncode != 0:
             raise ServerFailed(f"Valkey did not start: {started.stdout}\n{process.tail(self.log)}")
-        if not process.wait_until(lambda: self.pid() is not None, START_SECONDS) or not self._answers():
+        if not process.wait_until(lambda: self.pid() is not None, 10) or not self._answers():
             raise ServerFailed(f"Valkey ended at once:\n{process.tail(self.log)}")
         return True
 

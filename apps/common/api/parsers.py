@@ -29,8 +29,8 @@ def too_large() -> Problem:
 
 
 class JsonParser(BaseParser):
-    """application/json in UTF-8. A view that parses records itself sets `keeps_odd_text`: NUL and half surrogate pairs then
-    stand for its own parser to name; all others refuse them here. `most_keys` bounds the work of one call."""
+    """application/json in UTF-8. A view that parses records itself sets `keeps_odd_text`: NUL and half surrogate pairs
+    then stand for its own parser to name; all others refuse them here. `most_keys` bounds the work of one call."""
 
     media_type = "application/json"
 

@@ -1,7 +1,7 @@
 """Errors as callers of the API see them: RFC 9457 problem documents, each kind with a page that says what to do.
 
-The table maps what went wrong, by who can mend it, to a status. Nothing a caller sends leads to a 500: such an answer is a fault
-of the hub, is logged with its trace, and carries the correlation id that finds it."""
+The table maps what went wrong, by who can mend it, to a status. Nothing a caller sends leads to a 500: such an answer
+is a fault of the hub, is logged with its trace, and carries the correlation id that finds it."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,7 +69,7 @@ class Fault:
         return {**{k: v for k, v in place.items() if v is not None}, "code": self.code, "detail": self.detail}
 
 
-class Problem(Exception):  # noqa: N818  (the word of RFC 9457)
+class Problem(Exception):
     """What a view raises to answer with a problem document of a kind in KINDS."""
 
     def __init__(

@@ -1,10 +1,11 @@
-"""The base of every API view: what each method asks for is declared once, for the guard, the checks and the description alike."""
+"""The base of every API view: what a method asks for is declared once, for guard, checks and description alike."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,7 +19,7 @@ SerializerType = type[serializers.BaseSerializer[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One method of one address: `name` (operation id), the `operation` a caller needs, what comes in and what goes out."""
+    """One method of one address: `name` (operation id), the `operation` a caller needs, what comes in and goes out."""
 
     name: str
     operation: str
@@ -26,25 +27,27 @@ class Endpoint:
     query: SerializerType = NoParameters
     body: SerializerType | None = None
     tag: str = ""
+    headers: tuple[OpenApiParameter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: `label` stands in history ("user:alice", "client:crm-loader"); `scopes` of a token, None for a person."""
+    """Who calls: `label` stands in history ("user:alice", "client:crm"); `scopes` of a token, None for a person."""
 
     label: str
     scopes: frozenset[str] | None = field(default=None)
 
 
 class HubView(APIView):
-    """Declares `endpoints` by method; a method without one is refused. `self.params` holds the checked query parameters."""
+    """Declares `endpoints` by method; a method without one is refused. `self.params`: the checked query parameters."""
 
     endpoints: ClassVar[Mapping[str, Endpoint]] = {}
-    metadata_class = None
+    http_method_names: ClassVar[list[str]] = ["get", "post", "put", "patch", "delete", "head"]
     params: dict[str, Any]
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
-        if request.method.lower() != "options" and getattr(self, request.method.lower(), None) is None:
+        method = str(request.method).lower()
+        if method not in self.http_method_names or getattr(self, method, None) is None:
             self.http_method_not_allowed(request)
         super().initial(request, *args, **kwargs)
         self.params = self._checked_query(self.endpoint.query)

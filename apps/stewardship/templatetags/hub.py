@@ -230,3 +230,41 @@ def why_text(why: str) -> str:
 def allowed(context: RequestContext, operation: str) -> bool:
     """Whether the user's roles allow an operation: what one may not do is not offered."""
     return may(context["request"].user, operation)
+
+
+@register.filter
+def part_text(part: Mapping[str, Any]) -> str:
+    return wording.part_text(part)
+
+
+@register.filter
+def shown_raw(text: str) -> SafeString:
+    """A payload for a <pre>: hidden characters visible, everything else as it is."""
+    marked, _ = _marked(text)
+    return marked
+
+
+@register.filter
+def signed(bits: float) -> str:
+    """+3.2, −1.5, 0."""
+    return "0" if round(bits, 1) == 0 else f"{bits:+.1f}".replace("-", "\u2212")
+
+
+@register.filter
+def bar(bits: float) -> str:
+    """The length of a bar for some bits, at most 10."""
+    return f"{min(abs(bits), 10):.2f}"
+
+
+@register.filter
+def percent_text(probability: float) -> str:
+    """A probability that never claims certainty."""
+    if probability > 0.999:
+        return "over 99.9 %"
+    return "under 0.1 %" if probability < 0.001 else f"{100 * probability:.1f} %"
+
+
+@register.filter
+def code_text(code: str) -> str:
+    """`bad_date` -> "bad date"."""
+    return str(code).replace("_", " ")

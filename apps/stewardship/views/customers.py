@@ -16,7 +16,7 @@ PAGE = 25
 _KINDS = {"person", "organization"}
 
 
-@page("customers:read")
+@page("customers.read")
 def customers(request: HttpRequest) -> HttpResponse:
     """All customers, or those the text finds. A retired id leads straight to what it is part of today."""
     asked = {name: request.GET.get(name, "").strip() for name in ("q", "kind", "country", "system")}

@@ -11,19 +11,19 @@ from apps.stewardship.permissions import own_page, page
 _YEAR = 365 * 24 * 3600
 
 
-@page("customers:read")
+@page("customers.read")
 def home(request: HttpRequest) -> HttpResponse:
     """What the hub holds, each number with its list."""
     return render(request, "stewardship/home.html", {"now": overview()})
 
 
-@page("systems:read")
+@page("systems.read")
 def systems(request: HttpRequest) -> HttpResponse:
     """Every source system: what it sent, how far it is trusted, how it is reached."""
     return render(request, "stewardship/systems.html", {"systems": system_numbers(whole=True)})
 
 
-@page("customers:read")
+@page("doubts.read")
 def doubts(request: HttpRequest) -> HttpResponse:
     """Pairs the machine would not decide, newest first."""
     return render(request, "stewardship/doubts.html", {"doubts": open_doubts(limit=100)})

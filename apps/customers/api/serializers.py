@@ -1,0 +1,197 @@
+"""Shapes of what the customers room reads and answers."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.common.api.serializers import Page, Strict
+
+KINDS = ("person", "organization")
+
+
+class SearchQuery(Page):
+    """What to look for, and how to narrow it."""
+
+    q = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=200,
+        trim_whitespace=False,
+        help_text="Name, e-mail, phone, identifier, any system's id or customer id; empty: all, the last changed first.",
+    )
+    kind = serializers.ChoiceField(choices=KINDS, required=False)
+    country = serializers.RegexField(r"^[A-Za-z]{2}$", required=False, help_text="ISO code of one of their addresses.")
+    system = serializers.RegexField(r"^[a-z0-9][a-z0-9_-]{0,39}$", required=False, help_text="Known to this system.")
+
+
+class HitOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField(allow_null=True)
+    kind = serializers.ChoiceField(choices=KINDS)
+    city = serializers.CharField(allow_null=True)
+    country = serializers.CharField(allow_null=True)
+    systems = serializers.ListField(child=serializers.CharField())
+    why = serializers.CharField(
+        allow_blank=True, help_text="What made it a hit: email, external id, words, similar name …"
+    )
+    score = serializers.FloatField(help_text="Higher is better; comparable within one answer only.")
+
+
+class HitsOut(serializers.Serializer[Any]):
+    items = HitOut(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class CustomerQuery(Strict):
+    as_of = serializers.DateTimeField(
+        required=False, help_text="The customer as it stood at this moment (ISO 8601 with offset)."
+    )
+
+
+class SourceRef(serializers.Serializer[Any]):
+    system = serializers.CharField()
+    external_id = serializers.CharField()
+    updated_at = serializers.DateTimeField()
+    deleted = serializers.BooleanField()
+
+
+class CustomerOut(serializers.Serializer[Any]):
+    """Effective values of one customer; attributes without value are left out."""
+
+    id = serializers.UUIDField(help_text="The customer that the id asked for stands for today.")
+    asked_id = serializers.UUIDField()
+    replaced_by = serializers.UUIDField(
+        allow_null=True, help_text="Set when the id asked for was retired: equals `id`."
+    )
+    version = serializers.IntegerField()
+    active = serializers.BooleanField()
+    as_of = serializers.DateTimeField(required=False, help_text="Only in answers to ?as_of=.")
+    kind = serializers.ChoiceField(choices=KINDS)
+    name = serializers.CharField(required=False)
+    given_name = serializers.CharField(required=False)
+    family_name = serializers.CharField(required=False)
+    organization_name = serializers.CharField(required=False)
+    birth_date = serializers.DateField(required=False)
+    website = serializers.CharField(required=False)
+    currency = serializers.CharField(required=False)
+    language = serializers.CharField(required=False)
+    payment_terms = serializers.CharField(required=False)
+    credit_limit = serializers.CharField(required=False, help_text="An amount in `currency`, as text: 1200.00")
+    status = serializers.CharField(required=False)
+    addresses = serializers.ListField(child=serializers.DictField(), required=False)
+    contact_points = serializers.ListField(child=serializers.DictField(), required=False)
+    identifiers = serializers.ListField(child=serializers.DictField(), required=False)
+    extra = serializers.DictField(required=False)
+    held = serializers.ListField(
+        child=serializers.CharField(), help_text="Attributes whose newer value waits for an approval."
+    )
+    member_count = serializers.IntegerField()
+    sources = SourceRef(many=True, required=False)
+    retired_ids = serializers.ListField(child=serializers.UUIDField(), required=False)
+    created_at = serializers.DateTimeField(required=False)
+    updated_at = serializers.DateTimeField()
+
+
+class ChangeOut(serializers.Serializer[Any]):
+    attribute = serializers.CharField()
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+
+
+class VersionOut(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    actor = serializers.CharField()
+    reason = serializers.CharField(allow_blank=True)
+    correlation_id = serializers.UUIDField(allow_null=True)
+    event = serializers.CharField()
+    merged = serializers.ListField(child=serializers.UUIDField(), required=False)
+    replaced_by = serializers.UUIDField(required=False)
+    erased = serializers.BooleanField()
+    changes = ChangeOut(many=True)
+
+
+class HistoryOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    items = VersionOut(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class SourceValueOut(serializers.Serializer[Any]):
+    value = serializers.JSONField(allow_null=True)
+    system = serializers.CharField()
+    external_id = serializers.CharField()
+    updated_at = serializers.DateTimeField()
+
+
+class AttributeLineageOut(serializers.Serializer[Any]):
+    attribute = serializers.CharField()
+    value = serializers.JSONField(allow_null=True)
+    rule = serializers.CharField(help_text="only, agreed, trust, recent, frequent, complete, united, composed, pin …")
+    policy_hash = serializers.CharField()
+    winner = SourceValueOut(allow_null=True)
+    others = SourceValueOut(many=True, required=False, help_text="Only for callers who may read source records.")
+    held = serializers.BooleanField()
+    pinned_by = serializers.CharField(required=False)
+    pinned_because = serializers.CharField(required=False)
+
+
+class LineageOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    asked_id = serializers.UUIDField()
+    version = serializers.IntegerField()
+    attributes = AttributeLineageOut(many=True)
+
+
+class SourceVersionOut(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    received_at = serializers.DateTimeField()
+    replaced_at = serializers.DateTimeField(allow_null=True)
+    source_updated_at = serializers.DateTimeField(allow_null=True)
+    deleted = serializers.BooleanField()
+    erased = serializers.BooleanField()
+    canonical = serializers.JSONField(allow_null=True)
+
+
+class SourceRecordOut(serializers.Serializer[Any]):
+    """What a system sent, as received and as the hub understands it."""
+
+    record_id = serializers.UUIDField()
+    system = serializers.CharField()
+    external_id = serializers.CharField()
+    customer_id = serializers.UUIDField(allow_null=True)
+    state = serializers.ChoiceField(choices=("received", "built", "quarantined"))
+    version = serializers.IntegerField()
+    received_at = serializers.DateTimeField()
+    source_updated_at = serializers.DateTimeField(allow_null=True)
+    deleted = serializers.BooleanField()
+    raw = serializers.CharField(allow_null=True, help_text="JSON text as received; null once erased.")
+    canonical = serializers.JSONField()
+    versions = SourceVersionOut(many=True, help_text="Earlier versions, newest first, at most 50.")
+
+
+class CrosswalkQuery(Strict):
+    system = serializers.RegexField(r"^[a-z0-9][a-z0-9_-]{0,39}$")
+    external_id = serializers.CharField(max_length=200, trim_whitespace=False)
+
+
+class CrosswalkAsk(Strict):
+    """One id of one system."""
+
+    system = serializers.CharField(max_length=40)
+    external_id = serializers.CharField(max_length=200, trim_whitespace=False)
+
+
+class CrosswalkIn(Strict):
+    ids = serializers.ListField(child=CrosswalkAsk(), min_length=1, max_length=1000)
+
+
+class CrosswalkOut(serializers.Serializer[Any]):
+    system = serializers.CharField()
+    external_id = serializers.CharField()
+    customer_id = serializers.UUIDField(allow_null=True, help_text="Null: the hub does not know this record (yet).")
+
+
+class CrosswalksOut(serializers.Serializer[Any]):
+    items = CrosswalkOut(many=True)

@@ -1,0 +1,65 @@
+"""Source records as they came, and the crosswalk from every system's id to its customer."""
+
+from typing import Any, ClassVar
+
+from rest_framework.response import Response
+
+from apps.common.api.views import Endpoint, HubView
+from apps.customers.api import serializers as shapes
+from apps.customers.queries_sources import SourceDetail, customers_of, source_record
+
+
+def source_record_body(detail: SourceDetail) -> dict[str, Any]:
+    """One source record as the API shows it."""
+    row = detail.row
+    return {
+        "record_id": row.id, "system": detail.system, "external_id": row.external_id, "customer_id": row.customer_id,
+        "state": row.state, "version": row.version, "received_at": row.received_at,
+        "source_updated_at": row.source_updated_at, "deleted": row.deleted, "raw": row.raw, "canonical": row.canonical,
+        "versions": [
+            {
+                "version": v.version, "received_at": v.received_at, "replaced_at": v.replaced_at,
+                "source_updated_at": v.source_updated_at, "deleted": v.deleted, "erased": v.erased, "canonical": v.canonical,
+            }
+            for v in detail.versions
+        ],
+    }  # fmt: skip
+
+
+class ReadSourceRecordView(HubView):
+    """The reading half of a source record's address; the connectors room adds the deletion."""
+
+    reading: ClassVar = Endpoint(
+        "read_source_record", "sources.read", {200: shapes.SourceRecordOut}, tag="source records"
+    )
+    endpoints: ClassVar = {"GET": reading}
+
+    def get(self, request: Any, system: str, external_id: str) -> Response:
+        """What a system sent: as received, as the hub understands it, and every earlier version."""
+        return Response(source_record_body(source_record(system, external_id)))
+
+
+class CrosswalkView(HubView):
+    endpoints: ClassVar = {
+        "GET": Endpoint(
+            "look_up_id", "customers.read", {200: shapes.CrosswalkOut}, query=shapes.CrosswalkQuery, tag="crosswalk"
+        ),
+        "POST": Endpoint(
+            "look_up_ids", "customers.read", {200: shapes.CrosswalksOut}, body=shapes.CrosswalkIn, tag="crosswalk"
+        ),
+    }
+
+    def get(self, request: Any) -> Response:
+        """The customer behind one system's id; `customer_id` is null for a record the hub does not know."""
+        key = (self.params["system"], self.params["external_id"])
+        return Response(_pair(key, customers_of([key])))
+
+    def post(self, request: Any) -> Response:
+        """The customers behind up to 1,000 ids, in the order asked."""
+        keys = [(ask["system"], ask["external_id"]) for ask in self.body()["ids"]]
+        found = customers_of(list(dict.fromkeys(keys)))
+        return Response({"items": [_pair(key, found) for key in keys]})
+
+
+def _pair(key: tuple[str, str], found: dict[tuple[str, str], Any]) -> dict[str, Any]:
+    return {"system": key[0], "external_id": key[1], "customer_id": found.get(key)}

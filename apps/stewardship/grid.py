@@ -1,0 +1,113 @@
+"""Values side by side: sources against attributes, and one version against another."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from apps.common.errors import NotFound
+from apps.customers.models import Customer
+from apps.customers.queries import AttributeLineage, CustomerDetail, Source, values_of
+from apps.customers.survivorship import ATTRIBUTES, PARTS, SCALARS
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One source's value of one attribute. `won`: the golden value came from here; `empty`: the source says it is empty."""
+
+    value: Any
+    won: bool = False
+    empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GridRow:
+    attribute: str
+    golden: Any
+    cells: Sequence[Cell]
+
+
+def sources_grid(detail: CustomerDetail) -> list[GridRow]:
+    """A row for every attribute that the golden record or any source has; cells in the order of `detail.sources`."""
+    extras = sorted({n for s in detail.sources for n in s.canonical.get("extra", {})} | set(detail.values.get("extra", {})))
+    names = ["kind", *SCALARS, *PARTS, *(f"extra.{n}" for n in extras)]
+    rows = [GridRow(n, _read(detail.values, n), [_cell(detail, s, n) for s in detail.sources]) for n in names]
+    return [r for r in rows if r.golden is not None or any(c.value is not None or c.empty for c in r.cells)]
+
+
+def _read(values: Mapping[str, Any], name: str) -> Any:
+    return values.get("extra", {}).get(name[6:]) if name.startswith("extra.") else values.get(name)
+
+
+def _cell(detail: CustomerDetail, source: Source, name: str) -> Cell:
+    value = _read(source.canonical, name)
+    empty = name in source.canonical.get("empty", ())
+    if name in PARTS:
+        won = any(str(source.record) in part.get("from", ()) for part in detail.values.get(name, ()))
+    else:
+        won = detail.lineage.get(name, {}).get("record") == str(source.record) and name not in detail.held
+    return Cell(value, won and value is not None, empty and value is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    attribute: str
+    before: Any
+    after: Any
+
+    @property
+    def same(self) -> bool:
+        return bool(self.before == self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two versions of one customer; `rows` every attribute that either has, the differing ones first."""
+
+    before: Any
+    after: Any
+    rows: Sequence[Difference]
+
+
+def compare_versions(customer: UUID, first: int, second: int) -> Comparison:
+    """Compares two versions, the older one as `before`: one query. NotFound when one of them does not exist."""
+    wanted = sorted({first, second})
+    found = {row.version: row for row in Customer.history.filter(id=customer, version__in=wanted)}
+    if len(found) != len(wanted):
+        raise NotFound("There is no such version.")
+    before, after = found[wanted[0]], found[wanted[-1]]
+    was, now = values_of(before), values_of(after)
+    rows = [Difference(a, _plain(was.get(a)), _plain(now.get(a))) for a in ATTRIBUTES if a in was or a in now]
+    rows.append(Difference("members", before.member_count, after.member_count))
+    return Comparison(before, after, sorted(rows, key=lambda r: r.same))
+
+
+def _plain(value: Any) -> Any:
+    """List parts without their origin, so that only what the customer is counts as a difference."""
+    if not isinstance(value, list):
+        return value
+    return [{k: v for k, v in part.items() if k not in ("from", "id")} for part in value]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One attribute on the overview. `different`: other sources say something else; `same`: how many say the same."""
+
+    line: AttributeLineage
+    different: int
+    same: int
+
+    @property
+    def values(self) -> int:
+        return 1 + self.different
+
+
+def overview_lines(lineage: Sequence[AttributeLineage]) -> tuple[list[Shown], dict[str, AttributeLineage]]:
+    """(single values with their losers counted, list parts by attribute)."""
+    singles = []
+    for line in lineage:
+        if line.attribute not in PARTS:
+            own = line.winner.value if line.winner is not None else line.value
+            distinct = {repr(o.value) for o in line.others if o.value != own}
+            singles.append(Shown(line, len(distinct), sum(1 for o in line.others if o.value == own)))
+    return singles, {line.attribute: line for line in lineage if line.attribute in PARTS}

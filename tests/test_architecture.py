@@ -1,0 +1,105 @@
+"""The house stands as it was drawn: imports and foreign keys point one way, files are short, nothing calls outside."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.db.models import Field
+from importlinter import cli
+
+from mdmhub.env import BASE_DIR
+
+ORDER = ["common", "accounts", "events", "policies", "customers", "matching", "connectors", "workflows", "stewardship"]
+"""From the lowest room to the highest; accounts and events stand side by side."""
+
+PURE = {
+    "customers": ("canonical", "schema", "survivorship", "quality"),
+    "matching": (
+        "standardise", "blocking", "comparisons", "comparison", "scoring", "decide", "clusters", "training", "engine",
+    ),
+    "connectors": ("contract", "mapping", "planning", "backoff"),
+    "workflows": ("definitions",),
+    "stewardship": ("sla",),
+}  # fmt: skip
+LINES = 400
+OUTSIDE = re.compile(r"""(?:src|href|action|url)\s*[=(]\s*["']?(?:https?:)?//(?!{{)[\w.-]+""", re.IGNORECASE)
+
+
+def sources(suffix: str, *roots: str) -> list[Path]:
+    found = [path for root in roots for path in (BASE_DIR / root).rglob(f"*{suffix}")]
+    return [path for path in found if "vendor" not in path.parts and "migrations" not in path.parts]
+
+
+def test_imports_point_one_way() -> None:
+    assert cli.lint_imports(config_filename=str(BASE_DIR / "pyproject.toml"), no_cache=True) == 0
+
+
+def test_every_pure_module_is_under_contract() -> None:
+    """A module is pure by its name (architecture, "Rooms"); the contract must list it."""
+    contracts = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    listed = next(set(contract["source_modules"]) for contract in contracts if "Pure modules" in contract["name"])
+    found = {
+        f"apps.{app}.{path.stem}"
+        for app, names in PURE.items()
+        for path in (BASE_DIR / "apps" / app).glob("*.py")
+        if any(path.stem == name or path.stem.startswith(f"{name}_") for name in names)
+    }
+    assert found - listed == set(), "pure by name, not in the contract"
+    assert listed - found == set(), "in the contract, but no such pure module"
+
+
+def test_foreign_keys_point_down() -> None:
+    """The linter does not see string references."""
+    rank = {label: ORDER.index(label) for label in ORDER} | {"accounts": 1, "events": 1}
+    wrong = []
+    for model in apps.get_models():
+        if model._meta.app_label not in rank:
+            continue
+        for field in (*model._meta.get_fields(), *model._meta.many_to_many):
+            if not isinstance(field, Field) or not field.is_relation or field.related_model is None:
+                continue
+            target = field.related_model._meta.app_label  # type: ignore[union-attr]
+            if target in rank and target != model._meta.app_label and rank[target] >= rank[model._meta.app_label]:
+                wrong.append(f"{model._meta.label}.{field.name} points at {field.related_model._meta.label}")  # type: ignore[union-attr]
+    assert wrong == []
+
+
+def test_no_file_is_long() -> None:
+    code = sources(".py", "apps", "mdmhub", "tests", "benchmarks") + sources(".html", "templates") + sources(".js", "static")
+    long = {str(path.relative_to(BASE_DIR)): lines for path in code if (lines := len(path.read_text().splitlines())) > LINES}
+    assert long == {}
+
+
+def test_no_file_is_named_after_nothing() -> None:
+    names = {"utils.py", "helpers.py", "misc.py", "manager.py", "managers.py"}
+    assert [str(path) for path in sources(".py", "apps", "mdmhub") if path.name in names] == []
+
+
+def test_no_template_names_an_outside_host() -> None:
+    wrong = [
+        f"{path.relative_to(BASE_DIR)}: {found.group()}"
+        for path in sources(".html", "templates", "apps") + sources(".css", "static") + sources(".js", "static")
+        for found in OUTSIDE.finditer(path.read_text())
+    ]
+    assert wrong == []
+
+
+def test_the_environment_is_described() -> None:
+    """Every variable says what it is for: that text is what `docs/reference/configuration.md` shows."""
+    from mdmhub.env import Env
+
+    assert [name for name, field in Env.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.slow
+def test_a_pure_module_loads_without_any_framework() -> None:
+    """Really tried: import every pure module and look at what came with it."""
+    contracts = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    modules = next(contract["source_modules"] for contract in contracts if "Pure modules" in contract["name"])
+    program = f"import importlib, sys; [importlib.import_module(m) for m in {modules!r}]; print([m for m in ('django', 'celery', 'psycopg') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=BASE_DIR)
+    assert done.stdout.strip() == "[]"
