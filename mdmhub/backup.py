@@ -93,8 +93,7 @@ def restore_backup(source: Path) -> Manifest:
     manifest = read_manifest(source)
     with zipfile.ZipFile(source) as archive, tempfile.TemporaryDirectory(dir=settings.HUB_HOME) as scratch:
         dump = Path(archive.extract(DUMP, scratch))
-        connection.ensure_connection()
-        server = connection.pg_version
+        server = server_version()
         connection.close()
         _load(dump, manifest, server)
         for name in archive.namelist():
@@ -111,6 +110,13 @@ def broken_invariants() -> list[str]:
             return ["the view broken_invariants does not exist"]
         cursor.execute("SELECT * FROM broken_invariants LIMIT 20")
         return [" ".join(str(value) for value in row) for row in cursor.fetchall()]
+
+
+def server_version() -> int:
+    """PostgreSQL's version as it counts it: 180006 is 18.6."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version_num")
+        return int(cursor.fetchone()[0])
 
 
 def key_fingerprints(home: Home) -> dict[str, str]:
@@ -173,7 +179,7 @@ def _manifest() -> Manifest:
     return Manifest(
         format=FORMAT,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        server_version=connection.pg_version,
+        server_version=server_version(),
         tables=tables,
         migrations=migrations,
         keys=key_fingerprints(Home(settings.HUB_HOME)),
@@ -192,7 +198,7 @@ def program(name: str) -> str:
 
 
 def _reach() -> tuple[str, dict[str, str]]:
-    """How PostgreSQL's programs reach the current database; the password goes by the environment, not the command line."""
+    """How PostgreSQL's programs reach the current database; the password goes by the environment."""
     params: dict[str, Any] = connection.get_connection_params()
     where = make_conninfo(**{name: params[name] for name in LIBPQ if params.get(name)})
     return where, {**os.environ, "PGPASSWORD": str(params.get("password") or ""), "PGOPTIONS": ""}
@@ -216,12 +222,13 @@ def _load(dump: Path, manifest: Manifest, server: int) -> None:
     psql = [program("psql"), "--no-psqlrc", "--quiet", "--single-transaction", "-v", "ON_ERROR_STOP=1", "-d", where]
     script = [program("pg_restore"), "--no-owner", "--no-privileges", "--file=-", str(dump)]
     with tempfile.TemporaryFile() as complaints:
-        into = subprocess.Popen(psql, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints)
+        quiet = subprocess.DEVNULL
+        into = subprocess.Popen(psql, env=environment, stdin=subprocess.PIPE, stdout=quiet, stderr=complaints)
         out = subprocess.Popen(script, stdout=subprocess.PIPE, stderr=complaints)
         if into.stdin is None or out.stdout is None:
             raise BackupFailed("psql has no input")
         try:
-            into.stdin.write(b"SET client_min_messages = warning;\nDROP SCHEMA public CASCADE;\nCREATE SCHEMA public;\n")
+            into.stdin.write(b"SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public;\n")
             _copy_script(out.stdout, into.stdin, server)
             if out.wait() != 0:
                 into.kill()  # the transaction goes with it
@@ -239,7 +246,7 @@ def _load(dump: Path, manifest: Manifest, server: int) -> None:
 def _copy_script(source: IO[bytes], target: IO[bytes], server: int) -> None:
     """pg_restore's script; settings that older servers do not know are left out of its head."""
     for line in source:
-        if server < 170000 and line.startswith(b"SET transaction_timeout"):  # noqa: PLR2004  (new in 17)
+        if server < 170000 and line.startswith(b"SET transaction_timeout"):
             continue
         if line.startswith(b"CREATE SCHEMA public"):
             continue

@@ -5,7 +5,7 @@ import os
 
 from celery import Celery
 from celery.signals import beat_init
-from kombu import Queue
+from kombu.entity import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mdmhub.settings")
 

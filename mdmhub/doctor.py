@@ -18,7 +18,7 @@ from django.db import DatabaseError, connection
 from redis import RedisError
 
 from mdmhub import embedded
-from mdmhub.backup import broken_invariants, key_fingerprints
+from mdmhub.backup import broken_invariants, key_fingerprints, server_version
 from mdmhub.broker import client
 from mdmhub.embedded.home import Home, is_root, port_is_free, write_private
 from mdmhub.embedded.running import running
@@ -95,7 +95,8 @@ def port() -> Iterator[Finding]:
     elif port_is_free(env().PORT, env().HOST):
         yield Finding("port", "ok", f"{where} is free")
     else:
-        yield Finding("port", "warning", f"{where} is in use", "`make run` takes the next free one; PORT= chooses another")
+        mend = "`make run` takes the next free one; PORT= chooses another"
+        yield Finding("port", "warning", f"{where} is in use", mend)
 
 
 def locale() -> Iterator[Finding]:
@@ -120,7 +121,7 @@ def permissions() -> Iterator[Finding]:
             open_ones.append(server.folder)
     if open_ones:
         names = " ".join(str(path) for path in open_ones)
-        yield Finding("permissions", "problem", f"other users of this machine can reach {names}", f"chmod go-rwx {names}")
+        yield Finding("permissions", "problem", f"other users can reach {names}", f"chmod go-rwx {names}")
     else:
         yield Finding("permissions", "ok", f"only this account can reach {home.path}")
 
@@ -131,8 +132,7 @@ def _mode(path: Path) -> int:
 
 def database() -> Iterator[Finding]:
     try:
-        connection.ensure_connection()
-        version = connection.pg_version
+        version = server_version()
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()")
             encoding = cursor.fetchone()[0]
@@ -147,7 +147,8 @@ def database() -> Iterator[Finding]:
     if encoding != "UTF8":
         yield Finding("database", "problem", f"its encoding is {encoding}", "create the database with ENCODING 'UTF8'")
     if missing:
-        yield Finding("database", "problem", f"lacks {', '.join(sorted(missing))}", "install PostgreSQL's contrib package")
+        lacking = ", ".join(sorted(missing))
+        yield Finding("database", "problem", f"lacks {lacking}", "install PostgreSQL's contrib package")
     kind = "external" if env().DATABASE_URL else "embedded"
     yield Finding("database", "ok", f"PostgreSQL {version // 10000}, {kind}")
 
@@ -207,7 +208,7 @@ def keys() -> Iterator[Finding]:
     if keys_backed_up(home):
         yield Finding("keys", "ok", "backed up")
         return
-    mend = "`manage.py backup FILE --keys KEYFILE`, or copy the folder yourself and say so: `manage.py doctor --keys-backed-up`"
+    mend = "`manage.py backup FILE --keys KEYFILE`; or copy the folder and say so: `manage.py doctor --keys-backed-up`"
     yield Finding("keys", "warning", f"{home.keys} is not backed up: without it stored credentials are lost", mend)
 
 

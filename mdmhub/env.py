@@ -8,25 +8,25 @@ import difflib
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PREFIX = "HUB_"
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (told apart from one address, not listened on here)
 
 
 class Misconfigured(Exception):
     """The environment does not describe a hub that can start; the message says which variable and how to mend it."""
 
 
-class Env(BaseSettings):
+class Env(BaseModel):
     """All settings that come from outside. Field names are the variables' names."""
 
-    model_config = SettingsConfigDict(case_sensitive=True, extra="ignore", env_ignore_empty=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     DATABASE_URL: str | None = Field(
         None, description="postgresql://user:password@host:port/name of an external PostgreSQL 15+; absent: embedded"
@@ -36,17 +36,17 @@ class Env(BaseSettings):
     )
     HUB_HOME: Path = Field(BASE_DIR / ".hub", description="folder of the embedded servers, the keys and the logs")
     DEBUG: bool | None = Field(
-        None, description="debug pages and demo logins; default: on with the embedded database, off with an external one"
+        None, description="debug pages and demo logins; default: on with the embedded database, else off"
     )
     SECRET_KEY: str | None = Field(None, description="Django's signing key; absent: HUB_HOME/keys")
     HUB_FIELD_KEY: str | None = Field(
         None, description="keys that encrypt stored credentials, newest first, comma separated; absent: HUB_HOME/keys"
     )
     HUB_OIDC_KEY: str | None = Field(None, description="RSA private key (PEM) that signs tokens; absent: HUB_HOME/keys")
-    ALLOWED_HOSTS: Annotated[tuple[str, ...], NoDecode] = Field(
+    ALLOWED_HOSTS: tuple[str, ...] = Field(
         (), description="host names the hub answers to, comma separated; needed when DEBUG is off"
     )
-    CSRF_TRUSTED_ORIGINS: Annotated[tuple[str, ...], NoDecode] = Field(
+    CSRF_TRUSTED_ORIGINS: tuple[str, ...] = Field(
         (), description="origins (https://name) whose forms are accepted behind a proxy, comma separated"
     )
     HOST: str = Field("127.0.0.1", description="address the web server listens on")
@@ -64,7 +64,7 @@ class Env(BaseSettings):
     HUB_LOG_FORMAT: Literal["plain", "json"] | None = Field(
         None, description="log lines as text or JSON; default: plain when DEBUG is on, else json"
     )
-    HUB_LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
+    HUB_LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level logged")
 
     @field_validator("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", mode="before")
     @classmethod
@@ -107,17 +107,10 @@ class Env(BaseSettings):
 
     @property
     def allowed_hosts(self) -> list[str]:
-        own = {self.HOST} - {"0.0.0.0", "::"} if self.debug else set()
-        wide = ["*"] if self.debug and self.HOST in {"0.0.0.0", "::"} else []
-        return [*self.ALLOWED_HOSTS, *wide, *(sorted({*LOOPBACK, *own}) if self.debug else [])]
-
-
-class _Given(Env):
-    """The same, but read from a mapping instead of the process's environment."""
-
-    @classmethod
-    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, **_: Any) -> tuple[Any, ...]:
-        return (init_settings,)
+        """ALLOWED_HOSTS, and with DEBUG the names a laptop is reached by."""
+        if not self.debug:
+            return list(self.ALLOWED_HOSTS)
+        return [*self.ALLOWED_HOSTS, *LOOPBACK, "*" if self.HOST in EVERYWHERE else self.HOST]
 
 
 def unknown_variables(environ: dict[str, str]) -> list[str]:
@@ -132,23 +125,36 @@ def unknown_variables(environ: dict[str, str]) -> list[str]:
 
 
 def read_env(environ: dict[str, str] | None = None) -> Env:
-    """Read and check the environment.
+    """Read and check the environment; a variable that is set to nothing counts as not set.
 
     Raises Misconfigured with one line per mistake.
     """
-    problems = unknown_variables(dict(os.environ) if environ is None else environ)
+    given = dict(os.environ) if environ is None else environ
+    problems = unknown_variables(given)
+    env = None
     try:
-        if environ is None:
-            env = Env()
-        else:
-            env = _Given(**{name: value for name, value in environ.items() if name in Env.model_fields and value})
+        env = Env.model_validate({name: value for name, value in given.items() if name in Env.model_fields and value})
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_input=False):
             where = ".".join(str(part) for part in fault["loc"]) or "environment"
             problems.append(f"{where}: {fault['msg'].removeprefix('Value error, ')}")
-    if problems:
+    if env is None or problems:
         raise Misconfigured("The environment is not right:\n" + "\n".join(f"  - {line}" for line in problems))
     return env
+
+
+def reference() -> str:
+    """Every variable as a table in Markdown: docs/reference/configuration.md."""
+    lines = ["| Variable | Default | What it is for |", "|---|---|---|"]
+    for name, field in Env.model_fields.items():
+        default = field.default
+        if isinstance(default, Path):
+            shown = f"`{default.relative_to(BASE_DIR)}` beside manage.py"
+        else:
+            text = str(default).lower() if isinstance(default, bool) else str(default)
+            shown = "" if default in (None, ()) else f"`{text}`"
+        lines.append(f"| `{name}` | {shown} | {field.description} |")
+    return "\n".join(lines) + "\n"
 
 
 @lru_cache(maxsize=1)
@@ -158,7 +164,7 @@ def env() -> Env:
 
 
 def parse_database_url(url: str) -> dict[str, Any]:
-    """Django's connection settings for a PostgreSQL URL; query parameters become libpq options, `host` a socket folder."""
+    """Django's connection settings for a PostgreSQL URL; query parameters become libpq options."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     host = options.pop("host", None) or parts.hostname or ""

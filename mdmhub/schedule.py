@@ -18,9 +18,24 @@ class Periodic:
 
 
 SCHEDULE: tuple[Periodic, ...] = (
-    Periodic("apps.events.tasks.relay", 1, "interactive", "readers of the change feed see a change about a second after its commit"),
-    Periodic("apps.matching.tasks.drain", 3, "bulk", "records left behind by a process that died, and the redo queue, wait no longer"),
-    Periodic("apps.connectors.tasks.run_jobs", 2, "bulk", "an upload or a webhook starts within two seconds even if its doorbell was lost"),
+    Periodic(
+        "apps.events.tasks.relay",
+        1,
+        "interactive",
+        "readers of the change feed see a change about a second after its commit",
+    ),
+    Periodic(
+        "apps.matching.tasks.drain",
+        3,
+        "bulk",
+        "records left behind by a process that died, and the redo queue, wait no longer",
+    ),
+    Periodic(
+        "apps.connectors.tasks.run_jobs",
+        2,
+        "bulk",
+        "an upload or a webhook starts within two seconds even if its doorbell was lost",
+    ),
     Periodic("mdmhub.tasks.heartbeat", 10, "interactive", "/readyz calls beat or worker dead after three missed beats"),
 )
 

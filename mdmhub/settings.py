@@ -145,19 +145,32 @@ IDP_OIDC_ACCESS_TOKEN_EXPIRES_IN = 3600
 
 # ── API ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.accounts.authentication.BearerAuthentication",
+        "apps.accounts.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.accounts.authentication.MayDoOperation"],  # nobody, unless an operation allows
+    "DEFAULT_PARSER_CLASSES": ["apps.common.api.parsers.JsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["apps.common.api.renderers.JsonRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "apps.common.api.schema.HubSchema",
+    "EXCEPTION_HANDLER": "apps.common.api.problems.handle",
+    "URL_FORMAT_OVERRIDE": None,  # ?format= is an unknown parameter like any other
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "MDM hub",
+    "DESCRIPTION": "One golden record per customer: send records, ask who they are, follow what changes.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],  # the description is no secret; what it describes is guarded
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "POSTPROCESSING_HOOKS": ["apps.common.api.schema.describe_logins"],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True, "tryItOutEnabled": False},
 }
 # ── end of API ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -165,6 +178,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 # History rows are written by apps.customers.store in the transaction of the change; the library's post-save writer
 # would write a second one.
 SIMPLE_HISTORY_ENABLED = False
+SIMPLE_HISTORY_DATE_INDEX = False  # as-of reads go by customer and version
 
 # ── Browser ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 CONTENT_SECURITY_POLICY = {

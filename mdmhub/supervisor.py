@@ -52,7 +52,7 @@ class Child:
                 stderr=log,
                 env=dict(self.env),
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509  (the supervisor has no threads)
             )
         self.started = now
 
@@ -70,7 +70,7 @@ class Child:
         """Note the fault and return the seconds to wait before the next start."""
         self.signal_group(signal.SIGKILL)  # what a killed parent left behind
         self.faults = 1 if now - self.started > SETTLED_SECONDS else self.faults + 1
-        delay = min(FIRST_DELAY * 2 ** (self.faults - 1), LONGEST_DELAY)
+        delay = min(FIRST_DELAY * float(2 ** (self.faults - 1)), LONGEST_DELAY)
         self.due = now + delay
         return delay
 

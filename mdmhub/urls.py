@@ -2,7 +2,10 @@
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from apps.common.api import problems
 
 
 def no_icon(request: HttpRequest) -> HttpResponse:
@@ -15,4 +18,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("", include("allauth.idp.urls")),
+    path("api/v1/", include("mdmhub.api_urls")),
+    path("api/problems/<slug:kind>", problems.page),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(), name="api_docs"),
+    re_path(r"^api/.*$", problems.nowhere),
+    path("", include("apps.stewardship.urls")),
 ]

@@ -58,7 +58,7 @@ def get() -> Path:
     if found is not None:
         return found
     if shutil.which("apt-get") is None:
-        raise NoBrowser("there is no Chromium, and this is no Debian to get one from: install one, then name it with CHROMIUM=")
+        raise NoBrowser("no Chromium, and no Debian to get one from: install one, then name it with CHROMIUM=")
     if os.geteuid() == 0:
         _apt(["update"])
         _apt(["install", "--yes", "--no-install-recommends", *PACKAGES])
@@ -72,7 +72,8 @@ def get() -> Path:
 
 def _apt(arguments: list[str], *, own: Path | None = None, cwd: Path | None = None) -> str:
     """Run apt-get, with package lists of our own where the system's may not be written."""
-    options = ["-o", f"Dir::State::Lists={own}/lists", "-o", f"Dir::Cache={own}/cache", "-o", "Debug::NoLocking=1"] if own else []
+    places = [f"Dir::State::Lists={own}/lists", f"Dir::Cache={own}/cache", "Debug::NoLocking=1"] if own else []
+    options = [part for place in places for part in ("-o", place)]
     done = subprocess.run(
         ["apt-get", "--quiet", *options, *arguments],
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},

@@ -1,4 +1,4 @@
-"""A hub over real processes, for tests that must not share one with it: gunicorn on a free port, on the test database."""
+"""A hub over real processes, for tests that must not share one with it: gunicorn on the test database."""
 
 import json
 import os
@@ -40,8 +40,18 @@ def live_environment(database: str) -> dict[str, str]:
 def live_hub(log: Path) -> Iterator[str]:
     """Address of a web server on the current test database; the caller has committed what it shall show."""
     port = free_ports(1)[0]
-    command = [sys.executable, "-m", "gunicorn", "mdmhub.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
-    command += ["--workers", "1", "--threads", "4", "--no-control-socket", "--graceful-timeout", "2"]
+    command = [sys.executable, "-m", "gunicorn", "mdmhub.wsgi", "--bind", f"127.0.0.1:{port}"]
+    command += [
+        "--worker-class",
+        "gthread",
+        "--workers",
+        "1",
+        "--threads",
+        "4",
+        "--no-control-socket",
+        "--graceful-timeout",
+        "2",
+    ]
     with log.open("ab") as output:
         web = subprocess.Popen(command, env=live_environment(_current()), stdout=output, stderr=output)
     try:

@@ -38,6 +38,8 @@ def enter() -> None:
     os.environ.update(ENVIRONMENT, HUB_HOME=str(home))
     env.cache_clear()
     make_keys(Home(home))
+    if env().DATABASE_URL:
+        embedded.ensure_running()  # the broker: nothing else would start it
 
 
 def leave() -> None:

@@ -1,4 +1,4 @@
-"""Settings of a test run: its own HUB_HOME, so its own PostgreSQL, Valkey and keys, made for this run and removed after.
+"""Settings of a test run: a HUB_HOME of its own, and so its own PostgreSQL, Valkey and keys, removed at the end.
 
 Loaded before anything else of Django, in the process that starts pytest and in each of its workers.
 """

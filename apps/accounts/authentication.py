@@ -8,7 +8,7 @@ from allauth.idp.oidc.models import Token
 from rest_framework import authentication, exceptions, permissions
 
 from apps.accounts.roles import allowed
-from apps.common.api.views import Caller, HubView
+from apps.common.api.endpoints import Caller
 
 
 class BearerAuthentication(authentication.BaseAuthentication):
@@ -46,7 +46,7 @@ class MayDoOperation(permissions.BasePermission):
 
     def has_permission(self, request: Any, view: Any) -> bool:
         method = "GET" if request.method == "HEAD" else request.method
-        endpoint = view.endpoints.get(method) if isinstance(view, HubView) else None
+        endpoint = getattr(view, "endpoints", {}).get(method)
         if endpoint is None or not request.user.is_authenticated:
             return False
         scopes = request.auth.scopes if isinstance(request.auth, Caller) else None

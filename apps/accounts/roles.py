@@ -46,6 +46,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Mend, resubmit or discard records set aside", "steward", "integrator", "admin", scope="quarantine:write"
     ),
     "merges.write": _may("Merge and unmerge customers, judge pairs", "steward", "approver", scope="merges:write"),
+    "hooks.receive": _may("Deliver a webhook: the signature is the login, no role gives it"),
     "systems.read": _may("List the systems", *PEOPLE, scope="systems:read"),
     "doubts.read": _may("See pairs the machine would not decide", "viewer", "steward", "approver", "admin"),
     "pins.write": _may("Set and lift a value above all sources", "steward", "approver"),

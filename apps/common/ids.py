@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections.abc import Iterable
 from uuid import UUID
 
 _lock = threading.Lock()
@@ -19,3 +20,10 @@ def uuid7() -> UUID:
     with _lock:
         _last = value = fresh if fresh > _last else _last + 1 + (os.urandom(1)[0])
     return UUID(int=((value >> 74) << 80) | (((value >> 62) & 0xFFF) << 64) | (value & ((1 << 62) - 1)) | _VERSION_AND_VARIANT)
+
+
+def array(values: Iterable[UUID | int]) -> str:
+    """Ids or whole numbers as the text of a PostgreSQL array, for `%s::uuid[]` or `%s::bigint[]`.
+
+    Ten times cheaper than letting the driver adapt each element; the write path passes some fifty ids a record."""
+    return "{" + ",".join([v.hex if type(v) is UUID else str(v) for v in values]) + "}"

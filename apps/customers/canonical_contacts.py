@@ -43,7 +43,7 @@ def _odd_email(text: str) -> tuple[str, bool]:
     found = _WITH_NAME.fullmatch(address)
     if found:
         address = found[1]
-    address = address.removeprefix("mailto:").strip(" <>\"'").rstrip(".,;")
+    address = address.removeprefix("mailto:").strip(" <>'").rstrip(".,;")
     if _ADDRESS.fullmatch(address) and address.index("@") <= _MAX_LOCAL:
         return address, True
     if address.isascii() and '"' not in address:

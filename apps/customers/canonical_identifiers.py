@@ -58,6 +58,8 @@ _VAT_PREFIX: Final = {code: {"EL": "GR", "XI": "GB"}.get(code, code) for code in
 _LETTER_AFTER_PREFIX: Final = frozenset({"AT", "ES", "FR"})
 _DUNS: Final = re.compile(r"\d{9}", re.ASCII)
 _PREFIXED: Final = re.compile(r"([A-Z]{2})([0-9A-Z]{7,13})", re.ASCII)
+# The tax's name behind a Swiss number says which language the sender speaks, not who the company is.
+_SWISS_TAX: Final = re.compile(r"(CHE\d{9})(?:MWST|TVA|IVA|TPV)", re.ASCII)
 _NOT_KEPT: Final = re.compile(r"[^0-9A-Z]+", re.ASCII)
 
 
@@ -74,6 +76,8 @@ def identifier(kind: str, text: str, country: str | None) -> Identifier | None:
         return Identifier(number, None, None if _DUNS.fullmatch(number) else False)
     if kind != "tax_id":
         return _checked(kind, number, text, country)
+    if country == "CH":
+        number = _SWISS_TAX.sub(r"\1", number)
     home, bare = _without_prefix(number, country)
     found = _checked(kind, bare, text, home)
     if home != country and country is not None and not found.verified:

@@ -29,9 +29,12 @@ class _Plan(NamedTuple):
     lengths: frozenset[int]
     trunk: tuple[str, ...] | None  # prefixes to drop; None: the rule is not a plain prefix
     pattern: re.Pattern[str]
+    exit: re.Pattern[str]  # what is dialled before a foreign calling code
 
 
 _EASY: Final = re.compile(r"\+?[0-9 ().\-/]+", re.ASCII)
+# Behind a calling code "(0)" is what callers at home dial; in Italy and San Marino callers from abroad dial it too.
+_FOREIGN: Final = re.compile(r"\s*(?:\+|00)(?!39|378)")
 _NOT_DIGITS: Final = {ord(char): None for char in " ().-/+"}
 _EXTENSION: Final = re.compile(
     r"(?:;\s*ext=|[\s,;]*(?:ext(?:ensio)?n?|x|durchwahl|poste|interno|toestel|wew|доб|#)[\s.:]*)([0-9]{1,8})\s*#?$",
@@ -59,6 +62,8 @@ def phone(text: str, country: str | None) -> Phone:
     found = _EXTENSION.search(text)
     if found:
         ext, text = found[1], text[: found.start()]
+    if "(0)" in text and _FOREIGN.match(text):
+        text = text.replace("(0)", "", 1)
     quick = _quick(text, country) if _EASY.fullmatch(text) else None
     if quick is None:
         quick = _thorough(text, country)
@@ -68,8 +73,6 @@ def phone(text: str, country: str | None) -> Phone:
 def _quick(text: str, country: str | None) -> tuple[str, bool] | None:
     """Value and validity where plain rules decide; None sends the number the thorough way."""
     international = text.lstrip().startswith("+")
-    if international and "(0)" in text:
-        text = text.replace("(0)", "", 1)
     digits = text.translate(_NOT_DIGITS)
     if not international and digits.startswith("00"):
         international, digits = True, digits[2:]
@@ -83,7 +86,7 @@ def _quick(text: str, country: str | None) -> tuple[str, bool] | None:
             return None
         return f"+{digits}", True
     plan = _plan(country) if country else None
-    if plan is None or plan.trunk is None or digits.startswith(plan.code):
+    if plan is None or plan.trunk is None or digits.startswith(plan.code) or plan.exit.match(digits):
         return None
     if digits.startswith(plan.trunk):
         prefix = max((one for one in plan.trunk if digits.startswith(one)), key=len)
@@ -138,4 +141,5 @@ def _plan(country: str) -> _Plan | None:
         lengths=frozenset(found.general_desc.possible_length),
         trunk=tuple(rule.split("|")) if plain else () if not rule else None,
         pattern=re.compile(found.general_desc.national_number_pattern),
+        exit=re.compile(found.international_prefix or "00"),
     )

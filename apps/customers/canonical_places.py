@@ -26,6 +26,7 @@ COUNTRIES: Final = frozenset(_CODES.split())
 # Names no list of countries has, folded as _fold() does.
 _ALIASES: Final = {
     "uk": "GB",
+    "u k": "GB",
     "el": "GR",
     "xi": "GB",
     "england": "GB",

@@ -172,11 +172,11 @@ def money(value: str | float | Decimal, country: str | None) -> str | Refusal:
     except (InvalidOperation, ValueError, OverflowError):
         return Refusal("wrong_type", f"{shown(value)} is not an amount; write it as 1200.00.")
     if not amount.is_finite():
-        return Refusal("wrong_type", f"{shown(str(value))} is not an amount; write it as 1200.00.")
+        return Refusal("wrong_type", f"{shown(value)} is not an amount; write it as 1200.00.")
     if amount < 0:
-        return Refusal("out_of_range", f"{shown(str(value))} is negative; an amount is 0 or more.")
+        return Refusal("out_of_range", f"{shown(value)} is negative; an amount is 0 or more.")
     if amount.adjusted() > 14 or amount > _MAX_MONEY:
-        return Refusal("out_of_range", f"{shown(str(value))} is more than 10^14, the largest amount kept.")
+        return Refusal("out_of_range", f"{shown(value)} is more than 10^14, the largest amount kept.")
     if amount.adjusted() < -20:
         return "0.00"
     return str(abs(amount.quantize(_CENT, rounding=ROUND_HALF_UP)))

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from apps.common.act import Act
+from apps.common.ids import array
 from apps.common.jsontext import json_value
 from apps.customers import holds, store
 from apps.customers.survivorship import PARTS, SCALARS, Golden, Member, survive
@@ -76,8 +77,8 @@ def read_customers(ids: Sequence[UUID]) -> dict[UUID, Standing]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT id, version, active, replaced_by, member_count, policy_hash, released, {_READ_DERIVED}"
-            " FROM customer WHERE id = ANY(%s)",
-            (list(ids),),
+            " FROM customer WHERE id = ANY(%s::uuid[])",
+            (array(ids),),
         )
         return {row[0]: _standing(row) for row in cursor.fetchall()}
 
@@ -104,9 +105,9 @@ def read_members(*, records: Sequence[UUID] = (), customers: Sequence[UUID] = ()
     """Source records by id, and all members of some customers."""
     found: dict[UUID, MemberRow] = {}
     with connection.cursor() as cursor:
-        for condition, ids in (("s.id = ANY(%s)", records), ("s.customer_id = ANY(%s)", customers)):
+        for condition, ids in (("s.id = ANY(%s::uuid[])", records), ("s.customer_id = ANY(%s::uuid[])", customers)):
             if ids:
-                cursor.execute(_MEMBERS + condition, (list(ids),))
+                cursor.execute(_MEMBERS + condition, (array(ids),))
                 found.update((row[0], MemberRow(row)) for row in cursor.fetchall() if row[0] not in found)
     return list(found.values())
 

@@ -16,7 +16,7 @@ from django.db import connection
 
 from apps.common.act import Act
 from apps.common.errors import Conflict
-from apps.common.ids import uuid7
+from apps.common.ids import array, uuid7
 from apps.customers.golden import Change, MemberRow, read_members, rebuild
 from apps.customers.store import Move
 
@@ -41,13 +41,14 @@ class _Known:
 def lock_records(ids: Iterable[UUID]) -> None:
     """Row locks in id order; everybody who changes membership takes them first."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM source_record WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", (sorted(set(ids)),))
+        cursor.execute("SELECT 1 FROM source_record WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE", (array(set(ids)),))
 
 
 def lock_customers(ids: Iterable[UUID]) -> dict[UUID, _Known]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, active, created_at, member_count FROM customer WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", (sorted(set(ids)),)
+            "SELECT id, active, created_at, member_count FROM customer WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE",
+            (array(set(ids)),),
         )
         return {row[0]: _Known(*row) for row in cursor.fetchall()}
 

@@ -22,7 +22,8 @@ from apps.events.queries import Entry, changes
 
 __all__ = [
     "AttributeChange", "AttributeLineage", "CustomerDetail", "Entry", "Hit", "Hits", "PartLineage", "Pin",
-    "Resolved", "Snapshot", "Source", "SourceValue", "Version", "as_of", "changes", "customer_detail", "detail_of", "history", "lineage",
+    "Resolved", "Snapshot", "Source", "SourceValue", "Version", "as_of", "changes", "customer_detail", "detail_of",
+    "history", "lineage",
     "lineage_of", "resolve", "search", "values_of",
 ]  # fmt: skip
 
@@ -68,8 +69,8 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class CustomerDetail:
-    """A customer with everything its page shows. `values` are effective; `held`: attribute -> derived value kept back by
-    a Hold; `redirects`: retired ids that lead here now."""
+    """A customer with everything its page shows. `values` are effective; `held`: attribute -> derived value kept back
+    by a Hold; `redirects`: retired ids that lead here now."""
 
     id: UUID
     asked: UUID

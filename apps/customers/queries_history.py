@@ -42,8 +42,8 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A customer as it stood `at` a moment: `id` is what the id asked for stood for then; `since`: when this version was
-    made."""
+    """A customer as it stood `at` a moment: `id` is what the id asked for stood for then; `since`: when this version
+    was made."""
 
     id: UUID
     asked: UUID
@@ -118,6 +118,7 @@ def as_of(id: UUID, at: datetime) -> Snapshot:
             break
         current = row.replaced_by
     return Snapshot(
-        id=row.id, asked=asked, at=at, version=row.version, since=row.history_date, active=row.active, values=values_of(row),
+        id=row.id, asked=asked, at=at, version=row.version, since=row.history_date, active=row.active,
+        values=values_of(row),
         held=row.held, lineage=row.lineage, member_count=row.member_count,
     )  # fmt: skip

@@ -65,15 +65,16 @@ def customers_of(keys: Sequence[Key]) -> dict[Key, UUID]:
         cursor.execute(
             "SELECT y.code, l.external_id, s.customer_id FROM unnest(%s::text[], %s::text[]) AS w(code, external_id)"
             " JOIN system y ON y.code = w.code JOIN link l ON l.system_id = y.id AND l.external_id = w.external_id"
-            " JOIN source_record s ON s.id = l.source_record_id WHERE s.customer_id IS NOT NULL AND y.kind <> 'steward'",
+            " JOIN source_record s ON s.id = l.source_record_id"
+            " WHERE s.customer_id IS NOT NULL AND y.kind <> 'steward'",
             (codes, ids),
         )
         return {(code, external_id): customer for code, external_id, customer in cursor.fetchall()}
 
 
 def crosswalk(system: str | None = None, *, chunk: int = 5_000) -> Iterator[tuple[str, str, UUID]]:
-    """(system code, external id, customer id) of every record of every system, or of one, in that order, read in chunks by a
-    cursor of the database: memory does not grow with the hub."""
+    """(system code, external id, customer id) of every record of every system, or of one, in that order, read in
+    chunks by a cursor of the database: memory does not grow with the hub."""
     with transaction.atomic(), connection.chunked_cursor() as cursor:
         cursor.itersize = chunk
         cursor.execute(

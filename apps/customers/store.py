@@ -13,7 +13,7 @@ from django.db import connection
 
 from apps.common.act import Act
 from apps.common.errors import Conflict
-from apps.common.ids import uuid7
+from apps.common.ids import array, uuid7
 from apps.common.jsontext import json_text
 from apps.customers.survivorship import PARTS, SCALARS
 
@@ -137,33 +137,32 @@ def _retire(expected: int) -> None:
 
 
 def _move(moves: Sequence[Move], act: Act, model_version: int | None) -> None:
-    records, customers = [m.record for m in moves], [m.customer for m in moves]
+    told = json_text([{"i": uuid7().hex, "r": m.record.hex, "c": m.customer.hex, "a": m.action} for m in moves])
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE source_record s SET customer_id = m.customer_id, state = 'built', due_at = NULL, attempts = 0, last_error = ''"
-            " FROM unnest(%s::uuid[], %s::uuid[]) AS m(record, customer_id) WHERE s.id = m.record",
-            (records, customers),
+            "UPDATE source_record s SET customer_id = m.c, state = 'built', due_at = NULL, attempts = 0, last_error = ''"
+            " FROM jsonb_to_recordset(%s::jsonb) AS m(r uuid, c uuid) WHERE s.id = m.r",
+            (told,),
         )
         left = [m.record for m in moves if m.left]
         moment = None
         if left:
             cursor.execute(
                 "SELECT greatest(clock_timestamp(), max(since) + interval '1 microsecond') FROM membership"
-                " WHERE until IS NULL AND source_record_id = ANY(%s)",
-                (left,),
+                " WHERE until IS NULL AND source_record_id = ANY(%s::uuid[])",
+                (array(left),),
             )
             moment = cursor.fetchone()[0]
             cursor.execute(
-                "UPDATE membership SET until = %s WHERE source_record_id = ANY(%s) AND until IS NULL",
-                (moment, left),
+                "UPDATE membership SET until = %s WHERE source_record_id = ANY(%s::uuid[]) AND until IS NULL",
+                (moment, array(left)),
             )
         cursor.execute(
             "INSERT INTO membership (id, source_record_id, customer_id, since, action, actor, reason, model_version, correlation_id)"
-            " SELECT id, record, customer_id, coalesce(%s::timestamptz, clock_timestamp()), action, %s, %s, %s::int, %s::uuid"
-            " FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[]) AS m(id, record, customer_id, action)",
-            (moment, act.actor, act.reason, model_version, act.correlation_id,
-             [uuid7() for _ in moves], records, customers, [m.action for m in moves]),
-        )  # fmt: skip
+            " SELECT i, r, c, coalesce(%s::timestamptz, clock_timestamp()), a, %s, %s, %s::int, %s::uuid"
+            " FROM jsonb_to_recordset(%s::jsonb) AS m(i uuid, r uuid, c uuid, a text)",
+            (moment, act.actor, act.reason, model_version, act.correlation_id, told),
+        )
 
 
 def _redirect(rows: Sequence[CustomerRow], act: Act) -> None:
@@ -236,47 +235,45 @@ def lookup_keys(row: CustomerRow) -> set[tuple[str, str]]:
 
 
 def _write_lookup_keys(rows: Sequence[CustomerRow]) -> None:
-    wanted = [(kind, value, row.id) for row in rows for kind, value in sorted(lookup_keys(row))]
-    columns = tuple([key[i] for key in wanted] for i in range(3))
+    wanted = json_text([{"k": kind, "v": value, "c": row.id.hex} for row in rows for kind, value in lookup_keys(row)])
     standing = [row.id for row in rows if row.version]
     with connection.cursor() as cursor:
         if standing:
             cursor.execute(
-                "DELETE FROM lookup_key k WHERE k.customer_id = ANY(%s) AND NOT EXISTS (SELECT 1"
-                " FROM unnest(%s::text[], %s::text[], %s::uuid[]) AS i(kind, value, customer_id)"
-                " WHERE i.kind = k.kind AND i.value = k.value AND i.customer_id = k.customer_id)",
-                (standing, *columns),
+                "DELETE FROM lookup_key k WHERE k.customer_id = ANY(%s::uuid[]) AND NOT EXISTS (SELECT 1"
+                " FROM jsonb_to_recordset(%s::jsonb) AS i(k text, v text, c uuid)"
+                " WHERE i.k = k.kind AND i.v = k.value AND i.c = k.customer_id)",
+                (array(standing), wanted),
             )
         cursor.execute(
-            "INSERT INTO lookup_key (kind, value, customer_id) SELECT * FROM unnest(%s::text[], %s::text[], %s::uuid[])"
-            " ON CONFLICT DO NOTHING",
-            columns,
+            "INSERT INTO lookup_key (kind, value, customer_id) SELECT k, v, c FROM jsonb_to_recordset(%s::jsonb) AS i(k text, v text, c uuid)"
+            " ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING",
+            (wanted,),
         )
 
 
-def _search_texts(row: CustomerRow) -> tuple[str, str]:
-    """(names, everything): what is matched with tolerance for typing errors, and what is matched by whole words."""
+def _search_texts(row: CustomerRow) -> dict[str, str]:
+    """`names` and `words` (everything): what is matched with tolerance for typing errors, and what is matched by whole words."""
     v = row.values
     names = " ".join(dict.fromkeys(str(v[n]) for n in ("name", "organization_name", "family_name") if v.get(n)))
     words = [names, v.get("website") or ""]
     words += [p["value"] for part in ("contact_points", "identifiers") for p in v.get(part, ()) if p.get("value")]
     words += [a[n] for a in v.get("addresses", ()) for n in ("line1", "city", "postal_code", "country") if a.get(n)]
-    return names, " ".join(words)
+    return {"names": names, "words": " ".join(words)}
 
 
 def _write_search(rows: Iterable[CustomerRow]) -> None:
-    active = [(row.id, *_search_texts(row)) for row in rows if row.active]
+    active = json_text([{"i": row.id.hex, **_search_texts(row)} for row in rows if row.active])
     gone = [row.id for row in rows if not row.active]
     with connection.cursor() as cursor:
         if gone:
             cursor.execute("DELETE FROM customer_search WHERE customer_id = ANY(%s)", (gone,))
-        if active:
-            ids, names, words = (list(column) for column in zip(*active, strict=True))
+        if active != "[]":
             cursor.execute(
                 "INSERT INTO customer_search (customer_id, names, document)"
-                " SELECT id, lower(unaccent(names)), to_tsvector('simple', unaccent(words))"
-                " FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS t(id, names, words)"
+                " SELECT i, lower(unaccent(names)), to_tsvector('simple', unaccent(words))"
+                " FROM jsonb_to_recordset(%s::jsonb) AS t(i uuid, names text, words text)"
                 " ON CONFLICT (customer_id) DO UPDATE SET names = excluded.names, document = excluded.document"
                 " WHERE customer_search.names <> excluded.names OR customer_search.document <> excluded.document",
-                (ids, names, words),
+                (active,),
             )

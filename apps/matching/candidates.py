@@ -11,6 +11,7 @@ from uuid import UUID
 import pyarrow as pa
 from django.db import connection, transaction
 
+from apps.common.ids import array as id_array
 from apps.matching import engine
 from apps.matching.parameters import Model
 
@@ -44,7 +45,7 @@ def index(records: Mapping[UUID, Mapping[str, Any]], model: Model) -> None:
         with cursor.copy("COPY incoming_match (source_record_id, features, keys) FROM STDIN") as copy:
             for id_, text, own in sorted(zip(ids, engine.to_json(features), keys, strict=True), key=lambda row: row[0]):
                 copy.write_row((id_, text, own))
-        cursor.execute("SELECT 1 FROM match_record WHERE source_record_id = ANY(%s) LIMIT 1", (ids,))
+        cursor.execute("SELECT 1 FROM match_record WHERE source_record_id = ANY(%s::uuid[]) LIMIT 1", (id_array(ids),))
         freed = _take_away(cursor) if cursor.fetchone() else []
         cursor.execute(
             "INSERT INTO blocking_key (key, source_record_id) SELECT unnest(keys), source_record_id FROM incoming_match"
@@ -101,7 +102,7 @@ def blocks(keys: Sequence[int], cap: int) -> list[Block]:
             "SELECT k.key, array_agg(b.source_record_id) FROM unnest(%s::bigint[]) AS k(key),"
             " LATERAL (SELECT source_record_id FROM blocking_key WHERE key = k.key LIMIT %s) b"
             " GROUP BY k.key HAVING count(*) > 1",
-            (list(keys), cap + 1),
+            (id_array(keys), cap + 1),
         )
         return [Block(key, tuple(records), len(records) > cap) for key, records in cursor.fetchall()]
 
@@ -112,7 +113,7 @@ def pairs_for(records: Sequence[UUID], model: Model) -> set[tuple[UUID, UUID]]:
     A key seen to be oversized for the first time puts all its records into the redo queue, so that pairs it had joined before
     are judged again: the result does not depend on who came first."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT unnest(keys) FROM match_record WHERE source_record_id = ANY(%s)", (list(records),))
+        cursor.execute("SELECT DISTINCT unnest(keys) FROM match_record WHERE source_record_id = ANY(%s::uuid[])", (id_array(records),))
         keys = [row[0] for row in cursor.fetchall()]
     asking = set(records)
     pairs: set[tuple[UUID, UUID]] = set()
@@ -145,8 +146,8 @@ def features_of(records: Sequence[UUID]) -> tuple[list[UUID], pa.Table]:
     """Stored features of `records`, and the ids in the order of the rows."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT source_record_id, features FROM match_record WHERE source_record_id = ANY(%s) ORDER BY source_record_id",
-            (list(records),),
+            "SELECT source_record_id, features FROM match_record WHERE source_record_id = ANY(%s::uuid[]) ORDER BY source_record_id",
+            (id_array(records),),
         )
         rows = cursor.fetchall()
     return [row[0] for row in rows], engine.from_json([row[1] for row in rows])

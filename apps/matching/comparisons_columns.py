@@ -1,7 +1,7 @@
 """Columns of codes: every distinct text of a feature gets a number, so pairs are compared by number and each distinct
 pair of texts only once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ class Column(NamedTuple):
 
     codes: Ints
     start: Longs
-    count: Longs
+    size: Longs
     texts: Texts
 
     def single(self) -> Ints:
@@ -34,14 +34,14 @@ class Column(NamedTuple):
     def nth(self, place: int) -> Ints:
         """Return the code of each record's value number `place`, NONE where there is none."""
         result = np.full(len(self.start), NONE, np.int32)
-        there = self.count > place
+        there = self.size > place
         result[there] = self.codes[self.start[there] + place]
         return result
 
-    def mapped(self, function: Callable[[str], str]) -> "Column":
-        """Return the column of another text made of each distinct text; '' becomes no code but keeps its place."""
-        codes, texts = encode([function(text) for text in self.texts.tolist()])
-        return self._replace(codes=np.where(self.codes == NONE, NONE, codes[self.codes] if len(codes) else NONE), texts=texts)
+    def mapped(self, function: Callable[[str], str]) -> Ints:
+        """Return codes like `codes`, of another text made of each distinct text."""
+        codes = encode([function(text) for text in self.texts.tolist()])
+        return np.where(self.codes == NONE, NONE, codes[self.codes] if len(codes) else NONE).astype(np.int32)
 
 
 class Crossed(NamedTuple):
@@ -52,11 +52,19 @@ class Crossed(NamedTuple):
     right: Longs
 
 
-def encode(values: Iterable[str]) -> tuple[Ints, Texts]:
-    """Return codes and distinct texts of values; '' gets NONE."""
-    numbers: dict[str, int] = {}
-    codes = np.array([numbers.setdefault(value, len(numbers)) if value else NONE for value in values], np.int32)
-    return codes, as_texts(numbers)
+def encode(values: Sequence[str]) -> Ints:
+    """Return a number for each distinct value; '' gets NONE."""
+    return _coded(pa.array(values, pa.string()))[0]
+
+
+def _coded(flat: pa.Array) -> tuple[Ints, Texts]:
+    """Return codes and distinct texts of an array of texts; '' gets NONE."""
+    encoded = flat.dictionary_encode()
+    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+    empty = pc.index(encoded.dictionary, pa.scalar("")).as_py()
+    if empty >= 0:
+        codes[codes == empty] = NONE
+    return codes, encoded.dictionary.to_numpy(zero_copy_only=False)
 
 
 def as_texts(values: Iterable[str]) -> Texts:
@@ -75,12 +83,7 @@ def column(values: pa.ChunkedArray) -> Column:
         ends = ends - (ends[0] if len(ends) else 0)
     else:
         flat, ends = array, np.arange(len(array) + 1, dtype=np.int64)
-    encoded = flat.dictionary_encode()
-    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
-    texts = as_texts(encoded.dictionary.to_pylist())
-    empty = pc.index(encoded.dictionary, pa.scalar("")).as_py()
-    if empty >= 0:
-        codes[codes == empty] = NONE
+    codes, texts = _coded(flat)
     start, count = ends[:-1], np.diff(ends)
     if not pa.types.is_list(array.type):
         count = (codes != NONE).astype(np.int64)
@@ -89,8 +92,8 @@ def column(values: pa.ChunkedArray) -> Column:
 
 def cross(values: Column, left: Longs, right: Longs) -> Crossed:
     """Return every value of the left record against every value of the right, for each candidate pair."""
-    right_count = values.count[right]
-    size = values.count[left] * right_count
+    right_count = values.size[right]
+    size = values.size[left] * right_count
     pair = np.repeat(np.arange(len(left)), size)
     within = np.arange(len(pair)) - np.repeat(np.cumsum(size) - size, size)
     width = right_count[pair]
@@ -124,10 +127,13 @@ def edits(texts: Texts, left: Ints, right: Ints, most: int) -> Ints:
 
 
 def similar(texts: Texts, left: Ints, right: Ints, scorer: Any, cutoff: float = 0.0) -> npt.NDArray[np.float32]:
-    """Return a rapidfuzz scorer's value for pairs of texts."""
+    """Return a rapidfuzz scorer's value for pairs of texts; each pair in the order of the alphabet, so sides do not matter."""
     if not len(left):
         return np.zeros(0, np.float32)
-    found = process.cpdist(texts[left].tolist(), texts[right].tolist(), scorer=scorer, score_cutoff=cutoff, dtype=np.float32)
+    one, other = texts[left], texts[right]
+    swap = np.asarray(one > other, np.bool_)
+    one, other = np.where(swap, other, one), np.where(swap, one, other)
+    found = process.cpdist(one.tolist(), other.tolist(), scorer=scorer, score_cutoff=cutoff, dtype=np.float32)
     return np.asarray(found, np.float32)
 
 

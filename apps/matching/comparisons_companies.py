@@ -47,9 +47,9 @@ def company_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
 def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
     compacts, orders, initials, numbers, beginnings = (list(values) for values in zip(*read, strict=True))
     compact_texts, ordered_texts = as_texts(compacts), as_texts(orders)
-    both = encode([*compacts, *initials])[0]
+    both = encode([*compacts, *initials])
     compact, initial = both[: len(read)], both[len(read) :]
-    ordered, number, beginning = encode(orders)[0], encode(numbers)[0], encode(beginnings)[0]
+    ordered, number, beginning = encode(orders), encode(numbers), encode(beginnings)
     result = np.full(len(a), _NAME["different"], np.int8)
     words = similar(ordered_texts, a, b, fuzz.token_set_ratio)
     shorter = np.minimum(lengths(compact_texts)[a], lengths(compact_texts)[b])

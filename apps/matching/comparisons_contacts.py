@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from apps.matching.comparison_levels import level_number
-from apps.matching.comparisons_columns import NONE, Column, Ints, Levels, Longs, best, column, cross, distinct, edits, encode, lengths
+from apps.matching.comparisons_columns import NONE, Levels, Longs, as_texts, best, column, cross, distinct, edits, encode, lengths
 from apps.matching.standardise_contacts import role_mailbox
 
 _BIRTH = {level: level_number("birth_date", level) for level in ("same", "alike", "year", "partly", "different")}
@@ -53,28 +53,30 @@ def email_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     mails = column(table.column("email"))
     crossed = cross(mails, left, right)
     a, b = mails.codes[crossed.left], mails.codes[crossed.right]
-    locals_ = [text.partition("@")[0] for text in mails.texts.tolist()]
-    local = encode(locals_)[0]
-    role = np.fromiter(map(role_mailbox, locals_), np.bool_, len(locals_))
-    long = np.fromiter((len(text) > 4 for text in locals_), np.bool_, len(locals_))
+    if not len(a):
+        return np.zeros(len(left), np.int8)
+    locals_ = as_texts(text.partition("@")[0] for text in mails.texts.tolist())
+    local = encode(locals_.tolist())
     result = np.full(len(a), _EMAIL["different"], np.int8)
-    mailbox = (local[a] == local[b]) & long[a] & ~role[a]
-    result[mailbox] = _EMAIL["mailbox"]
+    at = np.flatnonzero((local[a] == local[b]) & (a != b))
+    result[at[np.fromiter((len(text) > 4 and not role_mailbox(text) for text in locals_[a[at]].tolist()), np.bool_, len(at))]] = _EMAIL["mailbox"]
     at = np.flatnonzero(a != b)
-    if len(at):
-        low, high, place = distinct(a[at], b[at])
-        size = np.minimum(lengths(mails.texts)[low], lengths(mails.texts)[high])
-        near = (edits(mails.texts, low, high, 2) <= np.where(size < 12, 1, 2)) & (local[low] == local[high])
-        near |= edits(mails.texts, low, high, 1) <= 1
-        digits_differ = _digits(mails)[low] != _digits(mails)[high]
-        # Another number is another mailbox (anna1@, anna2@), not a typing error.
-        result[at[(near & ~(digits_differ & (local[low] != local[high])))[place]]] = _EMAIL["alike"]
-    result[a == b] = np.where(role[a[a == b]], _EMAIL["role"], _EMAIL["same"])
+    low, high, place = distinct(a[at], b[at])
+    distance = edits(mails.texts, low, high, 2)
+    size = lengths(mails.texts)
+    near = (distance <= 1) | ((local[low] == local[high]) & (distance <= 2) & (np.minimum(size[low], size[high]) >= 12))
+    close = np.flatnonzero(near & (local[low] != local[high]))
+    # Another number is another mailbox (anna1@, anna2@), not a typing error.
+    near[close] = [_digits(one) == _digits(other) for one, other in zip(locals_[low[close]], locals_[high[close]], strict=True)]
+    result[at[near[place]]] = _EMAIL["alike"]
+    at = np.flatnonzero(a == b)
+    role = np.fromiter(map(role_mailbox, locals_[a[at]].tolist()), np.bool_, len(at))
+    result[at] = np.where(role, _EMAIL["role"], _EMAIL["same"])
     return best(crossed, result, len(left))
 
 
-def _digits(values: Column) -> Ints:
-    return encode("".join(filter(str.isdigit, text)) or "-" for text in values.texts.tolist())[0]
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))
 
 
 def phone_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
@@ -83,7 +85,7 @@ def phone_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     tails = phones.mapped(lambda text: text[-8:])
     crossed = cross(phones, left, right)
     a, b = phones.codes[crossed.left], phones.codes[crossed.right]
-    tail_a, tail_b = tails.codes[crossed.left], tails.codes[crossed.right]
+    tail_a, tail_b = tails[crossed.left], tails[crossed.right]
     result = np.full(len(a), level_number("phone", "different"), np.int8)
     at = np.flatnonzero(tail_a != tail_b)
     if len(at):
@@ -101,7 +103,7 @@ def domain_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     labels = domains.mapped(lambda text: text.partition(".")[0])
     crossed = cross(domains, left, right)
     result = np.full(len(crossed.pair), level_number("domain", "different"), np.int8)
-    result[labels.codes[crossed.left] == labels.codes[crossed.right]] = level_number("domain", "alike")
+    result[labels[crossed.left] == labels[crossed.right]] = level_number("domain", "alike")
     result[domains.codes[crossed.left] == domains.codes[crossed.right]] = level_number("domain", "same")
     return best(crossed, result, len(left))
 
@@ -111,9 +113,9 @@ def identifier_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     identifiers = column(table.column("identifier"))
     crossed = cross(identifiers, left, right)
     parts = [text.split("|", 3) for text in identifiers.texts.tolist()]
-    kind, country, value = (encode(part[place] for part in parts)[0] for place in (0, 1, 3))
+    kind, country, value = (encode([part[place] for part in parts]) for place in (0, 1, 3))
     flag = np.array([part[2] == "v" for part in parts], np.bool_)
-    values = np.array([part[3] for part in parts], np.object_)
+    values = as_texts(part[3] for part in parts)
     size = np.fromiter((len(part[3]) for part in parts), np.int32, len(parts))
     a, b = identifiers.codes[crossed.left], identifiers.codes[crossed.right]
     result = np.zeros(len(a), np.int8)

@@ -41,7 +41,7 @@ def _tokens(texts: Texts) -> _Tokens:
         if numbers:
             groups[row, : len(numbers)] = numbers
     first = np.fromiter((ord(text[0]) if text else 0 for text in plain), np.int32, len(plain))
-    return _Tokens(texts, lengths(texts), encode([sound(text) for text in plain])[0], first, groups)
+    return _Tokens(texts, lengths(texts), encode([sound(text) for text in plain]), first, groups)
 
 
 def person_levels(table: pa.Table, left: Longs, right: Longs) -> tuple[Levels, Levels]:
@@ -53,19 +53,29 @@ def person_levels(table: pa.Table, left: Longs, right: Longs) -> tuple[Levels, L
     straight_given = _given(tokens, given, given, left, right)
     straight_family = _family(tokens, family, family, left, right)
     poor = (straight_given == _GIVEN["different"]) | (straight_family == _FAMILY["different"])
-    at = np.flatnonzero(poor & (given.count[left] + family.count[left] > 0) & (given.count[right] + family.count[right] > 0))
+    at = np.flatnonzero(poor & (given.size[left] + family.size[left] > 0) & (given.size[right] + family.size[right] > 0))
     if len(at):
-        crossed_given = _given(tokens, given, family, left[at], right[at])
-        crossed_family = _family(tokens, family, given, left[at], right[at])
+        crossed_given, crossed_family = _crossed(tokens, given, family, left[at], right[at])
         cost = _GIVEN_COST[straight_given[at]] + _FAMILY_COST[straight_family[at]]
         better = _GIVEN_COST[crossed_given] + _FAMILY_COST[crossed_family] < np.minimum(cost, 9)
-        # One name that agrees across while the other differs is a family name that both share.
-        lone = (crossed_family == _FAMILY["different"]) & (crossed_given != _GIVEN["different"]) & (crossed_given > 0)
-        crossed_family = np.where(lone, _TO_FAMILY_AGREEMENT[crossed_given], crossed_family)
-        crossed_given = np.where(lone, _GIVEN["different"], crossed_given)
         straight_given[at[better]] = crossed_given[better]
         straight_family[at[better]] = crossed_family[better]
     return straight_given, straight_family
+
+
+def _crossed(tokens: _Tokens, given: Column, family: Column, left: Longs, right: Longs) -> tuple[Levels, Levels]:
+    """Return levels with one record's names exchanged: the better of both records, so that sides do not matter."""
+    options = []
+    for one, other in ((left, right), (right, left)):
+        options.append((_given(tokens, given, family, one, other), _family(tokens, family, given, one, other)))
+    rank = [
+        (_GIVEN_COST[first].astype(np.int32) + _FAMILY_COST[second]) * 10_000 + first.astype(np.int32) * 100 + second for first, second in options
+    ]
+    take = rank[0] <= rank[1]
+    first, second = (np.where(take, options[0][place], options[1][place]) for place in (0, 1))
+    # One name that agrees across while the other differs is a family name that both share.
+    lone = (second == _FAMILY["different"]) & (first != _GIVEN["different"]) & (first > 0)
+    return np.where(lone, _GIVEN["different"], first).astype(np.int8), np.where(lone, _TO_FAMILY_AGREEMENT[first], second).astype(np.int8)
 
 
 def _flat(table: pa.Table, name: str) -> pa.Array:
@@ -125,11 +135,11 @@ def _any_other(tokens: _Tokens, one: Column, other: Column, left: Longs, right: 
 def _given(tokens: _Tokens, one: Column, other: Column, left: Longs, right: Longs) -> Levels:
     first = _compare(tokens, one.nth(0)[left], other.nth(0)[right])
     result = _TO_GIVEN[first]
-    several = (one.count[left] > 1) | (other.count[right] > 1)
+    several = (one.size[left] > 1) | (other.size[right] > 1)
     at = np.flatnonzero(((first == DIFFERENT) | (first == SIMILAR)) & several)
     if len(at):
         result[at[_any_other(tokens, one, other, left[at], right[at])]] = _GIVEN["part"]
-    at = np.flatnonzero((first > 0) & (first < SIMILAR) & (one.count[left] > 1) & (other.count[right] > 1))
+    at = np.flatnonzero((first > 0) & (first < SIMILAR) & (one.size[left] > 1) & (other.size[right] > 1))
     if len(at):
         middle = _compare(tokens, one.nth(1)[left[at]], other.nth(1)[right[at]])
         result[at[middle == DIFFERENT]] = _GIVEN["middle_differs"]
@@ -139,7 +149,7 @@ def _given(tokens: _Tokens, one: Column, other: Column, left: Longs, right: Long
 def _family(tokens: _Tokens, one: Column, other: Column, left: Longs, right: Longs) -> Levels:
     first = _compare(tokens, one.nth(0)[left], other.nth(0)[right])
     result = _TO_FAMILY[first]
-    several = (first > 0) & ((one.count[left] > 1) | (other.count[right] > 1))
+    several = (first > 0) & ((one.size[left] > 1) | (other.size[right] > 1))
     at = np.flatnonzero(several & (result != _FAMILY["same"]))
     if len(at):
         result[at[_any_other(tokens, one, other, left[at], right[at])]] = _FAMILY["part"]

@@ -4,8 +4,9 @@ Rules, in this order:
 1. A person's verdicts stand. "Same" joins, "not the same" keeps whole clusters apart; where they contradict one another
    "not the same" stands and the other becomes a doubt.
 2. Pairs with one confirmed identifier join, then pairs from the automatic threshold, the heaviest first, ties by place.
-3. A join is refused where two records of the clusters are vetoed, stand in one system declared distinct, or where the cluster
-   would grow over its cap.
+3. A join is refused where two records of the clusters are vetoed, stand in one system declared distinct, where the cluster
+   would grow over its cap, or where the pair weighs less than a bridge must and the known pairs of the two clusters on
+   average speak against one customer: a chain of weak links is no evidence.
 4. A cluster that fits two others, which cannot be one, with weights nearer than the margin stays apart from both.
 5. A cluster of four or more that hangs on one weak pair between two groups is split there.
 Every refusal, and the best pair of two clusters in the review band, becomes a doubt with its reason.
@@ -67,7 +68,7 @@ REASONS = {
     "size_cap": "They look alike ({weight:.1f} bits), but the customer would have more than {cap} records.",
     "ambiguous": "It fits this one ({weight:.1f} bits) nearly as well as another, and those two cannot be the same.",
     "margin": "It fits this one ({weight:.1f} bits) nearly as well as another of the same system, which keeps no duplicates.",
-    "weak_bridge": "Only this pair ({weight:.1f} bits) holds two groups of records together.",
+    "weak_bridge": "This pair ({weight:.1f} bits) alone does not hold two groups of records together.",
     "review_band": "They may be the same ({weight:.1f} bits), which is not enough to join them without asking.",
 }
 _RANK = {reason: rank for rank, reason in enumerate(REASONS)}
@@ -139,19 +140,48 @@ def _doubt(reason: str, edge: _Edge, thresholds: Thresholds) -> Doubt:
 
 
 def _join_freely(clusters: Clusters, edges: list[_Edge], thresholds: Thresholds) -> list[Doubt]:
-    """Join where nothing speaks against anything: only the cap can refuse."""
+    """Join where no pair is vetoed, no verdict given and no system distinct."""
     refused = []
+    near: Near | None = None
     for edge in edges:
         if not edge.forced and edge.weight < thresholds.automatic:
             break
         one, other = clusters.of[edge.a], clusters.of[edge.b]
         if one == other:
             continue
-        if len(clusters.members[one]) + len(clusters.members[other]) > thresholds.cluster_cap:
-            refused.append(_doubt("size_cap", edge, thresholds))
+        if near is None and len(edges) > 2:
+            near = _near(clusters, edges)
+        reason = _too_weak(clusters, near or {}, edge, thresholds)
+        if reason:
+            refused.append(_doubt(reason, edge, thresholds))
         else:
             clusters.join(one, other)
     return refused
+
+
+Near = dict[int, list[tuple[int, _Edge]]]
+
+
+def _near(clusters: Clusters, edges: list[_Edge]) -> Near:
+    """Return each record's edges, with the record at the other end."""
+    near: Near = {record: [] for record in range(len(clusters.of))}
+    for edge in edges:
+        near[edge.a].append((edge.b, edge))
+        near[edge.b].append((edge.a, edge))
+    return near
+
+
+def _too_weak(clusters: Clusters, near: Near, edge: _Edge, thresholds: Thresholds) -> str:
+    """Return why the clusters of an edge's records cannot be held together by it, or ''."""
+    one, other = clusters.members[clusters.of[edge.a]], clusters.members[clusters.of[edge.b]]
+    size = len(one) + len(other)
+    if size > thresholds.cluster_cap:
+        return "size_cap"
+    if edge.forced or edge.weight >= thresholds.bridge or size < 3:
+        return ""
+    smaller, away = (one, clusters.of[edge.b]) if len(one) < len(other) else (other, clusters.of[edge.a])
+    known = sorted(found.weight for record in smaller for end, found in near[record] if clusters.of[end] == away)
+    return "weak_bridge" if sum(known) < thresholds.review * len(known) else ""
 
 
 def _join(clusters: Clusters, component: Component, edges: list[_Edge], thresholds: Thresholds) -> list[Doubt]:
@@ -169,10 +199,7 @@ def _join(clusters: Clusters, component: Component, edges: list[_Edge], threshol
             clusters.part(edge.a, edge.b, "veto")
     clusters.hold_systems(component.systems, component.distinct_systems)
     strong = [edge for edge in edges if edge.forced or edge.weight >= thresholds.automatic]
-    near: list[list[_Edge]] = [[] for _ in component.ids]
-    for edge in strong:
-        near[edge.a].append(edge)
-        near[edge.b].append(edge)
+    near = _near(clusters, edges)
     for edge in strong:
         one, other = clusters.of[edge.a], clusters.of[edge.b]
         if one == other:
@@ -182,24 +209,25 @@ def _join(clusters: Clusters, component: Component, edges: list[_Edge], threshol
             continue
         if reason or edge.veto:
             refused.append(_doubt("distinct_source" if reason == "distinct_source" else "veto", edge, thresholds))
-        elif len(clusters.members[one]) + len(clusters.members[other]) > thresholds.cluster_cap:
-            refused.append(_doubt("size_cap", edge, thresholds))
-        elif not edge.forced and (rivals := _rivals(clusters, near, edge, thresholds.margin)):
+        elif weakness := _too_weak(clusters, near, edge, thresholds):
+            refused.append(_doubt(weakness, edge, thresholds))
+        elif not edge.forced and (rivals := _rivals(clusters, near, edge, thresholds)):
             refused += _stay_apart(clusters, edge, rivals, thresholds)
         else:
             clusters.join(one, other)
     return refused
 
 
-def _rivals(clusters: Clusters, near: list[list[_Edge]], edge: _Edge, margin: float) -> list[tuple[_Edge, str]]:
+def _rivals(clusters: Clusters, near: Near, edge: _Edge, thresholds: Thresholds) -> list[tuple[_Edge, str]]:
     """Return edges nearly as strong from either cluster to a third that the other cannot be one with, and why not."""
     found = []
     one, other = clusters.of[edge.a], clusters.of[edge.b]
+    least = max(edge.weight - thresholds.margin, thresholds.automatic)
     for home, away in ((one, other), (other, one)):
         for member in clusters.members[home]:
-            for rival in near[member]:
-                third = clusters.of[rival.b if rival.a == member else rival.a]
-                if third in (home, away) or rival.veto or (rival.weight < edge.weight - margin and not rival.forced):
+            for end, rival in near[member]:
+                third = clusters.of[end]
+                if third in (home, away) or rival.veto or (rival.weight < least and not rival.forced):
                     continue
                 reason = clusters.kept_apart(away, third)
                 if reason and not clusters.kept_apart(home, third):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from apps.common.ids import uuid7
+from apps.common.ids import array, uuid7
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ def bring(wanted: Sequence[NewDoubt], *, within: Sequence[UUID]) -> None:
     pairs = {(min(d.a, d.b), max(d.a, d.b)): d for d in wanted}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, record_a_id, record_b_id, reason FROM doubt WHERE state = 'open' AND record_a_id = ANY(%(w)s)"
-            " AND record_b_id = ANY(%(w)s)",
-            {"w": list(within)},
+            "SELECT id, record_a_id, record_b_id, reason FROM doubt WHERE state = 'open' AND record_a_id = ANY(%s::uuid[])"
+            " AND record_b_id = ANY(%s::uuid[])",
+            (array(within),) * 2,
         )
         standing = {(a, b): (id_, reason) for id_, a, b, reason in cursor.fetchall()}
         overtaken = [id_ for pair, (id_, reason) in standing.items() if pair not in pairs or pairs[pair].reason != reason]

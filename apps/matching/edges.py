@@ -7,7 +7,9 @@ from uuid import UUID
 import numpy as np
 from django.db import connection
 
+from apps.common import ids
 from apps.common.ids import uuid7
+from apps.common.jsontext import json_text
 from apps.matching import candidates, engine
 from apps.matching.parameters import Model
 
@@ -29,8 +31,8 @@ def score_pairs(pairs: Iterable[Pair], model: Model) -> dict[Pair, Scored]:
     listed = sorted(pairs)
     if not listed:
         return {}
-    ids, features = candidates.features_of(sorted({r for pair in listed for r in pair}))
-    row_of = {id_: i for i, id_ in enumerate(ids)}
+    known, features = candidates.features_of(sorted({r for pair in listed for r in pair}))
+    row_of = {id_: i for i, id_ in enumerate(known)}
     listed = [p for p in listed if p[0] in row_of and p[1] in row_of]
     if not listed:
         return {}
@@ -51,9 +53,9 @@ def write_edges(touched: Sequence[UUID], scored: Mapping[Pair, Scored], model_ve
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, record_a_id, record_b_id, weight, flags, model_version FROM edge WHERE superseded_at IS NULL"
-            " AND record_a_id = ANY(%s) UNION SELECT id, record_a_id, record_b_id, weight, flags, model_version FROM edge"
-            " WHERE superseded_at IS NULL AND record_b_id = ANY(%s)",
-            (list(touched), list(touched)),
+            " AND record_a_id = ANY(%s::uuid[]) UNION SELECT id, record_a_id, record_b_id, weight, flags, model_version FROM edge"
+            " WHERE superseded_at IS NULL AND record_b_id = ANY(%s::uuid[])",
+            (ids.array(touched),) * 2,
         )
         live = {(a, b): (id_, weight, flags, version) for id_, a, b, weight, flags, version in cursor.fetchall()}
         stale = [
@@ -70,26 +72,17 @@ def write_edges(touched: Sequence[UUID], scored: Mapping[Pair, Scored], model_ve
 
 
 def _insert(fresh: Sequence[tuple[Pair, Scored]], model_version: int) -> None:
-    """Levels travel as text, since arrays of arrays have no short cut."""
+    rows = [
+        {"i": uuid7().hex, "a": a.hex, "b": b.hex, "w": s.weight, "p": s.probability, "l": s.levels, "f": s.flags} for (a, b), s in fresh
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO edge (id, record_a_id, record_b_id, weight, probability, levels, flags, model_version, scored_at, salt, digest)"
-            " SELECT i.id, a, b, weight, probability, levels::smallint[], flags, %s::int, clock_timestamp(), x.salt,"
-            " sealed_digest(a::text || b::text, x.salt, ROW(weight, levels::smallint[], flags)::text)"
-            " FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::float8[], %s::float8[], %s::text[], %s::smallint[])"
-            " AS i(id, a, b, weight, probability, levels, flags),"
-            " LATERAL (SELECT uuid_send(gen_random_uuid()) AS salt, i.id AS per_row) x ORDER BY a, b"
+            " SELECT e.i, a, b, w, p, l, f, %s::int, clock_timestamp(), x.salt, sealed_digest(a::text || b::text, x.salt, ROW(w, l, f)::text)"
+            " FROM jsonb_to_recordset(%s::jsonb) AS e(i uuid, a uuid, b uuid, w float8, p float8, l smallint[], f smallint),"
+            " LATERAL (SELECT uuid_send(gen_random_uuid()) AS salt, e.i AS per_row) x ORDER BY a, b"
             " ON CONFLICT (record_a_id, record_b_id) WHERE superseded_at IS NULL DO NOTHING",
-            (
-                model_version,
-                [uuid7() for _ in fresh],
-                [pair[0] for pair, _ in fresh],
-                [pair[1] for pair, _ in fresh],
-                [s.weight for _, s in fresh],
-                [s.probability for _, s in fresh],
-                ["{" + ",".join(map(str, s.levels)) + "}" for _, s in fresh],
-                [s.flags for _, s in fresh],
-            ),
+            (model_version, json_text(rows)),
         )
 
 
@@ -140,18 +133,18 @@ class Neighbourhood:
 
 
 _EDGES = (
-    "SELECT record_a_id, record_b_id, weight, flags FROM edge WHERE superseded_at IS NULL AND record_a_id = ANY(%s)"
-    " UNION ALL SELECT record_a_id, record_b_id, weight, flags FROM edge WHERE superseded_at IS NULL AND record_b_id = ANY(%s)"
+    "SELECT record_a_id, record_b_id, weight, flags FROM edge WHERE superseded_at IS NULL AND record_a_id = ANY(%s::uuid[])"
+    " UNION ALL SELECT record_a_id, record_b_id, weight, flags FROM edge WHERE superseded_at IS NULL AND record_b_id = ANY(%s::uuid[])"
 )
 _VERDICTS = (
-    "SELECT record_a_id, record_b_id, verdict FROM judgement WHERE superseded_at IS NULL AND verdict <> 'unsure' AND record_a_id = ANY(%s)"
+    "SELECT record_a_id, record_b_id, verdict FROM judgement WHERE superseded_at IS NULL AND verdict <> 'unsure' AND record_a_id = ANY(%s::uuid[])"
     " UNION SELECT record_a_id, record_b_id, verdict FROM judgement"
-    " WHERE superseded_at IS NULL AND verdict <> 'unsure' AND record_b_id = ANY(%s)"
+    " WHERE superseded_at IS NULL AND verdict <> 'unsure' AND record_b_id = ANY(%s::uuid[])"
 )
 _MEMBERS = (
-    "SELECT s.id, s.system_id, s.external_id, s.customer_id FROM source_record s WHERE s.id = ANY(%s) UNION"
+    "SELECT s.id, s.system_id, s.external_id, s.customer_id FROM source_record s WHERE s.id = ANY(%s::uuid[]) UNION"
     " SELECT s.id, s.system_id, s.external_id, s.customer_id FROM source_record s JOIN source_record o ON o.customer_id = s.customer_id"
-    " JOIN system y ON y.id = s.system_id AND y.kind <> 'steward' WHERE o.id = ANY(%s)"
+    " JOIN system y ON y.id = s.system_id AND y.kind <> 'steward' WHERE o.id = ANY(%s::uuid[])"
 )
 
 
@@ -167,7 +160,7 @@ def neighbourhood(records: Iterable[UUID], scored: Mapping[Pair, Scored] | None 
     frontier, asked = set(records), set[UUID]()
     while frontier:
         asked |= frontier
-        _read_ring(found, list(frontier))
+        _read_ring(found, frontier)
         reached = {r for pair in found.edges for r in pair} | {r for pair in found.must for r in pair} | found.members.keys()
         reached.update(n for r in frontier for n in waiting.get(r, ()))
         frontier = reached - asked
@@ -175,15 +168,16 @@ def neighbourhood(records: Iterable[UUID], scored: Mapping[Pair, Scored] | None 
     return found
 
 
-def _read_ring(found: Neighbourhood, frontier: list[UUID]) -> None:
+def _read_ring(found: Neighbourhood, frontier: Iterable[UUID]) -> None:
     """Adds everything that touches one of `frontier`."""
+    both_ends = (ids.array(frontier),) * 2
     with connection.cursor() as cursor:
-        cursor.execute(_MEMBERS, (frontier, frontier))
+        cursor.execute(_MEMBERS, both_ends)
         for record, system, external_id, customer in cursor.fetchall():
             found.members[record] = (system, external_id, customer)
-        cursor.execute(_EDGES, (frontier, frontier))
+        cursor.execute(_EDGES, both_ends)
         for a, b, weight, flags in cursor.fetchall():
             found.edges[a, b] = (weight, flags)
-        cursor.execute(_VERDICTS, (frontier, frontier))
+        cursor.execute(_VERDICTS, both_ends)
         for a, b, verdict in cursor.fetchall():
             (found.must if verdict == "match" else found.cannot).add((a, b))

@@ -62,7 +62,7 @@ def explain(left: Features, right: Features, model: Model) -> Explanation:
     scores = score_rows(table, *pair, model)
     levels = scores.levels
     part = int("o" in (left.get("kind"), right.get("kind")))
-    rarity = {name: float(bits[0]) for name, bits in rarity_bits(table, pair[0], levels, np.array([part]), model).items()}
+    rarity = {name: float(bits[0]) for name, bits in rarity_bits(table, *pair, levels, np.array([part]), model).items()}
     lines = tuple(_line(place, int(levels[0, place]), model.bits[part], rarity, left, right) for place in range(len(COMPARISONS)))
     prior = round(float(model.prior[part]), 2)
     weight = round(float(scores.weight[0]), 2)

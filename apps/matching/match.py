@@ -15,6 +15,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 
 from apps.common.act import Act
 from apps.common.errors import Conflict, Retryable
+from apps.common.ids import array
 from apps.customers import identity
 from apps.customers.golden import read_members
 from apps.matching import candidates, doubts
@@ -173,4 +174,4 @@ def decide_members(members: Sequence[UUID], found: Neighbourhood, model: ActiveM
 
 def _forget_redo(records: Iterable[UUID]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM redo WHERE source_record_id = ANY(%s)", (list(records),))
+        cursor.execute("DELETE FROM redo WHERE source_record_id = ANY(%s::uuid[])", (array(records),))

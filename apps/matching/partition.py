@@ -106,7 +106,7 @@ def _free_pairs(
     spoken = np.zeros(len(root), np.bool_)
     spoken[verdicts.ravel()] = True
     strong = (bits >= thresholds.automatic) | ((flag & FORCED) > 0)
-    return (sizes[root[low]] == 2) & strong & ((flag & VETO) == 0) & ~spoken[low] & ~spoken[high]
+    return np.asarray((sizes[root[low]] == 2) & strong & ((flag & VETO) == 0) & ~spoken[low] & ~spoken[high])
 
 
 def _verdicts_by_root(root: Longs, pairs: Sequence[Pair]) -> dict[int, list[Pair]]:

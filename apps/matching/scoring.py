@@ -37,7 +37,7 @@ def score_rows(table: pa.Table, left: Longs, right: Longs, model: Model) -> Scor
     organization = np.asarray(table.column("kind").combine_chunks().to_numpy(zero_copy_only=False) == "o")
     part = (organization[left] | organization[right]).astype(np.int64)
     levels = compare(table, left, right)
-    rarity = rarity_bits(table, left, levels, part, model)
+    rarity = rarity_bits(table, left, right, levels, part, model)
     return weigh(levels, part, sum(rarity.values(), np.zeros(len(left))), model)
 
 

@@ -12,9 +12,11 @@ from apps.matching import features
 from apps.matching.features import MOST_VALUES
 from apps.matching.standardise_addresses import Address, address
 from apps.matching.standardise_contacts import birth, free_provider, identifier, mail, phone_digits, registrable
-from apps.matching.standardise_names import company_name, person_name
+from apps.matching.standardise_names import CompanyName, PersonName, company_name, person_name
 
 Canonical = Mapping[str, Any]
+_NOBODY = PersonName((), (), "")
+_NO_COMPANY = CompanyName((), "")
 
 
 def standardise(canonicals: Sequence[Canonical]) -> pa.Table:
@@ -45,19 +47,16 @@ def _row(record: Canonical) -> features.Row:
     ]
     if record.get("kind") == "organization":
         city = _text((record.get("addresses") or ({},))[0], "city")
-        names, form = company_name(_text(record, "organization_name") or _text(record, "name"), city)
-        kind, given, family, suffix = "o", (), (), ""
+        company = company_name(_text(record, "organization_name") or _text(record, "name"), city)
+        kind, person = "o", _NOBODY
     else:
-        names, form, kind = (), "", "p"
-        given, family, suffix = person_name(*(_text(record, key) for key in ("given_name", "family_name", "name")))
+        kind, company = "p", _NO_COMPANY
+        person = person_name(*(_text(record, key) for key in ("given_name", "family_name", "name")))
     parts = list(zip(*addresses, strict=True)) if addresses else [()] * len(Address._fields)
     return (
         kind,
-        given,
-        family,
-        suffix,
-        names,
-        form,
+        *person,
+        *company,
         birth(_text(record, "birth_date")),
         _some([one.address for one in mails]),
         _some(phones),

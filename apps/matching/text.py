@@ -4,7 +4,7 @@ import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from anyascii import anyascii
 
@@ -32,14 +32,14 @@ def reference_versions() -> dict[str, int]:
 def plain(value: str) -> str:
     """Lower-case ASCII of any script, umlauts to their vowel whether written ä, ae or a; punctuation stays."""
     value = value[:LONGEST]
-    text = (value if value.isascii() else cast("str", anyascii(value))).lower()
+    text = (value if value.isascii() else anyascii(value)).lower()
     return _UMLAUT.sub(lambda found: _UMLAUTS[found[0]], text)
 
 
 def plain_ascii(value: str) -> str:
     """Lower-case ASCII without folding vowels: an address is code, not a word."""
     text = value[:LONGEST]
-    return (text if text.isascii() else cast("str", anyascii(text))).lower()
+    return (text if text.isascii() else anyascii(text)).lower()
 
 
 @lru_cache(maxsize=_CACHE)

@@ -52,7 +52,12 @@ class UploadForm(forms.Form):
         empty_label="Choose a system",
         help_text="A record id is unique within its system; sending the same file again changes nothing.",
     )
-    file = forms.FileField(label="File", help_text="CSV, NDJSON, JSON or Parquet, with or without gzip.")
+    file = forms.FileField(label="File", help_text="CSV, TSV, NDJSON, JSON or Parquet.", allow_empty_file=True)
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if user.systems:
+            self.fields["system"].queryset = self.fields["system"].queryset.filter(code__in=user.systems)  # type: ignore[attr-defined]
 
 
 class DiscardForm(forms.Form):

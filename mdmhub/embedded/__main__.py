@@ -55,7 +55,8 @@ def main() -> None:
             sys.stdout.write(f"removed: {embedded.home().path}\n")
         else:
             for server in embedded.servers() if embedded.home().path.exists() else ():
-                sys.stdout.write(f"{type(server).__name__}: {'runs, process ' + str(server.pid()) if server.pid() else 'stopped'}\n")
+                pid = server.pid()
+                sys.stdout.write(f"{type(server).__name__}: {f'runs, process {pid}' if pid else 'stopped'}\n")
     except (ServerFailed, Misconfigured) as error:
         sys.exit(str(error))
 

@@ -12,6 +12,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 
@@ -87,8 +88,10 @@ class Postgres:
 
     def url(self, database: str = DATABASE) -> str:
         known = self.connection(database)
-        where = f"@/{database}?host={known['host']}" if self.by_socket else f"@{known['host']}:{known['port']}/{database}"
-        return f"postgresql://{ROLE}:{known['password']}{where}"
+        account = f"{ROLE}:{known['password']}"
+        if self.by_socket:
+            return f"postgresql://{account}@/{database}?host={quote(known['host'])}"
+        return f"postgresql://{account}@{known['host']}:{known['port']}/{database}"
 
     def pid(self) -> int | None:
         """The live server's process id, or None: a zombie and a stranger with a recycled id do not count."""
@@ -127,7 +130,8 @@ class Postgres:
         shutil.rmtree(self.data, ignore_errors=True)  # what a cut-short first start left
         secret = self.folder / "initdb-password"
         write_private(secret, str(self.connection()["password"]), owner=NOBODY)
-        command = [postgres_bin(self.home) / "initdb", "-D", self.data, "-U", ROLE, "--pwfile", secret]
+        program = postgres_bin(self.home) / "initdb"
+        command: list[str | Path] = [program, "-D", self.data, "-U", ROLE, "--pwfile", secret]
         command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--auth=scram-sha-256"]
         command += [] if self.durable else ["--no-sync"]
         try:
@@ -145,7 +149,7 @@ class Postgres:
         theirs = (self.data / "PG_VERSION").read_text().strip()
         if ours != theirs:
             raise ServerFailed(
-                f"the data in {self.data} was made by PostgreSQL {theirs}, the installed programs are {ours or version!r}: "
+                f"the data in {self.data} was made by PostgreSQL {theirs}, the programs are {ours or version!r}: "
                 "restore a backup into a new HUB_HOME, see docs/how-to/backup-and-restore.md"
             )
 
@@ -175,9 +179,8 @@ class Postgres:
         write_private(self.data / "pg_hba.conf", rules, owner=NOBODY)
 
     def _start(self) -> None:
-        command = [postgres_bin(self.home) / "pg_ctl", "-D", self.data, "-l", self.log, "-s", "-w", "-t"]
-        command += [str(int(START_SECONDS)), "start"]
-        started = process.run_as_server(command)
+        program, seconds = postgres_bin(self.home) / "pg_ctl", str(int(START_SECONDS))
+        started = process.run_as_server([program, "-D", self.data, "-l", self.log, "-s", "-w", "-t", seconds, "start"])
         if started.returncode != 0:
             raise ServerFailed(f"PostgreSQL did not start: {started.stdout}\n{process.tail(self.log)}")
 

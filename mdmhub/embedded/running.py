@@ -46,7 +46,9 @@ class Hold:
             raise AlreadyRunning(_read(self.home)) from None
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.unlink(missing_ok=True)
         os.close(self._handle)
 

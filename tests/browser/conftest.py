@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import AbstractBaseUser
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, ViewportSize, sync_playwright
 
 from tests import chromium
 from tests.live import live_hub
@@ -29,7 +29,8 @@ ARGUMENTS = [
 VIOLATIONS = """
 window.__violations = [];
 document.addEventListener("securitypolicyviolation", (event) => {
-    window.__violations.push(`${event.violatedDirective}: ${event.blockedURI} at ${event.sourceFile}:${event.lineNumber}`);
+    const where = `${event.sourceFile}:${event.lineNumber}`;
+    window.__violations.push(`${event.violatedDirective}: ${event.blockedURI} at ${where}`);
 });
 """
 
@@ -74,7 +75,8 @@ def hub(transactional_db: None, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def context(browser: Browser, hub: str) -> Iterator[BrowserContext]:
-    opened = browser.new_context(base_url=hub, viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="UTC")
+    screen = ViewportSize(width=1280, height=900)
+    opened = browser.new_context(base_url=hub, viewport=screen, locale="en-GB", timezone_id="UTC")
     opened.add_init_script(VIOLATIONS)
     yield opened
     opened.close()

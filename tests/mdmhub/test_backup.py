@@ -14,7 +14,15 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from mdmhub import backup, embedded
-from mdmhub.backup import BackupFailed, key_fingerprints, read_manifest, restore_backup, restore_keys, write_backup, write_keys
+from mdmhub.backup import (
+    BackupFailed,
+    key_fingerprints,
+    read_manifest,
+    restore_backup,
+    restore_keys,
+    write_backup,
+    write_keys,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -117,7 +125,9 @@ def test_a_cut_dump_undoes_the_restore(saved: Path) -> None:
     assert users() == {"kept", "later"}
 
 
-@pytest.mark.parametrize("content", [b"", b"no zip at all", b"PK\x05\x06" + b"\0" * 18], ids=["empty", "text", "empty-zip"])
+@pytest.mark.parametrize(
+    "content", [b"", b"no zip at all", b"PK\x05\x06" + b"\0" * 18], ids=["empty", "text", "empty-zip"]
+)
 def test_what_is_no_backup_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "x.zip"
     file.write_bytes(content)

@@ -32,7 +32,7 @@ def test_an_existing_key_is_never_touched(tmp_path: Path) -> None:
 
 
 def test_an_external_database_without_keys_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="python -m mdmhub.keys"):
+    with pytest.raises(Misconfigured, match=r"python -m mdmhub\.keys"):
         load_keys(read_env({**EXTERNAL, "HUB_HOME": str(tmp_path)}))
     assert not list(tmp_path.iterdir())
 

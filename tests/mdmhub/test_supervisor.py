@@ -14,7 +14,7 @@ from mdmhub.embedded.process import running, wait_until
 from mdmhub.supervisor import LOG_BYTES, Child, Supervisor
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
-WITH_CHILD = [sys.executable, "-c", "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"]
+WITH_CHILD = [sys.executable, "-c", f"import subprocess; subprocess.run({SLEEP!r})"]
 STUBBORN = [
     sys.executable,
     "-c",

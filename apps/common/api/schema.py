@@ -5,9 +5,10 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
 
+from apps.common.api.endpoints import Endpoint
 from apps.common.api.problems import MEDIA_TYPE
-from apps.common.api.serializers import ProblemOut
-from apps.common.api.views import Endpoint, HubView
+from apps.common.api.serializers import NoParameters, ProblemOut
+from apps.common.api.views import HubView
 
 SCOPE_OF: dict[str, str] = {}
 """Operation -> scope; filled by the room that knows the roles, so that this one needs no word of them."""
@@ -31,7 +32,8 @@ class HubSchema(AutoSchema):
         return [self.endpoint.tag]
 
     def get_override_parameters(self) -> list[Any]:
-        return [self.endpoint.query, *self.endpoint.headers]
+        query = [] if self.endpoint.query is NoParameters else [self.endpoint.query]
+        return [*query, *self.endpoint.headers]
 
     def get_request_serializer(self) -> Any:
         return self.endpoint.body
@@ -47,6 +49,8 @@ class HubSchema(AutoSchema):
         return answers
 
     def get_auth(self) -> list[dict[str, list[str]]]:
+        if not self.view.authentication_classes:
+            return [{"webhook_signature": []}]
         scope = SCOPE_OF.get(self.endpoint.operation, "")
         machine = [{"oauth2": [scope]}] if scope else []
         return [*machine, {"session": []}]
@@ -65,6 +69,12 @@ def describe_logins(result: dict[str, Any], **_: Any) -> dict[str, Any]:
                         "scopes": {scope: scope for scope in sorted(set(SCOPE_OF.values())) if scope},
                     }
                 },
+            },
+            "webhook_signature": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "webhook-signature",
+                "description": "Standard Webhooks: with webhook-id and webhook-timestamp.",
             },
             "session": {
                 "type": "apiKey",

@@ -1,41 +1,16 @@
 """The base of every API view: what a method asks for is declared once, for guard, checks and description alike."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.common.act import Act
+from apps.common.api.endpoints import Caller, Endpoint, SerializerType
 from apps.common.api.problems import Fault, Problem, correlation_id, flatten
-from apps.common.api.serializers import NoParameters
-
-SerializerType = type[serializers.BaseSerializer[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One method of one address: `name` (operation id), the `operation` a caller needs, what comes in and goes out."""
-
-    name: str
-    operation: str
-    answers: Mapping[int, SerializerType | None]
-    query: SerializerType = NoParameters
-    body: SerializerType | None = None
-    tag: str = ""
-    headers: tuple[OpenApiParameter, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls: `label` stands in history ("user:alice", "client:crm"); `scopes` of a token, None for a person."""
-
-    label: str
-    scopes: frozenset[str] | None = field(default=None)
 
 
 class HubView(APIView):

@@ -8,8 +8,9 @@ from rest_framework.response import Response
 
 from apps.accounts.roles import allowed
 from apps.common import cursors
+from apps.common.api.endpoints import Caller, Endpoint
 from apps.common.api.serializers import Page
-from apps.common.api.views import Caller, Endpoint, HubView
+from apps.common.api.views import HubView
 from apps.customers import queries
 from apps.customers.api import serializers as shapes
 
@@ -81,7 +82,8 @@ def _customer(detail: queries.CustomerDetail) -> dict[str, Any]:
 
 def _snapshot(snapshot: queries.Snapshot) -> dict[str, Any]:
     return {
-        "id": snapshot.id, "asked_id": snapshot.asked, "replaced_by": snapshot.id if snapshot.id != snapshot.asked else None,
+        "id": snapshot.id, "asked_id": snapshot.asked,
+        "replaced_by": snapshot.id if snapshot.id != snapshot.asked else None,
         "version": snapshot.version, "active": snapshot.active, "as_of": snapshot.at, **snapshot.values,
         "held": sorted(snapshot.held), "member_count": snapshot.member_count, "updated_at": snapshot.since,
     }  # fmt: skip
@@ -95,7 +97,8 @@ class HistoryView(HubView):
     }
 
     def get(self, request: Any, customer_id: UUID) -> Response:
-        """Every version of exactly this id, newest first: who, why, and what changed. A retired id keeps its own history."""
+        """Every version of exactly this id, newest first: who, why, and what changed. A retired id keeps its own
+        history."""
         after = cursors.decode(self.params["cursor"], int)[0] if "cursor" in self.params else None
         limit = self.params["limit"]
         versions = queries.history(customer_id, after, limit)

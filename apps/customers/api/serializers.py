@@ -18,7 +18,7 @@ class SearchQuery(Page):
         default="",
         max_length=200,
         trim_whitespace=False,
-        help_text="Name, e-mail, phone, identifier, any system's id or customer id; empty: all, the last changed first.",
+        help_text="Name, e-mail, phone, identifier, a system's id or customer id; empty: all, the last changed first.",
     )
     kind = serializers.ChoiceField(choices=KINDS, required=False)
     country = serializers.RegexField(r"^[A-Za-z]{2}$", required=False, help_text="ISO code of one of their addresses.")

@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from rest_framework.response import Response
 
-from apps.common.api.views import Endpoint, HubView
+from apps.common.api.endpoints import Endpoint
+from apps.common.api.views import HubView
 from apps.customers.api import serializers as shapes
 from apps.customers.queries_sources import SourceDetail, customers_of, source_record
 
@@ -19,7 +20,8 @@ def source_record_body(detail: SourceDetail) -> dict[str, Any]:
         "versions": [
             {
                 "version": v.version, "received_at": v.received_at, "replaced_at": v.replaced_at,
-                "source_updated_at": v.source_updated_at, "deleted": v.deleted, "erased": v.erased, "canonical": v.canonical,
+                "source_updated_at": v.source_updated_at, "deleted": v.deleted, "erased": v.erased,
+                "canonical": v.canonical,
             }
             for v in detail.versions
         ],

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from apps.common.api.views import Endpoint, HubView
+from apps.common.api.endpoints import Endpoint
+from apps.common.api.views import HubView
 from apps.customers.models import System
 
 

@@ -94,7 +94,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('updated_at', models.DateTimeField()),
                 ('history_id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
+                ('history_date', models.DateTimeField()),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
             ],
@@ -545,7 +545,7 @@ class Migration(migrations.Migration):
                 ('pk', models.CompositePrimaryKey('kind', 'value', 'customer', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('kind', models.TextField()),
                 ('value', models.TextField()),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lookup_keys', to='customers.customer')),
+                ('customer', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='lookup_keys', to='customers.customer')),
             ],
             options={
                 'db_table': 'lookup_key',

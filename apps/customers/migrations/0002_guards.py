@@ -56,6 +56,16 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON judgement FOR EACH ROW EXE
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION append_only('position');
 """
 
+# The library indexes the snapshot's id and user alone; (id, version) serves the first, and nobody asks for the second.
+FEWER_INDEXES = """
+DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT c.relname FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid
+    WHERE x.indrelid = 'historical_customer'::regclass AND NOT x.indisunique LOOP
+    EXECUTE format('DROP INDEX %I', name);
+  END LOOP;
+END $$;
+"""
+
 QUARANTINE_KEEPS_RAW = """
 CREATE FUNCTION quarantine_keeps_raw() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -88,6 +98,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(SEALED_DIGEST, "DROP FUNCTION sealed_digest(text, bytea, text)"),
         migrations.RunSQL(COMPOSITE_KEY, migrations.RunSQL.noop),
+        migrations.RunSQL(FEWER_INDEXES, migrations.RunSQL.noop),
         migrations.RunSQL(APPEND_ONLY, "DROP FUNCTION append_only() CASCADE"),
         migrations.RunSQL(QUARANTINE_KEEPS_RAW, "DROP FUNCTION quarantine_keeps_raw() CASCADE"),
         migrations.RunSQL(PERSON_OUTRANKS, "DROP FUNCTION judgement_person_outranks() CASCADE"),

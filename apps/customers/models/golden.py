@@ -115,12 +115,14 @@ class Redirect(models.Model):
 
 
 class LookupKey(models.Model):
-    """An exact way to find a customer: kind is email, phone, an identifier type, or `external` with value `system:id`."""
+    """An exact way to find a customer: kind is email, phone, an identifier type, or `external` with value `system:id`.
+
+    Without a foreign key: customers are never deleted, and these rows are written by the thousand."""
 
     pk = models.CompositePrimaryKey("kind", "value", "customer")
     kind = models.TextField()
     value = models.TextField()
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="lookup_keys")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="lookup_keys", db_constraint=False)
 
     class Meta:
         db_table = "lookup_key"

@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from apps.common.api.endpoints import Endpoint
 from apps.common.api.serializers import Strict
-from apps.common.api.views import Endpoint, HubView
+from apps.common.api.views import HubView
 from apps.events import queries
 
 
@@ -46,8 +47,8 @@ class ChangesView(HubView):
     }
 
     def get(self, request: Any) -> Response:
-        """Everything after a position, oldest first. Positions have no gaps and are given after commit: whoever keeps the
-        last `next` misses nothing. Merges and retirements are entries too."""
+        """Everything after a position, oldest first. Positions have no gaps and are given after commit: whoever keeps
+        the last `next` misses nothing. Merges and retirements are entries too."""
         head = queries.head()
         entries = queries.changes(self.params["after"], self.params["limit"])
         return Response(

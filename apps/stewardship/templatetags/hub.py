@@ -268,3 +268,19 @@ def percent_text(probability: float) -> str:
 def code_text(code: str) -> str:
     """`bad_date` -> "bad date"."""
     return str(code).replace("_", " ")
+
+
+@register.filter
+def duration(span: timedelta) -> str:
+    """About how long: "40 s", "3 min", "2 h 5 min"."""
+    seconds = round(span.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+@register.filter
+def seconds_text(seconds: float) -> str:
+    """2.4 -> "2.4 s"; longer ones in minutes."""
+    return f"{seconds:.1f} s" if seconds < 60 else duration(timedelta(seconds=seconds))

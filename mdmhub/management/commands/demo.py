@@ -18,7 +18,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--customers", type=int, default=2_000)
         parser.add_argument("--seed", type=int, default=7)
-        parser.add_argument("--remove", action="store_true", help="Take the demo's customers away; systems and logins stay.")
+        parser.add_argument(
+            "--remove", action="store_true", help="Take the demo's customers away; systems and logins stay."
+        )
         parser.add_argument("--logins-only", action="store_true", help="Only make the systems and the logins.")
         parser.add_argument("--json", action="store_true")
 
@@ -31,7 +33,9 @@ class Command(BaseCommand):
             load.ensure_logins()
             if options["logins_only"]:
                 return
-            done = load.load(customers=options["customers"], seed=options["seed"], on_run=None if options["json"] else self._progress)
+            done = load.load(
+                customers=options["customers"], seed=options["seed"], on_run=None if options["json"] else self._progress
+            )
         except HubError as error:
             raise CommandError(str(error)) from error
         failed = next((run for run in done if run.state != "succeeded"), None)

@@ -46,7 +46,8 @@ class Command(BaseCommand):
         except BackupFailed as error:
             raise CommandError(str(error)) from error
         pending = pending_migrations()
-        self.stdout.write(f"restored {sum(manifest.tables.values()):,} rows of {manifest.made_at}; no invariant is broken")
+        rows = sum(manifest.tables.values())
+        self.stdout.write(f"restored {rows:,} rows of {manifest.made_at}; no invariant is broken")
         if pending:
             self.stdout.write(f"{len(pending)} migrations are pending: `manage.py migrate`, or `make run` does it")
         elif broken := broken_invariants():

@@ -9,7 +9,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -21,10 +20,11 @@ from redis import RedisError
 from apps.customers.models import SourceRecord
 from mdmhub import embedded
 from mdmhub.broker import client
+from mdmhub.celery import LANES
 from mdmhub.embedded.home import port_is_free
 from mdmhub.embedded.process import ServerFailed, tail
 from mdmhub.embedded.running import AlreadyRunning, Hold
-from mdmhub.env import BASE_DIR, env
+from mdmhub.env import BASE_DIR, EVERYWHERE, env
 from mdmhub.health import pending_migrations
 from mdmhub.supervisor import Child, Supervisor
 from mdmhub.tasks import HEARTBEAT_KEY
@@ -44,11 +44,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # the checks run once the database is there, as part of migrate
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--host", default=env().HOST, help="address to listen on (default: HOST or %(default)s)")
-        parser.add_argument("--port", type=int, default=env().PORT, help="port to listen on (default: PORT or %(default)s)")
-        parser.add_argument(
-            "--no-demo", action="store_true", help="do not load the demo into an empty hub (the same as DEMO=0)"
-        )
+        parser.add_argument("--host", default=env().HOST, help="address to listen on (HOST, else %(default)s)")
+        parser.add_argument("--port", type=int, default=env().PORT, help="port to listen on (PORT, else %(default)s)")
+        parser.add_argument("--no-demo", action="store_true", help="leave an empty hub empty (the same as DEMO=0)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         demo = not options["no_demo"] and os.environ.get("DEMO", "1") not in {"0", "no", "false"}
@@ -70,7 +68,7 @@ class Command(BaseCommand):
                 _forget_heartbeat()
                 supervisor.start()
                 self._wait_ready(supervisor, host, port)
-                url = f"http://{'localhost' if host in {'127.0.0.1', '0.0.0.0', '::'} else host}:{port}/"
+                url = f"http://{'localhost' if host in {'127.0.0.1', *EVERYWHERE} else host}:{port}/"
                 hold.announce(url)
                 self._welcome(url, time.monotonic() - begun)
                 self._tend(supervisor)
@@ -165,7 +163,8 @@ def _signals() -> Iterator[None]:
 def _children(host: str, port: int) -> list[Child]:
     """Web first: somebody waits for it. One worker per lane, so that a load never keeps a steward waiting."""
     logs = embedded.home().logs
-    base = {**os.environ, "DJANGO_SETTINGS_MODULE": "mdmhub.settings", "PYTHONPATH": str(BASE_DIR), "PYTHONUNBUFFERED": "1"}
+    base = {**os.environ, "DJANGO_SETTINGS_MODULE": "mdmhub.settings", "PYTHONPATH": str(BASE_DIR)}
+    base["PYTHONUNBUFFERED"] = "1"
     web = {**base, "HUB_STATEMENT_TIMEOUT_MS": WEB_STATEMENT_MS}
     work = {**base, "HUB_STATEMENT_TIMEOUT_MS": WORKER_STATEMENT_MS}
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -173,18 +172,12 @@ def _children(host: str, port: int) -> list[Child]:
     gunicorn += ["--threads", "4", "--preload", "--graceful-timeout", "10", "--timeout", "60", "--no-control-socket"]
     celery = [*PYTHON, "celery", "-A", "mdmhub"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO"]
-    return [
-        Child("web", gunicorn, logs / "web.log", web),
-        *(
-            Child(f"worker-{lane}", [*celery, "worker", "-Q", lane, "-n", f"{lane}@%h", "-c", "1", *quiet], _log(logs, lane), work)
-            for lane in ("interactive", "bulk")
-        ),
-        Child("beat", [*celery, "beat", "-l", "WARNING"], logs / "beat.log", base),
-    ]
-
-
-def _log(logs: Path, lane: str) -> Path:
-    return logs / f"worker-{lane}.log"
+    children = [Child("web", gunicorn, logs / "web.log", web)]
+    for lane in LANES:
+        worker = [*celery, "worker", "-Q", lane, "-n", f"{lane}@%h", "-c", "1", *quiet]
+        children.append(Child(f"worker-{lane}", worker, logs / f"worker-{lane}.log", work))
+    children.append(Child("beat", [*celery, "beat", "-l", "WARNING"], logs / "beat.log", base))
+    return children
 
 
 def _forget_heartbeat() -> None:
@@ -194,7 +187,7 @@ def _forget_heartbeat() -> None:
 
 
 def _readiness(host: str, port: int) -> dict[str, Any]:
-    near = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    near = "localhost" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy has no business on loopback
     try:
         with opener.open(f"http://{near}:{port}/readyz", timeout=5) as answer:

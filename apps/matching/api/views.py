@@ -1,0 +1,113 @@
+"""Match without storing, merge, unmerge."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from rest_framework.response import Response
+
+from apps.common.api.endpoints import Endpoint
+from apps.common.api.problems import Fault, Problem, bad_field
+from apps.common.api.views import HubView
+from apps.customers import canonical
+from apps.customers.models import SourceRecord
+from apps.matching import judge
+from apps.matching.api import serializers as shapes
+from apps.matching.match import Matched
+from apps.matching.queries import Candidate, find_matches
+
+
+class MatchView(HubView):
+    endpoints: ClassVar = {
+        "POST": Endpoint(
+            "match_customer",
+            "customers.match",
+            {200: shapes.CandidatesOut},
+            query=shapes.MatchQuery,
+            body=shapes.FlatRecord,
+            tag="matching",
+        )
+    }
+    keeps_odd_text = True
+
+    def post(self, request: Any) -> Response:
+        """Which customers a record may be, best first, with the reasons field by field. Nothing is stored: use it
+        before you create a customer."""
+        parsed = canonical.parse(_record(request.data))
+        problems = (*parsed.problems, *canonical.unknown_field_problems(parsed))
+        if problems:
+            faults = [Fault(p.code, p.detail, pointer=p.pointer) for p in problems]
+            raise Problem("bad-request", "The record is not right.", faults)
+        found = find_matches(parsed.canonical, limit=self.params["limit"], explain=self.params["explain"])
+        return Response({"items": [_candidate(c) for c in found]})
+
+
+def _record(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict) or not data:
+        raise bad_field("", "wrong_type", "Send one record as a JSON object with canonical names.")
+    return {**data, "record_id": data.get("record_id") or "asked"}
+
+
+def _candidate(found: Candidate) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "customer_id": found.customer, "name": found.name, "kind": found.kind, "system": found.system,
+        "external_id": found.external_id, "weight": found.weight, "probability": found.probability,
+        "grade": found.grade,
+        "why_not": found.why_not,
+    }  # fmt: skip
+    if found.explanation is not None:
+        shown["explanation"] = [vars(line) for line in found.explanation.lines]
+    return shown
+
+
+class MergeView(HubView):
+    endpoints: ClassVar = {
+        "POST": Endpoint(
+            "merge_customers", "merges.write", {200: shapes.PlacedOut}, body=shapes.MergeIn, tag="matching"
+        )
+    }
+
+    def post(self, request: Any) -> Response:
+        """These customers are one. The oldest id survives; the others resolve to it for ever. It can be undone."""
+        asked = self.body()
+        matched = judge.merge(customers=asked["customers"], act=self.act(asked["reason"]))
+        return Response(_placed(matched))
+
+
+class UnmergeView(HubView):
+    endpoints: ClassVar = {
+        "POST": Endpoint(
+            "unmerge_customer", "merges.write", {200: shapes.PlacedOut}, body=shapes.UnmergeIn, tag="matching"
+        )
+    }
+
+    def post(self, request: Any, customer_id: UUID) -> Response:
+        """These records are somebody else: they leave the customer and are kept apart from the rest for good. A
+        customer that was merged away gets its old id back."""
+        asked = self.body()
+        records = _records(asked["records"])
+        return Response(_placed(judge.unmerge(customer=customer_id, records=records, act=self.act(asked["reason"]))))
+
+
+def _records(refs: list[dict[str, str]]) -> list[UUID]:
+    """Source records by (system, external id); raises a problem that points at every unknown one."""
+    ids = [r["external_id"] for r in refs]
+    rows = SourceRecord.objects.filter(external_id__in=ids, system__code__in={r["system"] for r in refs})
+    known = {(code, id_): record for code, id_, record in rows.values_list("system__code", "external_id", "id")}
+    missing = [at for at, r in enumerate(refs) if (r["system"], r["external_id"]) not in known]
+    if missing:
+        faults = [Fault("unknown_record", "The hub has no such record.", pointer=f"/records/{at}") for at in missing]
+        raise Problem("bad-request", "Some of these records are not known.", faults)
+    return [known[r["system"], r["external_id"]] for r in refs]
+
+
+def _placed(matched: Matched) -> dict[str, Any]:
+    if matched.failed:
+        raise Problem("conflict", "The records are being changed by others; read them again.")
+    rows = SourceRecord.objects.filter(id__in=matched.customer_of).values_list("id", "system__code", "external_id")
+    return {
+        "records": [
+            {"system": code, "external_id": external_id, "customer_id": matched.customer_of[id_]}
+            for id_, code, external_id in rows.order_by("system__code", "external_id")
+        ],
+        "customers": sorted(set(matched.customer_of.values())),
+    }

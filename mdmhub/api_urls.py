@@ -1,0 +1,33 @@
+"""Addresses of the API, all under /api/v1/. Every view declares what it asks of a caller; what is not here is not."""
+
+from django.urls import URLPattern, path, re_path
+
+from apps.common.api import problems
+from apps.connectors.api import jobs, quarantine, source_records
+from apps.connectors.hooks import HookView
+from apps.customers.api import customers, sources, systems
+from apps.events.api.changes import ChangesView
+from apps.matching.api import views as matching
+
+urlpatterns: list[URLPattern] = [
+    path("source-records", source_records.SourceRecordsView.as_view()),
+    path("source-records/<str:system>/<path:external_id>", source_records.SourceRecordView.as_view()),
+    path("customers", customers.CustomersView.as_view()),
+    path("customers:match", matching.MatchView.as_view()),
+    path("customers:merge", matching.MergeView.as_view()),
+    path("customers/<uuid:customer_id>", customers.CustomerView.as_view()),
+    path("customers/<uuid:customer_id>/history", customers.HistoryView.as_view()),
+    path("customers/<uuid:customer_id>/lineage", customers.LineageView.as_view()),
+    path("customers/<uuid:customer_id>:unmerge", matching.UnmergeView.as_view()),
+    path("crosswalk", sources.CrosswalkView.as_view()),
+    path("changes", ChangesView.as_view()),
+    path("jobs", jobs.JobsView.as_view()),
+    path("jobs/<uuid:job_id>", jobs.JobView.as_view()),
+    path("jobs/<uuid:job_id>:cancel", jobs.CancelJobView.as_view()),
+    path("quarantine", quarantine.QuarantineView.as_view()),
+    path("quarantine/<uuid:quarantine_id>:resubmit", quarantine.ResubmitView.as_view()),
+    path("quarantine/<uuid:quarantine_id>:discard", quarantine.DiscardView.as_view()),
+    path("systems", systems.SystemsView.as_view()),
+    path("hooks/<str:name>", HookView.as_view()),
+    re_path(r"^.*$", problems.nowhere),
+]

@@ -1,0 +1,163 @@
+"""What tests of the pipeline share: systems, records through the real door, the sweep, and what has become of them."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from apps.common.act import Act
+from apps.connectors.inbound import Door, Item, ItemOutcome, take_in
+from apps.customers.models import System
+from apps.customers.systems import steward_system
+from apps.events.relay import relay_all
+from apps.matching.model import active_model
+from apps.matching.models import MatchModel
+from apps.matching.parameters import Model
+from apps.matching.sweep import drain
+
+ACT = Act("hub:test", "a test")
+ALICE = Act("user:alice", "alice says so")
+BOB = Act("user:bob", "bob says so")
+SYSTEMS = {"crm": 70, "erp": 80, "billing": 75, "support": 50}
+TABLES = (
+    "doubt, edge, redo, match_record, blocking_key, oversized_key, match_model, judgement, hold, change_request, quarantine,"
+    " field_drift, inbound_message, run, mapping, lookup_key, customer_search, redirect, membership, link, source_record_version,"
+    " source_record, historical_customer, customer, event, policy, feed_head"
+)
+FAR = "https://none.example"
+Partition = frozenset[frozenset[str]]
+
+
+def systems() -> dict[str, System]:
+    """The four systems by code, made on first need, and the steward's."""
+    steward_system()
+    for code, trust in SYSTEMS.items():
+        System.objects.get_or_create(code=code, defaults={"name": code.upper(), "kind": code, "trust": trust})
+    return {s.code: s for s in System.objects.filter(code__in=SYSTEMS)}
+
+
+def empty() -> None:
+    """Everything but systems and users goes; TRUNCATE, because what is append-only refuses DELETE."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {TABLES}")
+        cursor.execute("INSERT INTO feed_head (id, position) VALUES (1, 0)")
+
+
+def take(system: str, *items: Mapping[str, Any], act: Act = ACT, patch: bool = False) -> list[ItemOutcome]:
+    """Records of one system through to golden records, by the same verb as API and files."""
+    door = Door(System.objects.get(code=system))
+    return take_in(door=door, items=[Item(i, json.dumps(i, ensure_ascii=False), patch=patch) for i in items], act=act)
+
+
+def customer_of(system: str, item: Mapping[str, Any], *, act: Act = ACT) -> UUID:
+    """The customer that one record ends with."""
+    outcome = take(system, item, act=act)[0]
+    assert outcome.customer is not None, outcome
+    return outcome.customer
+
+
+def drain_all() -> int:
+    """As though every lease had run out: the sweep until nothing waits, then positions for all events."""
+    seen = 0
+    while True:
+        query("UPDATE source_record SET due_at = clock_timestamp() WHERE state = 'received'")
+        query("UPDATE redo SET due_at = clock_timestamp()")
+        found = drain()
+        seen += found
+        if not found:
+            break
+    relay_all()
+    return seen
+
+
+def query(sql: str, *params: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall() if cursor.description else []
+
+
+def one(sql: str, *params: Any) -> Any:
+    """The single value of a query."""
+    rows = query(sql, *params)
+    assert len(rows) == 1, rows
+    return rows[0][0]
+
+
+def broken() -> list[tuple[Any, ...]]:
+    return query("SELECT * FROM broken_invariants")
+
+
+def where() -> dict[str, UUID]:
+    """"system:external id" -> customer, of every record that has one."""
+    return dict(
+        query(
+            "SELECT y.code || ':' || s.external_id, s.customer_id FROM source_record s JOIN system y ON y.id = s.system_id"
+            " WHERE s.customer_id IS NOT NULL AND y.kind <> 'steward'"
+        )
+    )
+
+
+def partition() -> Partition:
+    """Who is together with whom, whatever the ids are."""
+    grouped: dict[UUID, set[str]] = defaultdict(set)
+    for name, customer in where().items():
+        grouped[customer].add(name)
+    return frozenset(frozenset(names) for names in grouped.values())
+
+
+def record_ids() -> dict[str, UUID]:
+    """"system:external id" -> source record."""
+    return dict(
+        query("SELECT y.code || ':' || s.external_id, s.id FROM source_record s JOIN system y ON y.id = s.system_id WHERE y.kind <> 'steward'")
+    )
+
+
+def activity() -> tuple[int, int, int, int]:
+    """Versions, events, memberships and replaced source versions there are: what doing nothing leaves as it is."""
+    return query(
+        "SELECT (SELECT count(*) FROM historical_customer), (SELECT count(*) FROM event), (SELECT count(*) FROM membership),"
+        " (SELECT count(*) FROM source_record_version)"
+    )[0]  # type: ignore[return-value]
+
+
+def resolved(ids: Iterable[UUID]) -> dict[UUID, UUID | None]:
+    """Where each id leads to: itself when active, else its one hop; None when that is not an active customer."""
+    return dict(
+        query(
+            "SELECT c.id, CASE WHEN c.active THEN c.id ELSE t.id END FROM customer c LEFT JOIN redirect r ON r.retired_id = c.id"
+            " AND r.until IS NULL LEFT JOIN customer t ON t.id = r.successor_id AND t.active WHERE c.id = ANY(%s)",
+            list(ids),
+        )
+    )
+
+
+def use_model(**thresholds: float) -> None:
+    """The shipped model with other thresholds becomes the one in force."""
+    document = Model.load_default().to_dict()
+    document["thresholds"] |= thresholds
+    model = Model.from_dict(document)
+    MatchModel.objects.filter(state="active").update(state="retired")
+    MatchModel.objects.create(version=MatchModel.objects.count() + 1, parameters=document, hash=model.hash)
+    assert active_model().model.hash == model.hash
+
+
+def by_system(records: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, list[Mapping[str, Any]]]:
+    grouped: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for system, item in records:
+        grouped[system].append(item)
+    return grouped
+
+
+def take_all(records: Sequence[tuple[str, Mapping[str, Any]]], sizes: Iterable[int]) -> None:
+    """(system, item) in the given order, in batches of the given sizes; a batch is split by system, as a door would."""
+    at = 0
+    for size in sizes:
+        for system, items in by_system(records[at : at + size]).items():
+            take(system, *items)
+        at += size
+        if at >= len(records):
+            return
+    take_all(records[at:], [250] * (len(records) // 250 + 1))
