@@ -3,7 +3,7 @@
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 PY := .venv/bin/python
-FILE ?= hub-backup-$(shell date -u +%Y%m%dT%H%M%SZ).tar
+FILE ?= hub-backup-$(shell date -u +%Y%m%dT%H%M%SZ).zip
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -40,11 +40,11 @@ reset: .venv/ready ## delete this hub's data, keys and logs, to start afresh
 doctor: .venv/ready ## what is wrong on this machine, and how to mend it
 	@$(PY) manage.py doctor
 
-backup: .venv/ready ## write a backup (FILE=… for its name; keys are kept apart, see docs/how-to/backup-and-restore.md)
-	@$(PY) manage.py backup "$(FILE)"
+backup: .venv/ready ## write a backup (FILE=hub.zip for its name, KEYS=keys.json for the keys, kept apart)
+	@$(PY) manage.py backup "$(FILE)" $(if $(KEYS),--keys "$(KEYS)")
 
-restore: .venv/ready ## read a backup into this hub: make restore FILE=…
-	@$(PY) manage.py restore "$(FILE)"
+restore: .venv/ready ## read a backup into this hub (FILE=hub.zip KEYS=keys.json; FORCE=1 replaces what is there)
+	@$(PY) manage.py restore "$(FILE)" $(if $(KEYS),--keys "$(KEYS)") $(if $(FORCE),--force)
 
 test: .venv/ready-dev ## the tests, 15 minutes or less
 	@$(PY) -m tests.chromium || true

@@ -4,13 +4,12 @@ import time
 from typing import Any, ClassVar
 
 from rest_framework import permissions, serializers
-from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.response import Response
 
 from apps.common.act import Act
 from apps.common.api.endpoints import Endpoint
 from apps.common.api.parsers import read_body
-from apps.common.api.problems import correlation_id
+from apps.common.api.problems import Problem, correlation_id
 from apps.common.api.views import HubView
 from apps.common.strict_json import strict_json
 from apps.connectors import doorbell, runs
@@ -71,5 +70,5 @@ class HookView(HubView):
             secrets=read_secrets(connection) if connection is not None else ["whsec_AAAA"],
         )  # fmt: skip
         if connection is None or not signed:
-            raise AuthenticationFailed("The signature is missing, wrong or too old.")
+            raise Problem("unauthenticated", "The signature is missing, wrong or too old.")
         return connection

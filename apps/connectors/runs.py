@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from apps.common import seal
@@ -165,7 +165,7 @@ class _Execution:
                     ended = "queued"
                     break
             self._settle()
-            matcher.submit(connection.close).result()
+            matcher.submit(connections.close_all).result()
         if self.run.state == "running":
             self.run.state = ended
 

@@ -177,7 +177,7 @@ def _too_weak(clusters: Clusters, near: Near, edge: _Edge, thresholds: Threshold
     size = len(one) + len(other)
     if size > thresholds.cluster_cap:
         return "size_cap"
-    if edge.forced or edge.weight >= thresholds.bridge or size < 3:
+    if edge.forced or edge.weight >= thresholds.bridge or size < 3 or not near:
         return ""
     smaller, away = (one, clusters.of[edge.b]) if len(one) < len(other) else (other, clusters.of[edge.a])
     known = sorted(found.weight for record in smaller for end, found in near[record] if clusters.of[end] == away)

@@ -220,6 +220,7 @@ class Migration(migrations.Migration):
                 ('content_digest', models.BinaryField()),
                 ('version', models.IntegerField(default=1)),
                 ('source_updated_at', models.DateTimeField(null=True)),
+                ('newest_source_at', models.DateTimeField(null=True)),
                 ('received_at', models.DateTimeField()),
                 ('changed_at', models.DateTimeField()),
                 ('deleted', models.BooleanField(default=False)),
