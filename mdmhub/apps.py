@@ -11,4 +11,4 @@ class HubConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from mdmhub import celery  # noqa: F401  (imported for its effect, and only once the apps are loaded)
+        from mdmhub import celery, checks  # noqa: F401  (imported for their effect, and only once the apps are loaded)

@@ -26,6 +26,10 @@ class GridRow:
     golden: Any
     cells: Sequence[Cell]
 
+    @property
+    def is_list(self) -> bool:
+        return self.attribute in PARTS
+
 
 def sources_grid(detail: CustomerDetail) -> list[GridRow]:
     """A row for every attribute that the golden record or any source has; cells in the order of `detail.sources`."""

@@ -91,6 +91,11 @@ def system_numbers(*, whole: bool = False) -> list[SystemNumbers]:
     ]
 
 
+def system_looks() -> dict[str, tuple[str, str]]:
+    """Code -> (name, kind) of every system, for badges."""
+    return {code: (name, kind) for code, name, kind in System.objects.values_list("code", "name", "kind")}
+
+
 @dataclass(frozen=True, slots=True)
 class DoubtRow:
     """An open doubt as a list shows it: both records with their systems and customers."""

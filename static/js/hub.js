@@ -68,13 +68,13 @@
     form.dataset.sent = "1";
     const button = event.submitter;
     if (button && button.dataset.busy) {
-      button.dataset.label = button.textContent;
+      button.dataset.said = button.textContent;
       button.textContent = button.dataset.busy;
     }
   });
   window.addEventListener("pageshow", () => {
     document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
-    document.querySelectorAll("[data-label]").forEach((button) => { button.textContent = button.dataset.label; });
+    document.querySelectorAll("button[data-said]").forEach((button) => { button.textContent = button.dataset.said; });
   });
 
   // File drop zone: dropping is only another way to fill the file field.

@@ -27,7 +27,7 @@ from apps.common.strict_json import JsonProblem, strict_json, unstorable
         ('{"a":' * 100_000, "too_deep", ""),
         (json.dumps(dict.fromkeys(map(str, range(5001)))), "too_many_keys", ""),
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=lambda value: f"{value[:30]!r}-{len(value)}",
 )
 def test_what_is_refused(text, code, pointer):
     with pytest.raises(JsonProblem) as caught:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from apps.customers.survivorship import PARTS
 from apps.stewardship import navigation, wording
 from apps.stewardship.permissions import may
 
@@ -198,11 +199,12 @@ def shortcuts_on(context: RequestContext) -> bool:
     return context["request"].COOKIES.get("shortcuts") != "off"
 
 
-@register.inclusion_tag("stewardship/_system.html")
-def system_badge(code: str, name: str = "", kind: str = "") -> dict[str, str]:
-    """A source system's badge; its colour follows the kind, or the code where that is all we have."""
-    known = kind or code
-    return {"code": code, "name": name or wording.system_name(code), "kind": known if known in wording.SYSTEM_KINDS else ""}
+@register.inclusion_tag("stewardship/_system.html", takes_context=True)
+def system_badge(context: RequestContext, code: str, name: str = "", kind: str = "") -> dict[str, str]:
+    """A source system's badge. Where only the code is at hand, `looks` of the page (code -> name, kind) tells the rest."""
+    known = context.get("looks", {}).get(code, ("", ""))
+    told = kind or known[1] or code
+    return {"code": code, "name": name or known[0] or wording.system_name(code), "kind": told if told in wording.SYSTEM_KINDS else ""}
 
 
 @register.filter
@@ -284,3 +286,14 @@ def duration(span: timedelta) -> str:
 def seconds_text(seconds: float) -> str:
     """2.4 -> "2.4 s"; longer ones in minutes."""
     return f"{seconds:.1f} s" if seconds < 60 else duration(timedelta(seconds=seconds))
+
+
+@register.filter
+def is_list(attribute: str) -> bool:
+    return attribute in PARTS
+
+
+@register.filter
+def parts_without(parts: list[Any] | None, others: list[Any] | None) -> list[Any]:
+    """The parts of one version that the other does not have in this very form."""
+    return [part for part in parts or () if part not in (others or ())]

@@ -12,7 +12,7 @@ from apps.customers.models import SourceRecord, SourceRecordVersion
 from apps.customers.queries import CustomerDetail
 from apps.stewardship.evidence import pairs_of
 from apps.stewardship.grid import compare_versions, overview_lines, sources_grid
-from apps.stewardship.overview import open_doubts
+from apps.stewardship.overview import open_doubts, system_looks
 from apps.stewardship.permissions import may, page
 
 VERSIONS = 25
@@ -29,7 +29,7 @@ _TABS = (
 def _frame(request: HttpRequest, detail: CustomerDetail, tab: str) -> dict[str, Any]:
     """What every tab's template is given."""
     tabs = [(name, label) for name, label, operation in _TABS if may(request.user, operation)]
-    return {"customer": detail, "tab": tab, "tabs": tabs}
+    return {"customer": detail, "tab": tab, "tabs": tabs, "looks": system_looks()}
 
 
 def _shown(request: HttpRequest, detail: CustomerDetail, tab: str, **more: Any) -> HttpResponse:

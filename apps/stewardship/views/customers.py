@@ -34,8 +34,9 @@ def customers(request: HttpRequest) -> HttpResponse:
         if hits.items[0].why == "retired id":
             messages.info(request, f"{asked['q']} was retired; it is part of this customer now.")
         return redirect("customer", hits.items[0].id)
+    systems = list(System.objects.exclude(kind="steward").order_by("name"))
     context = {
-        "hits": hits.items, "next": hits.next, "after": after, "asked": asked, "filtered": any(filters.values()),
-        "countries": wording.countries(), "systems": System.objects.exclude(kind="steward").order_by("name"),
+        "looks": {s.code: (s.name, s.kind) for s in systems}, "hits": hits.items, "next": hits.next, "after": after, "asked": asked, "filtered": any(filters.values()),
+        "countries": wording.countries(), "systems": systems,
     }  # fmt: skip
     return render(request, "stewardship/customers.html", context)

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from apps.stewardship.forms import PreferencesForm
-from apps.stewardship.overview import open_doubts, overview, system_numbers
+from apps.stewardship.overview import open_doubts, overview, system_looks, system_numbers
 from apps.stewardship.permissions import own_page, page
 
 _YEAR = 365 * 24 * 3600
@@ -26,7 +26,7 @@ def systems(request: HttpRequest) -> HttpResponse:
 @page("doubts.read")
 def doubts(request: HttpRequest) -> HttpResponse:
     """Pairs the machine would not decide, newest first."""
-    return render(request, "stewardship/doubts.html", {"doubts": open_doubts(limit=100)})
+    return render(request, "stewardship/doubts.html", {"doubts": open_doubts(limit=100), "looks": system_looks()})
 
 
 @own_page
