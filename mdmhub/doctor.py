@@ -111,7 +111,7 @@ def locale() -> Iterator[Finding]:
 
 def permissions() -> Iterator[Finding]:
     home = embedded.home()
-    allowed = 0o711 if is_root() else 0o700
+    allowed = 0o710 if is_root() else 0o700
     private = [home.keys, home.logs, home.state_file, *home.keys.glob("*"), home.path / "demo-logins.json"]
     open_ones = [path for path in private if path.exists() and _mode(path) & 0o077]
     if _mode(home.path) & ~allowed:

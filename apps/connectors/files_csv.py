@@ -136,8 +136,8 @@ class CsvReader(RowReader):
         """The names of the columns; what names nothing usable is a problem of the file."""
         cells: list[str] = []
         try:
-            reader = csv.reader(self._feed, delimiter=str(self.delimiter))
-            while not any(cell.strip() for cell in cells):
+            reader = csv.reader(self._feed, delimiter=str(self.delimiter), strict=True)
+            while not cells or (len(cells) == 1 and not cells[0].strip()):
                 self._feed.begin()
                 cells = next(reader)
         except StopIteration:
@@ -146,13 +146,11 @@ class CsvReader(RowReader):
             raise FileProblem(
                 "bad_header", "The header cannot be read: a quote is left open or it is too long."
             ) from None
-        if self._feed.ended:
-            raise FileProblem("bad_header", "The header holds a quote that is never closed.")
         return named_columns(cells, self.warnings)
 
     def _read(self) -> Iterator[tuple[Row, int]]:
         feed, header, width = self._feed, self.header, len(self.header)
-        reader = csv.reader(feed, delimiter=str(self.delimiter))
+        reader = csv.reader(feed, delimiter=str(self.delimiter), strict=True)
         keys = [f"{encode_basestring(name)}:" for name in header]
         while True:
             feed.begin()
@@ -164,15 +162,11 @@ class CsvReader(RowReader):
                 feed.too_long()
                 yield self._long_line(error), feed.number
                 continue
-            except _OpenQuote:
-                yield self._open_quote(), feed.number
+            except (_OpenQuote, csv.Error):
+                yield self._bad_quote(), feed.number
                 continue
-            except csv.Error as error:
-                line = feed.number
-                yield bad_row(line, feed.give_back(), "bad_csv", f"Line {line} is no CSV: {error}."), feed.number
-                continue
-            if feed.ended or (len(feed.taken) > 1 and len(cells) != width):
-                yield self._open_quote(), feed.number
+            if len(feed.taken) > 1 and len(cells) != width:
+                yield self._bad_quote(), feed.number
                 continue
             if not cells or (not cells[0] and not any(cell.strip() for cell in cells)):
                 continue  # a line without any content is no record
@@ -194,15 +188,17 @@ class CsvReader(RowReader):
         detail = f"Line {line} is longer than {MAX_RECORD} characters."
         return bad_row(line, "".join(feed.taken)[:1000] + error.start, "line_too_long", detail)
 
-    def _open_quote(self) -> Row:
+    def _bad_quote(self) -> Row:
+        """The first line of a record whose quotes are wrong; its other lines are read again."""
         feed = self._feed
         line = feed.number - len(feed.taken) + 1
-        several = len(feed.taken) > 1
+        is_open = len(feed.taken) > 1 or feed.ended
         first = feed.give_back().rstrip("\r\n")
-        if not several:
-            return bad_row(line, first, "open_quote", f"Line {line} holds a quote that is never closed.")
-        detail = f"From line {line} on, a quote is open and the cells do not fit the header; close or double the quote."
-        return bad_row(line, first, "open_quote", detail)
+        if is_open:
+            detail = f"Line {line} opens a quote that is not closed where a cell ends; close it, or double it."
+            return bad_row(line, first, "open_quote", detail)
+        detail = f"Line {line} goes on behind a closing quote; double the quotes that belong to the text."
+        return bad_row(line, first, "bad_quote", detail)
 
     def _undecodable(self, line: int, cells: list[str]) -> Row:
         fields = [name for name, cell in zip(self.header, cells, strict=False) if UNDECODABLE.search(cell)]

@@ -18,6 +18,7 @@ _AHEAD_ROWS: Final = 500
 _AHEAD_SIZE: Final = 2**21
 _CHUNK: Final = 2**18
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
+_QUOTE: Final = re.compile(r'(?<!\\)"')
 _NEXT_OBJECT: Final = re.compile(r"\}\s*,\s*(?=\{)")
 _AFTER_VALUE: Final = re.compile(r"\s*[,\]]")
 
@@ -131,9 +132,12 @@ class JsonArrayReader(_JsonReader):
         self._at = 0  # place in the buffer
         self._line = 1  # line of that place
         self._count = 0
-        self._ended = False
+        self._ended = False  # the file has been read to its end
+        self._closed = False  # so has the array
 
     def _read(self) -> Iterator[tuple[Row, int]]:
+        if self._closed:
+            return
         if not self._count and self._next_mark() == "[":
             self._move(self._at + 1)
         while True:
@@ -156,6 +160,7 @@ class JsonArrayReader(_JsonReader):
     def _end(self, mark: str) -> Iterator[tuple[Row, int]]:
         """After the last element: nothing, or a row that tells what is wrong with the end of the file."""
         line, rest = self._line, ""
+        self._closed = True
         if mark:
             self._move(self._at + 1)
             if self._next_mark():
@@ -221,7 +226,11 @@ class JsonArrayReader(_JsonReader):
         else:
             return None
         found = end_of_value(self._buffer, self._at) if self._buffer[self._at] in "{[" else None
-        return found if found is not None and _AFTER_VALUE.match(self._buffer, found) else None
+        if found is None or not _AFTER_VALUE.match(self._buffer, found):
+            return None
+        # With a quote left open, what looks like text and what looks like brackets have changed places.
+        quotes = len(_QUOTE.findall(self._buffer, self._at, found))
+        return found if quotes % 2 == 0 else None
 
     def _next_start(self) -> int:
         """Where the next object seems to begin after an element that has no end of its own."""

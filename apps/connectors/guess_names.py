@@ -61,7 +61,7 @@ firm name, employer, corporate name, firma, firmenname, firmenbezeichnung, unter
 gesellschaft, firmierung, societe, raison sociale, entreprise, nom entreprise, nom de la societe, denomination,
 denomination sociale, empresa, razon social, nombre empresa, nombre de la empresa, compania, sociedad, azienda,
 ragione sociale, societa, ditta, denominazione, nome azienda, bedrijf, bedrijfsnaam, onderneming, firmanaam, nazwa
-firmy, przedsiebiorstwo, spolka, parent name, company legal name
+firmy, przedsiebiorstwo, spolka, company legal name
 
 birth_date: birth date, birthdate, date of birth, dob, birthday, born, birth, geburtsdatum, geburtstag, geb datum,
 gebdat, geboren, geboren am, date de naissance, naissance, ne le, date naissance, fecha de nacimiento, fecha
@@ -129,7 +129,7 @@ gemeinde, ville, commune, localite, ciudad, localidad, poblacion, municipio, cit
 woonplaats, gemeente, plaatsnaam, miasto, miejscowosc, ort01, ort 01, billing city, mailing city, address1 city
 
 region: region, state, province, county, state province, state or province, province state, prov, state code,
-territory, bundesland, kanton, provinz, departement, etat, provincia, estado, comunidad autonoma, comunidad, regione,
+territory, bundesland, kanton, provinz, etat, provincia, estado, comunidad autonoma, comunidad, regione,
 provincie, gewest, wojewodztwo, powiat, regio, billing state, billing state province, mailing state, state id,
 address1 stateorprovince, stateorprovince
 
@@ -196,7 +196,7 @@ QUALIFIERS: Final = frozenset(fold(word) for word in _QUALIFIERS.split())
 # Words that say a field is the second choice: the address of delivery, another phone.
 _SECOND: Final = """
 shipping ship delivery deliver other alternate alternative alt secondary second additional 2 3 4 old previous former
-fax parent liefer lieferung lieferadresse lieferanschrift zweite weitere livraison autre envio entrega otro spedizione
-consegna altro levering bezorg andere dostawy inny assistant emergency owner user created creator
+liefer lieferung lieferadresse lieferanschrift zweite weitere livraison autre envio entrega otro spedizione consegna
+altro levering bezorg andere dostawy inny
 """
 SECOND: Final = frozenset(fold(word) for word in _SECOND.split())

@@ -4,6 +4,7 @@ One batch is two short transactions: the first keeps everything that arrived (re
 decides who is who. What the first kept and the second did not reach is found again by the sweep."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from django.db import DatabaseError, connection, transaction
 
 from apps.common import seal
 from apps.common.act import Act
+from apps.common.errors import Retryable
 from apps.common.ids import uuid7
 from apps.connectors.mapping import Mapping as ColumnMapping
 from apps.customers import canonical
@@ -24,6 +26,7 @@ from apps.matching import match as matching
 from apps.matching.model import active_model
 
 BATCH = matching.BATCH
+_NEWS = ("created", "changed", "deleted")
 
 
 @dataclass(slots=True)
@@ -76,30 +79,37 @@ def take_in(*, door: Door, items: Sequence[Item], act: Act) -> list[ItemOutcome]
 
 
 def keep(*, door: Door, items: Sequence[Item], act: Act, also: Callable[[Intake], None] | None = None) -> Intake:
-    """The first transaction: everything that arrived is in the database when it commits. `also` runs inside it."""
+    """The first transaction: everything that arrived is in the database when it commits. `also` runs inside it, and again when
+    the transaction has to be done again because another process had the records."""
+    return matching.retried(lambda: _keep(door, items, act, also))
+
+
+def _keep(door: Door, items: Sequence[Item], act: Act, also: Callable[[Intake], None] | None) -> Intake:
     prepared = [_prepare(door, item) for item in items]
     with transaction.atomic():
         intake = Intake([p.outcome for p in prepared])
         good = [p for p in prepared if p.incoming is not None]
         _receive(door, good, act)
         intake.to_match = list(
-            dict.fromkeys(p.outcome.record for p in good if p.outcome.record and p.outcome.outcome in ("created", "changed", "deleted"))
+            dict.fromkeys(p.outcome.record for p in good if p.outcome.record and p.outcome.outcome in _NEWS)
         )
         _set_aside(door, [p for p in prepared if p.outcome.outcome == "quarantined"], act)
         _note_drift(door.system, [p.unknown for p in prepared])
-        wanted = set(intake.to_match)
-        if wanted:
-            canonicals = {p.outcome.record: p.incoming.canonical for p in good if p.incoming and p.outcome.record in wanted}
-            candidates.index({r: c for r, c in canonicals.items() if r is not None}, active_model().model)
+        if intake.to_match:
+            newest = {p.outcome.record: p.incoming.canonical for p in good if p.incoming and p.outcome.outcome in _NEWS}
+            candidates.index({r: c for r, c in newest.items() if r is not None}, active_model().model)
         if also is not None:
             also(intake)
     return intake
 
 
 def finish(intake: Intake, *, act: Act) -> None:
-    """The second transaction: matching; fills in the customers. A record that cannot be matched is left to the sweep, which counts
-    its attempts and quarantines it in the end."""
-    customers = matching.match(intake.to_match, act=act, indexed=True).customer_of if intake.to_match else {}
+    """The second transaction: matching; fills in the customers. A record that cannot be matched, or that others keep changing, is
+    left to the sweep, which counts its attempts and quarantines it in the end."""
+    customers: dict[UUID, UUID] = {}
+    if intake.to_match:
+        with suppress(Retryable):
+            customers = matching.match(intake.to_match, act=act, indexed=True).customer_of
     known = [o.record for o in intake.outcomes if o.record is not None and o.record not in customers]
     customers |= _customers_of(known)
     for outcome in intake.outcomes:
@@ -174,6 +184,8 @@ def _receive(door: Door, prepared: Sequence[_Prepared], act: Act) -> None:
                 system_id=door.system.id, records=[p.incoming for p in prepared if p.incoming is not None], act=act
             )
     except DatabaseError as error:
+        if matching.transient(error):
+            raise
         if len(prepared) == 1:
             prepared[0].outcome.outcome = "quarantined"
             prepared[0].outcome.problems = (Problem(*_named(error)),)

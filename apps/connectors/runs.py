@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,14 +20,16 @@ from django.utils import timezone
 
 from apps.common import seal
 from apps.common.act import Act
-from apps.common.errors import Conflict, HubError, NotFound, Rejected
+from apps.common.errors import Conflict, HubError, NotFound, Rejected, Retryable
 from apps.common.ids import uuid7
+from apps.common.jsontext import json_text
 from apps.connectors import files, inbound
 from apps.connectors import models as tables
 from apps.connectors.inbound import Door, Intake, Item, ItemOutcome
+from apps.connectors.items import item_of
 from apps.connectors.mapping import Mapping as ColumnMapping
-from apps.customers.models import Quarantine, System
-from apps.common.jsontext import json_text
+from apps.customers.models import Quarantine, SourceRecord, System
+from apps.matching.match import match
 
 COUNTS = ("read", "created", "changed", "deleted", "unchanged", "stale", "quarantined")
 STALE_AFTER_SECONDS = 60
@@ -102,9 +105,9 @@ def take_over(*, path: Path, system: System) -> tables.Run | None:
     for run in tables.Run.objects.filter(**mine).exclude(options__dry_run=True).order_by("-created_at"):
         if not run.counts.get("read") or run.file_digest != digest(path):
             continue
-        if run.state == "running" and _beats(run):
+        still = tables.Run.objects.filter(id=run.id, state=run.state, heartbeat_at=run.heartbeat_at)
+        if (run.state == "running" and _beats(run)) or not still.update(state="queued", error="", finished_at=None):
             raise Conflict("Another process is taking in this file right now.")
-        tables.Run.objects.filter(id=run.id).update(state="queued", error="", finished_at=None)
         return run
     return None
 
@@ -154,6 +157,8 @@ class _Execution:
 
     def work(self) -> None:
         ended = "succeeded"
+        if self.run.position:
+            self._catch_up()
         with ThreadPoolExecutor(1, thread_name_prefix="match") as matcher:
             for batch, position in self._batches():
                 if self._cancelled():
@@ -169,6 +174,12 @@ class _Execution:
         if self.run.state == "running":
             self.run.state = ended
 
+    def _catch_up(self) -> None:
+        """What a process kept before it died, and had not matched yet."""
+        left = SourceRecord.objects.filter(run_id=self.run.id, state="received").order_by("id").values_list("id", flat=True)
+        with suppress(Retryable):
+            match(list(left), act=self.act)
+
     def _take(self, batch: list[Item], position: dict[str, Any], matcher: ThreadPoolExecutor) -> None:
         if self.dry_run:
             with transaction.atomic():
@@ -177,7 +188,8 @@ class _Execution:
             self._count(outcomes)
             self._save(position)
             return
-        intake = inbound.keep(door=self.door, items=batch, act=self.act, also=lambda kept: self._kept(kept, position))
+        before = dict(self.run.counts)
+        intake = inbound.keep(door=self.door, items=batch, act=self.act, also=lambda kept: self._kept(kept, position, before))
         self._settle()
         self.waiting = matcher.submit(inbound.finish, intake, act=self.act)
 
@@ -187,7 +199,9 @@ class _Execution:
             waiting, self.waiting = self.waiting, None
             waiting.result()
 
-    def _kept(self, intake: Intake, position: dict[str, Any]) -> None:
+    def _kept(self, intake: Intake, position: dict[str, Any], before: dict[str, int]) -> None:
+        """Inside the transaction that keeps the batch; it may be done again, so it counts from what was `before`."""
+        self.run.counts = dict(before)
         self._count(intake.outcomes)
         self._save(position)
 
@@ -238,8 +252,7 @@ class _Execution:
         self.run.total = len(records)
         patch = bool(self.run.options.get("patch"))
         for at in range(self.run.position.get("item", 0), len(records)):
-            values = records[at]
-            yield Item(values, json_text(values), at, patch=patch), {"item": at + 1}
+            yield item_of(records[at], at, patch=patch), {"item": at + 1}
 
 
 def cancel(run_id: UUID) -> tables.Run:

@@ -38,10 +38,11 @@ class _Known:
     members: int
 
 
-def lock_records(ids: Iterable[UUID]) -> None:
-    """Row locks in id order; everybody who changes membership takes them first."""
+def lock_records(ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Row locks in id order; everybody who changes membership takes them first. Returns the versions of the locked records."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM source_record WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE", (array(set(ids)),))
+        cursor.execute("SELECT id, version FROM source_record WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE", (array(set(ids)),))
+        return dict(cursor.fetchall())
 
 
 def lock_customers(ids: Iterable[UUID]) -> dict[UUID, _Known]:
@@ -118,22 +119,23 @@ def _choose_ids(
 
 
 def _former_ids(clusters: Sequence[Sequence[UUID]]) -> list[UUID | None]:
-    """For each part that was split off: the retired id whose oldest member it holds, the one retired last; else None."""
+    """For each part that was split off: the retired id whose oldest member it holds: the one retired last, of those the oldest; else None."""
     records = [r for cluster in clusters for r in cluster]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT ON (m.customer_id) m.customer_id, m.source_record_id, c.updated_at FROM membership m"
+            "SELECT DISTINCT ON (m.customer_id) m.customer_id, m.source_record_id, m.until, c.created_at FROM membership m"
             " JOIN customer c ON c.id = m.customer_id AND NOT c.active"
             " WHERE m.customer_id IN (SELECT customer_id FROM membership WHERE source_record_id = ANY(%s))"
             " AND m.until = (SELECT max(l.until) FROM membership l WHERE l.customer_id = m.customer_id)"
             " ORDER BY m.customer_id, m.source_record_id",
             (records,),
         )
-        former = [(oldest, customer, retired_at) for customer, oldest, retired_at in cursor.fetchall()]
+        former = sorted(cursor.fetchall(), key=lambda row: (row[3], row[0]))  # the oldest first, then the smallest id
     chosen: list[UUID | None] = []
     for cluster in clusters:
-        mine = [(retired_at, customer) for oldest, customer, retired_at in former if oldest in set(cluster)]
-        chosen.append(max(mine)[1] if mine else None)
+        mine = [(retired_at, customer) for customer, oldest, retired_at, _ in former if oldest in set(cluster)]
+        latest = max((retired_at for retired_at, _ in mine), default=None)
+        chosen.append(next((customer for retired_at, customer in mine if retired_at == latest), None))
     return chosen
 
 

@@ -158,7 +158,7 @@ def _insert(system_id: int, records: Sequence[Incoming], act: Act, lease: bool) 
             f"INSERT INTO source_record ({_ROW}, system_id, version, received_at, changed_at, state, due_at, attempts, last_error,"
             " customer_active, correlation_id, run_id, quiet)"
             f" SELECT {_ROW}, %s, 1, now(), now(), 'received', now() + %s * interval '1 second', 0, '', true, %s, %s, %s"
-            " FROM incoming_record ORDER BY id"
+            " FROM incoming_record ORDER BY external_id"  # one order for all: no two inserts wait for each other
             " ON CONFLICT (system_id, external_id) DO NOTHING RETURNING external_id, id",
             (system_id, LEASE_SECONDS if lease else 0, act.correlation_id, act.run_id, act.quiet),
         )

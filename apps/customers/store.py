@@ -3,7 +3,7 @@
 Rows go by COPY into temporary tables and from there in sets: INSERT, UPDATE … FROM, history by INSERT … SELECT, one event per
 version, look-up keys and search text. The caller holds the locks and the transaction (identity.py, golden.py)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -68,8 +68,8 @@ def write(*, rows: Sequence[CustomerRow], moves: Sequence[Move], act: Act, model
     retired = [r for r in rows if not r.active]
     if retired:
         _retire(len(retired))
-    if any(not r.active or r.body.get("reactivated") for r in rows):
-        _redirect(rows, act)
+    if retired or any(move.left for move in moves):
+        _redirect(rows, moves, act)
     _write_history(act)
     _write_events(act)
     _write_lookup_keys(rows)
@@ -165,36 +165,67 @@ def _move(moves: Sequence[Move], act: Act, model_version: int | None) -> None:
         )
 
 
-def _redirect(rows: Sequence[CustomerRow], act: Act) -> None:
-    """A retired id points to its successor; older redirects to the retired id follow, so one hop always suffices."""
-    opened = [(uuid7(), r.id, r.replaced_by) for r in rows if not r.active and r.replaced_by]
+def _redirect(rows: Sequence[CustomerRow], moves: Sequence[Move], act: Act) -> None:
+    """A retired id leads to an active customer in one hop, for ever.
+
+    Ids that led to a customer which retires follow it; ids whose last members left the customer they led to go along with them,
+    so that an unmerge brings them back too. Each of them gets a version of its own: what an id resolves to is news."""
+    retired = {r.id: r.replaced_by for r in rows if not r.active and r.replaced_by}
     reopened = [r.id for r in rows if r.body.get("reactivated")]
+    left = {m.left for m in moves if m.left} - retired.keys()
     with connection.cursor() as cursor:
         if reopened:
-            cursor.execute(
-                "UPDATE redirect SET until = greatest(clock_timestamp(), since + interval '1 microsecond')"
-                " WHERE retired_id = ANY(%s) AND until IS NULL",
-                (reopened,),
-            )
-        if not opened:
+            cursor.execute(_CLOSE_REDIRECTS, (array(reopened),))
+        followers = _followers(cursor, retired, left)
+        hops = {id_: successor for id_, successor in retired.items() if successor} | followers
+        if not hops:
             return
-        ids, retired, successors = (list(column) for column in zip(*opened, strict=True))
+        told = json_text([{"i": uuid7().hex, "r": r.hex, "s": s.hex, "h": uuid7().hex, "e": uuid7().hex} for r, s in hops.items()])
+        if followers:
+            cursor.execute(_CLOSE_REDIRECTS, (array(followers),))
+            cursor.execute(_MOVE_FOLLOWERS, (told, array(followers)))
+            cursor.execute(_TELL_FOLLOWERS, (told, array(followers)))
         cursor.execute(
-            "WITH told(id, retired_id, successor_id) AS (SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[])),"
-            " closed AS (UPDATE redirect r SET until = greatest(clock_timestamp(), r.since + interval '1 microsecond') FROM told"
-            "   WHERE r.successor_id = told.retired_id AND r.until IS NULL"
-            "   RETURNING r.retired_id, told.successor_id)"
-            " INSERT INTO redirect (id, retired_id, successor_id, since, reason, actor, correlation_id)"
-            " SELECT id, retired_id, successor_id, clock_timestamp(), %s, %s, %s FROM told"
-            " UNION ALL SELECT gen_random_uuid(), retired_id, successor_id, clock_timestamp(), %s, %s, %s FROM closed",
-            (ids, retired, successors, *((act.reason, act.actor, act.correlation_id) * 2)),
+            "INSERT INTO redirect (id, retired_id, successor_id, since, reason, actor, correlation_id)"
+            " SELECT i, r, s, clock_timestamp(), %s, %s, %s::uuid FROM jsonb_to_recordset(%s::jsonb) AS t(i uuid, r uuid, s uuid)",
+            (act.reason, act.actor, act.correlation_id, told),
         )
+
+
+_CLOSE_REDIRECTS = (
+    "UPDATE redirect SET until = greatest(clock_timestamp(), since + interval '1 microsecond')"
+    " WHERE retired_id = ANY(%s::uuid[]) AND until IS NULL"
+)
+_MOVE_FOLLOWERS = (
+    "UPDATE customer c SET replaced_by = t.s, version = c.version + 1,"
+    " updated_at = greatest(clock_timestamp(), c.updated_at + interval '1 microsecond')"
+    " FROM jsonb_to_recordset(%s::jsonb) AS t(r uuid, s uuid) WHERE c.id = t.r AND c.id = ANY(%s::uuid[])"
+)
+_TELL_FOLLOWERS = (
+    f"INSERT INTO incoming_customer ({', '.join(_SNAPSHOT)}, history_id, event_id, event, body)"
+    f" SELECT {', '.join(f'c.{n}' for n in _SNAPSHOT)}, t.h, t.e, 'customer.retired', jsonb_build_object('replaced_by', c.replaced_by)"
+    " FROM jsonb_to_recordset(%s::jsonb) AS t(r uuid, h uuid, e uuid) JOIN customer c ON c.id = t.r WHERE c.id = ANY(%s::uuid[])"
+)
+
+
+def _followers(cursor: Any, retired: Mapping[UUID, UUID | None], left: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Retired ids whose hop has to change, with where it leads from now on."""
+    found: dict[UUID, UUID] = {}
+    if retired:
+        cursor.execute("SELECT retired_id, successor_id FROM redirect WHERE until IS NULL AND successor_id = ANY(%s::uuid[])", (array(retired),))
+        found = {id_: successor for id_, gone in cursor.fetchall() if (successor := retired[gone])}
+    if left:
         cursor.execute(
-            "UPDATE customer c SET replaced_by = r.successor_id FROM redirect r"
-            " WHERE c.id = r.retired_id AND r.until IS NULL AND NOT c.active AND c.replaced_by = ANY(%s::uuid[])"
-            " AND c.replaced_by <> r.successor_id",
-            (retired,),
+            "SELECT DISTINCT ON (r.retired_id) r.retired_id, r.successor_id, s.customer_id FROM redirect r"
+            " JOIN membership m ON m.customer_id = r.retired_id AND m.until = (SELECT max(until) FROM membership WHERE customer_id = r.retired_id)"
+            " JOIN source_record s ON s.id = m.source_record_id JOIN system y ON y.id = s.system_id AND y.kind <> 'steward'"
+            " WHERE r.until IS NULL AND r.successor_id = ANY(%s::uuid[])"
+            " GROUP BY r.retired_id, r.successor_id, s.customer_id ORDER BY r.retired_id, count(*) DESC, s.customer_id = r.successor_id DESC,"
+            " s.customer_id",
+            (array(left),),
         )
+        found |= {id_: home for id_, successor, home in cursor.fetchall() if home != successor}
+    return found
 
 
 def _write_history(act: Act) -> None:

@@ -14,7 +14,10 @@ def relay(*, most: int = 10_000) -> int:
     before version n."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT position FROM feed_head WHERE id = 1 FOR UPDATE")
-        head = cursor.fetchone()[0]
+        row = cursor.fetchone()
+        if row is None:
+            return _restore_head()
+        head = row[0]
         cursor.execute(
             "UPDATE event e SET position = %s + w.n FROM (SELECT id, row_number() OVER (ORDER BY occurred_at, id) AS n FROM"
             " (SELECT id, occurred_at FROM event WHERE position IS NULL ORDER BY occurred_at, id LIMIT %s) x) w WHERE e.id = w.id",
@@ -24,6 +27,13 @@ def relay(*, most: int = 10_000) -> int:
         if given:
             cursor.execute("UPDATE feed_head SET position = position + %s WHERE id = 1", (given,))
     return given
+
+
+def _restore_head() -> int:
+    """The head row is missing (a table was emptied): it is made again from the positions that were given."""
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO feed_head (id, position) SELECT 1, coalesce(max(position), 0) FROM event ON CONFLICT DO NOTHING")
+    return relay()
 
 
 def relay_all() -> int:

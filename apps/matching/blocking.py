@@ -42,9 +42,10 @@ KINDS: Final = (
     "a similar name and the same phone ending",
     "the same house number and street",
     "the same birth date in the same city",
+    "a similar family name and the same initial in the same city",
 )
 (EMAIL, PHONE, IDENTIFIER, MAILBOX, DOMAIN, NAME, NAME_CITY, FAMILY_YEAR, NAME_BIRTH, FAMILY_POSTCODE, FAMILY_ADDRESS,
- BIRTH_POSTCODE, COMPANY, COMPANY_WORDS, COMPANY_CITY, COMPANY_POSTCODE, ACRONYM, ADDRESS, NAME_PHONE, HOUSE_STREET, BIRTH_CITY) = range(len(KINDS))  # fmt: skip
+ BIRTH_POSTCODE, COMPANY, COMPANY_WORDS, COMPANY_CITY, COMPANY_POSTCODE, ACRONYM, ADDRESS, NAME_PHONE, HOUSE_STREET, BIRTH_CITY, INITIAL_CITY) = range(len(KINDS))  # fmt: skip
 
 Key = tuple[int, str]
 
@@ -137,6 +138,7 @@ def _person(
         for house, street, postcode, city in places:
             if city and last:
                 yield NAME_CITY, f"{pair}|{city}"
+                yield INITIAL_CITY, f"{last}|{initial}|{city}"
             if postcode and last:
                 yield FAMILY_POSTCODE, last + postcode
             if house and street and last:

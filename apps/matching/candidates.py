@@ -3,8 +3,9 @@
 A record's keys are committed before anybody searches with them. So of two records that arrive at the same time, the one whose
 keys were committed last finds the other: no pair is missed, and no lock is needed (docs/decisions/0001)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -140,6 +141,21 @@ def _note_oversized(keys: Sequence[int]) -> None:
         new = [row[0] for row in cursor.fetchall()]
         if new:
             redo_holders(new, "a key became oversized")
+
+
+def clock() -> datetime:
+    """The database's time."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
+
+
+def versions_of(records: Iterable[UUID]) -> dict[UUID, int]:
+    """The versions of source records as they are committed now."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, version FROM source_record WHERE id = ANY(%s::uuid[])", (id_array(records),))
+        return dict(cursor.fetchall())
 
 
 def features_of(records: Sequence[UUID]) -> tuple[list[UUID], pa.Table]:

@@ -75,11 +75,9 @@ def vetoes(levels: Levels) -> dict[str, Bools]:
     forced = _is(levels, "identifier", "same_verified")
     one_number = _is(levels, "identifier", "same_verified", "same", "alike")  # a number of one's own outweighs a mistyped date
     other_person = _is(levels, "given_name", "different") & _is(levels, "family_name", "different")
-    elsewhere = ~_is(levels, "email", "same", "role", "alike") & ~_is(levels, "phone", "same") & ~_is(levels, "domain", "same")
-    other_company = _is(levels, "company_name", "different") & elsewhere & ~_is(levels, "address", "same", "other_unit", "alike")
     return {
         "they hold different confirmed identifiers of one kind and country": _is(levels, "identifier", "different_verified"),
         "they bear the same name but have different birth dates": same_name & _is(levels, "birth_date", "different") & ~one_number,
         "their suffixes tell two generations of one name apart": same_name & _is(levels, "suffix", "different"),
-        "they share a confirmed identifier but nothing of their names agrees": forced & (other_person | other_company),
+        "they share a confirmed identifier but neither given nor family name agrees": forced & other_person,
     }

@@ -1,6 +1,6 @@
 """Company names and legal forms: order and spacing, typing errors, parts, acronyms, numbers."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from rapidfuzz.distance import OSA
 
 from apps.matching.comparison_levels import level_number
 from apps.matching.comparisons_columns import NONE, Ints, Levels, Longs, as_texts, best, column, cross, distinct, encode, lengths, similar
-from apps.matching.text import reference
+from apps.matching.text import fold, reference
 
 _NAME = {level: level_number("company_name", level) for level in ("same", "alike", "part", "acronym", "shared_words", "number_differs", "different")}
 _ALIKE = 0.87  # normalised edit similarity of the names without spaces
@@ -24,12 +24,26 @@ class _Name(NamedTuple):
     initials: str
     numbers: str
     beginnings: str
+    strong: str
 
 
 @lru_cache(maxsize=100_000)
 def _read(name: str) -> _Name:
     tokens = name.split()
-    return _Name("".join(tokens), " ".join(sorted(tokens)), "".join(token[0] for token in tokens), " ".join(sorted(token for token in tokens if token.isdigit())), " ".join(token[:3] for token in tokens))
+    return _Name(
+        compact="".join(tokens),
+        ordered=" ".join(sorted(tokens)),
+        initials="".join(token[0] for token in tokens),
+        numbers=" ".join(sorted(token for token in tokens if token.isdigit())),
+        beginnings=" ".join(token[:3] for token in tokens),
+        strong=" ".join(sorted(token for token in tokens if token not in _trades())),
+    )
+
+
+@cache
+def _trades() -> frozenset[str]:
+    """Words that say what kind of house it is: people add them or leave them out."""
+    return frozenset(map(fold, reference("company_words")["trades"]))
 
 
 def company_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
@@ -45,11 +59,11 @@ def company_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
 
 
 def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
-    compacts, orders, initials, numbers, beginnings = (list(values) for values in zip(*read, strict=True))
+    compacts, orders, initials, numbers, beginnings, strong = (list(values) for values in zip(*read, strict=True))
     compact_texts, ordered_texts = as_texts(compacts), as_texts(orders)
     both = encode([*compacts, *initials])
     compact, initial = both[: len(read)], both[len(read) :]
-    ordered, number, beginning = encode(orders), encode(numbers), encode(beginnings)
+    ordered, number, beginning, core = encode(orders), encode(numbers), encode(beginnings), encode(strong)
     result = np.full(len(a), _NAME["different"], np.int8)
     words = similar(ordered_texts, a, b, fuzz.token_set_ratio)
     shorter = np.minimum(lengths(compact_texts)[a], lengths(compact_texts)[b])
@@ -58,6 +72,7 @@ def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
     close = similar(compact_texts, a, b, OSA.normalized_similarity, _ALIKE) >= _ALIKE
     close |= (words >= _SHARED) & (similar(ordered_texts, a, b, fuzz.ratio, _SORTED) >= _SORTED)
     close |= (words >= _SHARED) & (beginning[a] == beginning[b])  # abbreviated words
+    close |= (core[a] == core[b]) & (core[a] != NONE)
     result[close & (shorter >= 4)] = _NAME["alike"]
     several = np.fromiter((len(text) > 1 for text in initials), np.bool_, len(read))
     short = ((compact[a] == initial[b]) & several[b]) | ((compact[b] == initial[a]) & several[a])

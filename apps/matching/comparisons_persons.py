@@ -9,7 +9,7 @@ from rapidfuzz.distance import JaroWinkler, Prefix
 from apps.matching.comparison_levels import LEVELS, level_number
 from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Levels, Longs, Texts, column, distinct, edits, encode, lengths, similar
 from apps.matching.names import MOST_GROUPS, nickname_groups
-from apps.matching.text import sound
+from apps.matching.text import bones, sound
 
 _SIMILAR = 0.82  # Jaro–Winkler
 SAME, ALIKE, NICKNAME, SIMILAR, INITIAL, DIFFERENT = range(1, 7)  # of two tokens
@@ -29,6 +29,8 @@ class _Tokens(NamedTuple):
     texts: Texts
     length: Ints
     sound: Ints
+    bones: Ints
+    bare: Bools
     first: Ints
     groups: Ints
 
@@ -41,7 +43,14 @@ def _tokens(texts: Texts) -> _Tokens:
         if numbers:
             groups[row, : len(numbers)] = numbers
     first = np.fromiter((ord(text[0]) if text else 0 for text in plain), np.int32, len(plain))
-    return _Tokens(texts, lengths(texts), encode([sound(text) for text in plain]), first, groups)
+    consonants = [bones(text) for text in plain]
+    bare = np.fromiter((_bare(text, kept) for text, kept in zip(plain, consonants, strict=True)), np.bool_, len(plain))
+    return _Tokens(texts, lengths(texts), encode([sound(text) for text in plain]), encode(consonants), bare, first, groups)
+
+
+def _bare(text: str, consonants: str) -> bool:
+    """Tell whether a token came from a script that leaves out most vowels."""
+    return len(consonants) > 2 and len(text) - len(consonants) <= len(text) // 4
 
 
 def person_levels(table: pa.Table, left: Longs, right: Longs) -> tuple[Levels, Levels]:
@@ -102,20 +111,23 @@ def _compare(tokens: _Tokens, left: Ints, right: Ints) -> Levels:
 def _distinct_tokens(tokens: _Tokens, a: Ints, b: Ints) -> Levels:
     result = np.full(len(a), DIFFERENT, np.int8)
     shorter, longer = np.minimum(tokens.length[a], tokens.length[b]), np.maximum(tokens.length[a], tokens.length[b])
-    result[(shorter == 1) & (tokens.first[a] == tokens.first[b])] = INITIAL
+    first = tokens.first[a] == tokens.first[b]
+    result[(shorter == 1) & first] = INITIAL
     words = shorter > 1
     share = (tokens.groups[a][:, :, None] == tokens.groups[b][:, None, :]) & (tokens.groups[a][:, :, None] > 0)
     result[words & share.any(axis=(1, 2))] = NICKNAME
-    result[words & (tokens.sound[a] == tokens.sound[b])] = ALIKE
+    alike = tokens.sound[a] == tokens.sound[b]
+    alike |= (tokens.bones[a] == tokens.bones[b]) & (tokens.bare[a] | tokens.bare[b])
+    result[words & alike] = ALIKE
     near = np.flatnonzero(words & (result != ALIKE) & (shorter > 2) & (longer - shorter <= 3))
     distance = edits(tokens.texts, a[near], b[near], 3)
     size = shorter[near]
-    allowed = np.where(size < 4, 0, np.where(size < 6, 1, np.where(size < 10, 2, 3)))
-    # In a short word one substituted letter often makes another name (Maria, Mario): longer words bear more.
+    # In a short word one or two other letters make another name (Alberto, Roberto): longer words bear more.
+    allowed = np.select([size < 4, size < 6, size < 8, size < 10], [0, 1, 1 + first[near], 2], 3)
     result[near[(distance <= allowed) & (result[near] == DIFFERENT)]] = ALIKE
-    begin = np.flatnonzero((result == DIFFERENT) & (shorter > 2) & (tokens.first[a] == tokens.first[b]) & (longer > shorter))
-    prefix = similar(tokens.texts, a[begin], b[begin], Prefix.similarity)
-    result[begin[prefix >= shorter[begin]]] = NICKNAME
+    begin = np.flatnonzero((result == DIFFERENT) & words & first & (longer > shorter))
+    begin = begin[similar(tokens.texts, a[begin], b[begin], Prefix.similarity) >= shorter[begin]]
+    result[begin] = np.where(shorter[begin] > 2, NICKNAME, INITIAL)  # Alex for Alexander, Jo for Johannes
     rest = np.flatnonzero((result == DIFFERENT) & (shorter > 2))
     result[rest[similar(tokens.texts, a[rest], b[rest], JaroWinkler.similarity, _SIMILAR) >= _SIMILAR]] = SIMILAR
     return result

@@ -19,14 +19,15 @@ class NewDoubt:
 
 
 def bring(wanted: Sequence[NewDoubt], *, within: Sequence[UUID]) -> None:
-    """Among the records `within`, the open doubts become exactly `wanted`."""
+    """The open doubts about the records `within` become exactly `wanted`. `within` holds whole components: a doubt that reaches out of
+    one has lost what it was about."""
     if not within:
         return
     pairs = {(min(d.a, d.b), max(d.a, d.b)): d for d in wanted}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, record_a_id, record_b_id, reason FROM doubt WHERE state = 'open' AND record_a_id = ANY(%s::uuid[])"
-            " AND record_b_id = ANY(%s::uuid[])",
+            "SELECT id, record_a_id, record_b_id, reason FROM doubt WHERE state = 'open' AND (record_a_id = ANY(%s::uuid[])"
+            " OR record_b_id = ANY(%s::uuid[]))",
             (array(within),) * 2,
         )
         standing = {(a, b): (id_, reason) for id_, a, b, reason in cursor.fetchall()}

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 import numpy as np
 from django.db import connection
 
 from apps.common import ids
+from apps.common.errors import Conflict
 from apps.common.ids import uuid7
 from apps.common.jsontext import json_text
 from apps.matching import candidates, engine
@@ -48,16 +50,22 @@ def score_pairs(pairs: Iterable[Pair], model: Model) -> dict[Pair, Scored]:
     }
 
 
-def write_edges(touched: Sequence[UUID], scored: Mapping[Pair, Scored], model_version: int) -> None:
-    """Brings the live edges of `touched` to `scored`: what differs is superseded and written anew. Evidence is never rewritten."""
+def write_edges(touched: Sequence[UUID], scored: Mapping[Pair, Scored], model_version: int, *, searched_at: datetime) -> None:
+    """Brings the live edges of `touched` to `scored`: what differs is superseded and written anew. Evidence is never rewritten.
+
+    An edge that somebody else wrote since `searched_at`, when the search for `scored` began, is newer evidence than its absence
+    there: Conflict, search again."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, record_a_id, record_b_id, weight, flags, model_version FROM edge WHERE superseded_at IS NULL"
-            " AND record_a_id = ANY(%s::uuid[]) UNION SELECT id, record_a_id, record_b_id, weight, flags, model_version FROM edge"
-            " WHERE superseded_at IS NULL AND record_b_id = ANY(%s::uuid[])",
+            "SELECT id, record_a_id, record_b_id, weight, flags, model_version, scored_at FROM edge WHERE superseded_at IS NULL"
+            " AND record_a_id = ANY(%s::uuid[]) UNION SELECT id, record_a_id, record_b_id, weight, flags, model_version, scored_at"
+            " FROM edge WHERE superseded_at IS NULL AND record_b_id = ANY(%s::uuid[])",
             (ids.array(touched),) * 2,
         )
-        live = {(a, b): (id_, weight, flags, version) for id_, a, b, weight, flags, version in cursor.fetchall()}
+        rows = cursor.fetchall()
+        if any(row[-1] >= searched_at for row in rows if (row[1], row[2]) not in scored):
+            raise Conflict("Somebody else compared one of these records meanwhile.")
+        live = {(a, b): (id_, weight, flags, version) for id_, a, b, weight, flags, version, _ in rows}
         stale = [
             id_
             for pair, (id_, weight, flags, version) in live.items()

@@ -20,6 +20,13 @@ _SHOWN: Final = {
     "address": ("address_house", "address_street", "address_unit", "address_postcode", "address_city", "address_country"),
 }  # fmt: skip
 
+_RELATED: Final = {
+    "household": "relatives or members of one household",
+    "office": "people who share an office",
+    "site": "companies that share a site, a switchboard or a mailbox",
+    "group": "sister companies or branches",
+}
+
 
 @dataclass(frozen=True)
 class Line:
@@ -68,7 +75,7 @@ def explain(left: Features, right: Features, model: Model) -> Explanation:
     weight = round(float(scores.weight[0]), 2)
     kinship = round(weight - prior - sum(line.bits for line in lines), 2)
     return Explanation(
-        lines, prior, kinship, _kinship_sentence(kinship, part), weight, round(float(scores.probability[0]), 6), _flags(levels), model.hash
+        lines, prior, kinship, _kinship_sentence(kinship, levels, part, model), weight, round(float(scores.probability[0]), 6), _flags(levels), model.hash
     )
 
 
@@ -97,11 +104,15 @@ def _show(comparison: str, record: Features) -> str:
     return value if isinstance(value, str) else (" " if comparison in ("given_name", "family_name") else ", ").join(value)
 
 
-def _kinship_sentence(kinship: float, part: int) -> str:
+def _kinship_sentence(kinship: float, levels: Any, part: int, model: Model) -> str:
+    """Name the class of related customers that fits best."""
     if kinship > -0.5:
         return "nothing speaks of two related customers"
-    related = "relatives or members of one household" if PARTS[part] == "person" else "sister companies or branches"
-    return f"what agrees and what does not also fits {related}"
+    classes = list(model.parts[PARTS[part]].related)
+    places = np.arange(len(COMPARISONS)), levels[0].astype(np.int64)
+    odds = [model.related_prior[part, place] + model.related_bits[part, place][places].sum() for place in range(len(classes))]
+    likeliest = classes[int(np.argmax(odds))]
+    return f"what agrees and what does not also fits {_RELATED.get(likeliest, likeliest)}"
 
 
 def _flags(levels: Any) -> tuple[tuple[str, str], ...]:

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -60,7 +61,7 @@ def _match_or_bisect(batch: list[UUID], act: Act, indexed: bool) -> Matched:
     try:
         return _match_batch(batch, act, indexed)
     except Exception as error:
-        if _transient(error):
+        if transient(error):
             raise Retryable("The records are being changed by others; try again.", after=1.0) from error
         if len(batch) == 1:
             return Matched(failed={batch[0]: f"{type(error).__name__}: {error}"})
@@ -70,7 +71,8 @@ def _match_or_bisect(batch: list[UUID], act: Act, indexed: bool) -> Matched:
     return result
 
 
-def _transient(error: BaseException) -> bool:
+def transient(error: BaseException) -> bool:
+    """Whether the same work may succeed when it is done again."""
     cause = error.__cause__
     return isinstance(error, Conflict | Retryable) or isinstance(cause, _TRANSIENT) or (
         isinstance(error, OperationalError) and not isinstance(cause, psycopg.errors.ProgramLimitExceeded)
@@ -81,14 +83,35 @@ def _match_batch(batch: list[UUID], act: Act, indexed: bool) -> Matched:
     model = active_model()
     if not indexed:
         index(batch, model)
-    scored = score_pairs(candidates.pairs_for(batch, model.model), model.model)
-    return retried(lambda: _apply(batch, scored, model, act))
+    return retried(lambda: _apply(batch, _search(batch, model), model, act))
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What was found without a lock: the scored pairs, the versions of all records that were compared, and when the search began
+    by the database's clock."""
+
+    scored: Mapping[Pair, Scored]
+    versions: Mapping[UUID, int]
+    began: datetime
+
+
+def _search(batch: Sequence[UUID], model: ActiveModel) -> _Search:
+    """Versions are read before what is compared, so a change in between shows as a version that moved on, never as one that did not."""
+    began = candidates.clock()
+    pairs = candidates.pairs_for(batch, model.model)
+    versions = candidates.versions_of({*batch, *(r for pair in pairs for r in pair)})
+    return _Search(score_pairs(pairs, model.model), versions, began)
 
 
 def index(batch: Sequence[UUID], model: ActiveModel | None = None) -> None:
-    """Standardises and indexes source records by their stored canonical form, in a transaction of its own."""
-    members = read_members(records=batch)
-    candidates.index({m.id: m.member.canonical for m in members}, (model or active_model()).model)
+    """Standardises and indexes source records by their stored canonical form, in a transaction of its own.
+
+    The records are locked, so that nobody changes them between the reading and the writing."""
+    with transaction.atomic():
+        identity.lock_records(batch)
+        members = read_members(records=batch)
+        candidates.index({m.id: m.member.canonical for m in members}, (model or active_model()).model)
 
 
 def retried(work: Callable[[], T]) -> T:
@@ -103,12 +126,14 @@ def retried(work: Callable[[], T]) -> T:
     raise AssertionError("unreachable")
 
 
-def _apply(batch: Sequence[UUID], scored: Mapping[Pair, Scored], model: ActiveModel, act: Act) -> Matched:
-    reach = set(neighbourhood(batch, scored).members)
+def _apply(batch: Sequence[UUID], search: _Search, model: ActiveModel, act: Act) -> Matched:
+    reach = set(neighbourhood(batch, search.scored).members)
     with transaction.atomic():
         _limit_waiting()
-        identity.lock_records(reach)
-        write_edges(batch, scored, model.version)
+        locked = identity.lock_records(reach)
+        if any(search.versions.get(record, version) != version for record, version in locked.items()):
+            raise Conflict("A record changed after it was compared.")
+        write_edges(batch, search.scored, model.version, searched_at=search.began)
         found = neighbourhood(reach)
         if not found.members.keys() <= reach:
             raise Conflict("The component grew while it was being locked.")
@@ -142,7 +167,7 @@ def apply_decision(
         clusters.extend(grouped.values())
         open_doubts += [doubts.NewDoubt(members[d.a], members[d.b], d.reason, d.weight, d.sentence) for d in decision.doubts]
     placed = identity.place(clusters=clusters, touched=touched, act=act, action=action, model_version=model.version)
-    doubts.bring(open_doubts, within=[r for c in clusters for r in c] if len(found.members) > len(clusters) or found.edges else [])
+    doubts.bring(open_doubts, within=[r for c in clusters for r in c])
     _forget_redo(touched)
     return Matched(dict(placed.customer_of), set(placed.created), set(placed.written))
 

@@ -55,18 +55,19 @@ class Thresholds:
             raise ModelError("margin must not be negative, and caps must be 2 or more")
 
 
-Table = Mapping[str, Mapping[str, tuple[float, float, float]]]  # comparison -> level -> (m, u, r)
+Table = Mapping[str, Mapping[str, tuple[float, ...]]]  # comparison -> level -> (m, u, one r for each related class)
 
 
 @dataclass(frozen=True)
 class Part:
     """Parameters for pairs of persons, or of organisations.
 
-    prior: log2 odds that a random pair is one customer; related: log2 odds that another pair is related, not unrelated.
+    prior: log2 odds that a random pair is one customer; related: for each class of related pairs (a household, sister
+    companies) the log2 odds that another pair is of it, not unrelated.
     """
 
     prior: float
-    related: float
+    related: Mapping[str, float]
     levels: Table
 
 
@@ -82,9 +83,9 @@ class Model:
     generic: frozenset[str]
     frequencies: Mapping[str, Mapping[str, float]]
     bits: Doubles  # part × comparison × level: log2(m/u)
-    related_bits: Doubles  # the same: log2(r/u)
+    related_bits: Doubles  # part × class × comparison × level: log2(r/u)
     prior: Doubles  # per part
-    related_prior: Doubles
+    related_prior: Doubles  # part × class
     hash: str
 
     @staticmethod
@@ -99,8 +100,11 @@ class Model:
         if not set(frequencies) <= set(FREQUENCIES) or not all(0 < share <= 1 for table in frequencies.values() for share in table.values()):
             raise ModelError(f"frequencies are shares above 0 of {', '.join(FREQUENCIES)}")
         generic = frozenset(document.get("generic", ()))
-        bits, related_bits = (np.array([_bits(parts[name].levels, place) for name in PARTS]) for place in (0, 2))
-        prior, related_prior = (np.array([getattr(parts[name], field) for name in PARTS]) for field in ("prior", "related"))
+        bits = np.array([_bits(parts[name].levels, 0) for name in PARTS])
+        classes = max(len(part.related) for part in parts.values())
+        related_bits = np.array([[_bits(parts[name].levels, 2 + place) for place in range(classes)] for name in PARTS])
+        prior = np.array([parts[name].prior for name in PARTS])
+        related_prior = np.array([[*parts[name].related.values(), *[-np.inf] * (classes - len(parts[name].related))] for name in PARTS])
         for array in (bits, related_bits, prior, related_prior):
             array.setflags(write=False)
         plain = _plain(parts, thresholds, generic, frequencies)
@@ -127,20 +131,23 @@ def _default() -> Model:
 
 
 def _part(name: str, document: Mapping[str, Any]) -> Part:
+    related = {name: float(odds) for name, odds in document["related"].items()}
     levels = {}
     for comparison in COMPARISONS:
         table = document["levels"].get(comparison, {})
         unknown = set(table) - {level for level, _ in LEVELS[comparison]}
         if unknown:
             raise ModelError(f"{name}.{comparison} has unknown levels: {', '.join(sorted(unknown))}")
-        levels[comparison] = MappingProxyType({level: _shares(f"{name}.{comparison}.{level}", values) for level, values in table.items()})
-    return Part(float(document["prior"]), float(document["related"]), MappingProxyType(levels))
+        levels[comparison] = MappingProxyType(
+            {level: _shares(f"{name}.{comparison}.{level}", values, 2 + len(related)) for level, values in table.items()}
+        )
+    return Part(float(document["prior"]), MappingProxyType(related), MappingProxyType(levels))
 
 
-def _shares(where: str, values: Any) -> tuple[float, float, float]:
-    if len(values) != 3 or not all(0 < value <= 1 for value in values):
-        raise ModelError(f"{where} must be three shares m, u, r above 0 and up to 1")
-    return float(values[0]), float(values[1]), float(values[2])
+def _shares(where: str, values: Any, size: int) -> tuple[float, ...]:
+    if len(values) != size or not all(0 < value <= 1 for value in values):
+        raise ModelError(f"{where} must be {size} shares above 0 and up to 1: m, u and one for each related class")
+    return tuple(map(float, values))
 
 
 def _bits(table: Table, place: int) -> Doubles:
@@ -149,7 +156,7 @@ def _bits(table: Table, place: int) -> Doubles:
     for row, comparison in enumerate(COMPARISONS):
         for number, (level, _) in enumerate(LEVELS[comparison], 1):
             shares = table[comparison].get(level)
-            if shares:
+            if shares and place < len(shares):
                 result[row, number] = np.log2(shares[place] / shares[1])
     return result
 
@@ -160,7 +167,7 @@ def _plain(
     described: dict[str, Any] = {
         name: {
             "prior": part.prior,
-            "related": part.related,
+            "related": dict(part.related),
             "levels": {comparison: {level: list(shares) for level, shares in table.items()} for comparison, table in part.levels.items()},
         }
         for name, part in parts.items()

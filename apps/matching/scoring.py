@@ -1,10 +1,10 @@
-"""From levels to weight: Fellegi–Sunter with a third class, "related but different".
+"""From levels to weight: Fellegi–Sunter with further classes, "related but different".
 
 For each comparison level, m is the share of true pairs that show it, u of random pairs, r of pairs that are related but
-not the same (a household, sister companies, colleagues). A pair's weight is, in bits,
-    prior + Σ log2(m/u) − log2(1 + related · Π (r/u)),
-that is the log odds of "the same" against both other classes (Fellegi and Sunter 1969; a latent class more).
-A missing comparison adds nothing.
+not the same: one r for each class (a household, an office, companies of one site, of one group). A pair's weight is, in bits,
+    prior + Σ log2(m/u) − log2(1 + Σ over classes (odds of the class · Π (r/u))),
+that is the log odds of "the same" against all others (Fellegi and Sunter 1969; latent classes more). A missing comparison
+adds nothing.
 """
 
 from typing import NamedTuple
@@ -45,7 +45,10 @@ def weigh(levels: Levels, part: npt.NDArray[np.int64], rarity: Doubles, model: M
     """Return the scores of compared pairs; part: 0 persons, 1 organisations; rarity: bits of term frequency."""
     places = part[:, None], _COLUMNS[None, :], levels.astype(np.int64)
     support = model.bits[places].sum(axis=1) + rarity
-    kinship = model.related_bits[places].sum(axis=1) + rarity + model.related_prior[part]
-    weight = (model.prior[part] + support - np.logaddexp2(0.0, kinship)).astype(np.float32)
+    related = model.related_prior[part] + rarity[:, None]
+    for place in range(related.shape[1]):
+        related[:, place] += model.related_bits[part[:, None], place, _COLUMNS[None, :], places[2]].sum(axis=1)
+    kinship = np.logaddexp2.reduce(related, axis=1, initial=0.0)
+    weight = (model.prior[part] + support - kinship).astype(np.float32)
     probability = (1.0 / (1.0 + np.exp2(-np.clip(weight, -60, 60)))).astype(np.float32)
     return Scores(weight, probability, levels, flags_of(levels))

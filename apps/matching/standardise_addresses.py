@@ -1,7 +1,7 @@
 """An address taken apart: house number, street, unit, post code, city."""
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from apps.matching.text import fold, plain, plain_ascii, reference
@@ -20,7 +20,7 @@ class Address(NamedTuple):
     country: str
 
 
-@lru_cache(maxsize=None)
+@cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], dict[str, str], tuple[tuple[str, str], ...]]:
     data = reference("street_types")
     units = "|".join(sorted((re.escape(word) for word in data["unit_words"]), key=len, reverse=True))
@@ -76,7 +76,7 @@ def _short(word: str, short: dict[str, str], glued: tuple[tuple[str, str], ...])
     return word
 
 
-@lru_cache(maxsize=None)
+@cache
 def _cities() -> dict[str, str]:
     return {fold(key): fold(value) for key, value in reference("cities")["names"].items()}
 

@@ -1,7 +1,7 @@
 """Emails, phones, web sites, dates and identifiers brought to one form each; placeholders dropped."""
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from rapidfuzz import process
@@ -22,13 +22,13 @@ class Mail(NamedTuple):
     company_domain: str
 
 
-@lru_cache(maxsize=None)
+@cache
 def _mail_words() -> tuple[frozenset[str], frozenset[str], frozenset[str], dict[str, str]]:
     data = reference("mail_domains")
     return frozenset(data["free"]), frozenset(data["role"]), frozenset(data["dotless"]), dict(data["same"])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _generic() -> tuple[frozenset[str], frozenset[str]]:
     data = reference("generic_values")
     return frozenset(data["birth_dates"]), frozenset(data["email_locals"])
@@ -79,7 +79,7 @@ def registrable(value: str) -> str:
     return ".".join(labels[-size:])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _second_level() -> frozenset[str]:
     return frozenset(reference("mail_domains")["second_level"])
 
@@ -89,7 +89,7 @@ def free_provider(domain: str) -> bool:
     return domain in _mail_words()[0]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _calling_codes() -> frozenset[str]:
     return frozenset(reference("calling_codes")["codes"])
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from apps.matching.text import fold, plain, reference, undotted
@@ -25,7 +25,7 @@ class CompanyName(NamedTuple):
     form: str
 
 
-@lru_cache(maxsize=None)
+@cache
 def _person_words() -> tuple[frozenset[str], frozenset[str], frozenset[str], dict[str, str]]:
     data = reference("person_words")
     folded = (frozenset(fold(word) for word in data[key]) for key in ("titles", "particles", "joined"))
@@ -33,7 +33,7 @@ def _person_words() -> tuple[frozenset[str], frozenset[str], frozenset[str], dic
     return titles, particles, joined, {fold(key): value for key, value in data["suffixes"].items()}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _generic_text() -> frozenset[str]:
     return frozenset(fold(value) for value in reference("generic_values")["text"])
 
@@ -129,13 +129,13 @@ _BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
 _AND = re.compile(r"\s*[&+]\s*")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _legal_forms() -> tuple[dict[tuple[str, ...], str], int]:
     forms = {tuple(fold(text).split()): form for form, texts in reference("legal_forms")["forms"].items() for text in texts}
     return forms, max(map(len, forms))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _company_words() -> tuple[frozenset[str], dict[str, str], dict[str, str], re.Pattern[str]]:
     data = reference("company_words")
     marks = sorted(data["trading_as"], key=len, reverse=True)
@@ -161,6 +161,20 @@ def _strip_form(tokens: list[str]) -> tuple[list[str], str]:
         while len(tokens) > 1 and tokens[-1] == "and":
             tokens = tokens[:-1]
     return tokens, form
+
+
+@cache
+def _written_forms() -> dict[str, str]:
+    written = reference("legal_forms")["written"]
+    return {form: f" {written[form]} " for form in sorted(written, key=len, reverse=True)}
+
+
+def _spaced_forms(text: str) -> str:
+    """Part a legal form from a name written without spaces, and put it last."""
+    for form, latin in _written_forms().items():
+        if form in text:
+            return text.replace(form, " ") + latin
+    return text
 
 
 def _one_company(text: str, city: str) -> tuple[str, str]:
@@ -189,7 +203,7 @@ def company_name(text: str, city: str) -> CompanyName:
         return CompanyName((), "")
     names: list[str] = []
     form = ""
-    for part in _company_words()[3].split(text):
+    for part in _company_words()[3].split(text if text.isascii() else _spaced_forms(text)):
         bare = _BRACKETS.sub(" ", part)
         name, found = _one_company(bare if fold(bare) else part, city)
         form = form or found

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ _CACHE = 200_000
 LONGEST = 200  # characters of one value that are read; longer ones are cut, so that no value can slow a batch down
 
 
-@lru_cache(maxsize=None)
+@cache
 def reference(name: str) -> dict[str, Any]:
     """Return one reference file of this package; every file carries a version."""
     with (_REFERENCE / f"{name}.toml").open("rb") as file:
@@ -92,3 +92,9 @@ def skeleton(token: str) -> str:
     rest = "".join(letter for letter in spoken[1:] if letter not in "aeiou")
     coded = rest.translate(str.maketrans("bpfvgkdtlrmnszx", "bbbbggddlrmmsss"))
     return spoken[0] + re.sub(r"(.)\1+", r"\1", coded)[:3]
+
+
+@lru_cache(maxsize=_CACHE)
+def bones(token: str) -> str:
+    """The consonant sounds alone: what scripts that leave out vowels keep of a name (Zeinab, zynb)."""
+    return "".join(letter for letter in sound(token) if letter not in "aeiou")

@@ -27,7 +27,7 @@ _PAGES = (
     ("Imports", "upload", "imports", "i", "jobs.read", False),
     ("Quarantine", "shield-exclamation", "quarantine", "q", "quarantine.read", False),
     ("Systems", "plug", "systems", "s", "systems.read", False),
-    ("API", "braces", "api-docs", "a", "customers.read", True),
+    ("API", "braces", "api_docs", "a", "customers.read", True),
     ("Admin", "person-gear", "admin:index", "m", "admin.use", True),
 )
 

@@ -6,9 +6,8 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import resolve_url
+from django.shortcuts import render, resolve_url
 from django.utils import timezone
 
 from apps.accounts import roles
@@ -54,12 +53,12 @@ def _guard(operation: str | None, post: str | None, methods: tuple[str, ...]) ->
                 return HttpResponseNotAllowed(methods)
             needed = post if request.method == "POST" else operation
             if needed is not None and not may(request.user, needed):
-                raise PermissionDenied
+                return render(request, "403.html", status=403)
             with timezone.override(zone_of(request.user)):
                 try:
                     return view(request, *args, **kwargs)
-                except NotFound as error:
-                    raise Http404(error.detail) from error
+                except (NotFound, Http404):
+                    return render(request, "404.html", status=404)
 
         guarded.hub_page = (operation, post)  # type: ignore[attr-defined]  # read by the test that looks for unguarded views
         return guarded

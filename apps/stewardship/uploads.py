@@ -60,7 +60,7 @@ def keep(upload: UploadedFile, system: System) -> Draft:
         raise Rejected(f"The file is larger than {most_bytes() // 2**20} MiB. Split it, or load it with the command manage.py ingest.")
     draft = Draft(uuid7(), name, suffix if suffix in SUFFIXES else "", system.id)
     try:
-        with draft.path.open("xb", opener=_private) as target:
+        with open(draft.path, "xb", opener=_private) as target:  # noqa: PTH123 - only open() takes an opener
             for chunk in upload.chunks():
                 target.write(chunk)
         with files.open_rows(draft.path) as reader:
@@ -130,7 +130,8 @@ def columns(sampled: Sample, chosen: Mapping[str, str] | None = None) -> list[Co
         sure = bool(g.canonical) and g.confidence >= guess.SURE
         examples = list(dict.fromkeys(str(r.values[name])[:60] for r in sampled.rows if r.values and r.values.get(name) not in (None, "")))[:3]
         if chosen is not None:
-            found.append(Column(name, index, chosen.get(name, ""), None, g.reason, examples))
+            meaning = chosen.get(name, "")
+            found.append(Column(name, index, meaning, None, g.reason if meaning == (g.canonical or "") else "", examples))
         else:
             found.append(Column(name, index, g.canonical or "" if sure else "", g.confidence if g.canonical else None, g.reason, examples))
     return found
@@ -208,7 +209,7 @@ def preview(sampled: Sample, mapping: ColumnMapping) -> Preview:
         return Preview(wrong=[e.detail for e in error.fields], looked_at=0)
     result = Preview(looked_at=len(sampled.rows))
     mapped = [(row, mapping.apply(row.values)[0] if row.values is not None else {}) for row in sampled.rows]
-    present = {name for _, item in mapped for name in item}
+    present = {"kind"} | {name for _, item in mapped for name in item}
     result.names = [n for n in (*FLAT_FIELDS, *LIST_FIELDS, *mapping.extra) if n in present]
     for row, item in mapped:
         shown = _preview_row(row, item, mapping, result.names)
@@ -225,13 +226,14 @@ def _preview_row(row: files.Row, item: Mapping[str, Any], mapping: ColumnMapping
     parsed = canonical.parse(item, default_country=mapping.default_country, declared_extra=mapping.extra)
     becomes = dict(_flat(parsed.canonical))
     bad = {p.field.split("/")[0] for p in parsed.problems}
-    odd = {w.field.split("/")[0] for w in parsed.warnings}
+    told = [w for w in parsed.warnings if w.code != "kind_inferred"]  # the column shows what was found
+    odd = {w.field.split("/")[0] for w in told}
     cells = []
     for name in names:
         received, new = item.get(name), becomes.get(name)
         level = "bad" if name in bad else "warn" if name in odd else ""
         cells.append(PreviewCell(received, new if new is not None and str(new) != str(received) and level != "bad" else None, level))
-    return PreviewRow(row.line, cells, [(p.field, p.detail) for p in parsed.problems], [(w.field, w.detail) for w in parsed.warnings])
+    return PreviewRow(row.line, cells, [(p.field, p.detail) for p in parsed.problems], [(w.field, w.detail) for w in told])
 
 
 def _flat(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -61,7 +61,7 @@ class Home:
         return hashlib.sha256(str(self.path).encode()).hexdigest()[:12]
 
     def prepare(self) -> "Home":
-        """Make the folder (0700; as root 0711, so that the servers' account can pass) or check that it is ours."""
+        """Make the folder (0700; as root 0710 with the servers' group, so that they can pass) or check that it is ours."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         owner = self.path.stat().st_uid
         if owner != os.geteuid():
@@ -69,8 +69,7 @@ class Home:
                 f"{self.path} belongs to user id {owner}, this process runs as {os.geteuid()}. "
                 "Run as that user, or set HUB_HOME to a folder of your own."
             )
-        if stat.S_IMODE(self.path.stat().st_mode) != (mode := 0o711 if is_root() else 0o700):
-            self.path.chmod(mode)
+        _close(self.path)
         for private in (self.keys, self.logs):
             private.mkdir(mode=0o700, exist_ok=True)
         return self
@@ -89,7 +88,7 @@ class Home:
         self._write_state({**self.state(), **changes})
 
     def _first_state(self) -> dict[str, Any]:
-        outside = is_root() and not passable(self.path)
+        outside = is_root() and not passable(self.path.parent)
         names = ("postgres", "valkey")
         return {
             "folder": str(SYSTEM_STATE / self.tag) if outside else ".",
@@ -105,7 +104,8 @@ class Home:
         folder = self.path / str(self.state()["folder"])
         if not folder.is_dir():
             folder.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-            folder.mkdir(mode=0o711, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _close(folder)
         return folder
 
     def server_folder(self, name: str) -> Path:
@@ -132,6 +132,15 @@ class Home:
             yield
         finally:
             os.close(handle)
+
+
+def _close(folder: Path) -> None:
+    """Only this account passes; as root, the servers' account too."""
+    mode = 0o710 if is_root() else 0o700
+    if is_root() and folder.stat().st_gid != NOBODY:
+        os.chown(folder, -1, NOBODY)
+    if stat.S_IMODE(folder.stat().st_mode) != mode:
+        folder.chmod(mode)
 
 
 def free_ports(count: int) -> list[int]:

@@ -7,14 +7,11 @@ from apps.accounts.models import User
 from apps.accounts.roles import may_write_system
 from apps.common.api.problems import MOST_ERRORS, Fault, Problem, bad_field, bad_parameter
 from apps.common.pointers import shown
-from apps.common.strict_json import unstorable
 from apps.connectors import models as tables
-from apps.connectors.inbound import Item
 from apps.connectors.mapping import Mapping
 from apps.customers import canonical
 from apps.customers.canonical import Problem as RecordProblem
 from apps.customers.models import System
-from apps.customers.store import json_text
 
 MOST_KEYS = 100_000
 """Keys of one body of records; the bytes are bounded as well."""
@@ -26,7 +23,10 @@ def listed(body: Any) -> tuple[list[Any], bool]:
     if not isinstance(body, dict):
         raise bad_field("", "wrong_type", 'Send {"records": […]} or one record as an object.')
     if "records" not in body:
-        return [{k: v for k, v in body.items() if k != "system"}], False
+        record = {k: v for k, v in body.items() if k != "system"}
+        if not record:
+            raise bad_field("", "missing", 'Send {"records": […]} or one record as an object.')
+        return [record], False
     unknown = sorted(set(body) - _ENVELOPE)
     if unknown:
         raise bad_field(f"/{unknown[0]}", "unknown_field", f"{shown(unknown[0])} has no place beside records.")
@@ -71,25 +71,6 @@ def latest_mapping(system: System, name: str | None) -> tables.Mapping | None:
     if found is None:
         raise bad_parameter("mapping", "unknown_value", f"{system.code} has no mapping {shown(name)}.")
     return found
-
-
-def items_of(records: Sequence[Any], *, patch: bool) -> list[Item]:
-    """Items for the intake; what is no object is set aside by it, with its cause."""
-    return [_item(at, record, patch=patch) for at, record in enumerate(records)]
-
-
-def _item(at: int, record: Any, *, patch: bool) -> Item:
-    raw = raw_text(record)
-    if isinstance(record, dict):
-        return Item(record, raw, at, patch=patch)
-    problem = RecordProblem("", "wrong_type", f"A record is an object, not {shown(record)}.")
-    return Item(None, raw, at, problems=(problem,))
-
-
-def raw_text(record: Any) -> str:
-    """The record as JSON text that a database column can hold, whatever stood in it."""
-    text = json_text(record)
-    return text if unstorable(record) is None else text.encode("ascii", "backslashreplace").decode()
 
 
 def refuse_unknown(records: Sequence[Any], *, in_list: bool, patch: bool, mapping: Mapping | None) -> None:

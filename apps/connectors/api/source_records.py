@@ -1,5 +1,6 @@
 """Source records come in: up to 100 are taken to their golden records in the call, more become a job."""
 
+import json
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from apps.connectors.api import records as reading
 from apps.connectors.api import serializers as shapes
 from apps.connectors.api.jobs import job_body
 from apps.connectors.inbound import Door, Item, ItemOutcome
+from apps.connectors.items import items_of
 from apps.connectors.mapping import Mapping
 from apps.customers.api.sources import ReadSourceRecordView
 from apps.customers.canonical import Problem as RecordProblem
@@ -60,7 +62,7 @@ class SourceRecordsView(HubView):
         if len(records) > MOST_AT_ONCE or _wants_job(request):
             return self._job(system, records, stored, patch=patch)
         act = self.act("sent by API", quiet=p["quiet"])
-        items = reading.items_of(records, patch=patch)
+        items = items_of(records, patch=patch)
         with transaction.atomic() if p["dry_run"] else nullcontext():
             outcomes = inbound.take_in(door=Door(system, mapping), items=items, act=act)
             if p["dry_run"]:
@@ -71,7 +73,7 @@ class SourceRecordsView(HubView):
         if self.params["dry_run"]:
             raise bad_parameter("dry_run", "too_many", f"A dry run takes up to {MOST_AT_ONCE} records and no job.")
         run = runs.create_api_run(
-            system=system, body=json_text(records).encode("utf-8", "surrogatepass"), act=self.act("sent by API"),
+            system=system, body=json.dumps(records).encode(), act=self.act("sent by API"),
             patch=patch,
             keep_unknown=True, quiet=self.params["quiet"], mapping=stored,
         )  # fmt: skip

@@ -51,6 +51,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         demo = not options["no_demo"] and os.environ.get("DEMO", "1") not in {"0", "no", "false"}
         begun = time.monotonic()
+        os.umask(0o077)  # what the children write is nobody else's business
         try:
             with _signals(), Hold(embedded.home()) as hold:
                 self._run(hold, options["host"], options["port"], demo=demo, begun=begun)

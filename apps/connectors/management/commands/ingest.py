@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from apps.common.act import Act
-from apps.common.errors import HubError
+from apps.common.errors import Conflict, HubError
 from apps.connectors import files, runs
 from apps.connectors import models as tables
 from apps.connectors.mapping import Mapping, parse_map_options
@@ -50,6 +51,14 @@ class Command(BaseCommand):
         if system is None:
             codes = ", ".join(System.objects.values_list("code", flat=True)) or "none yet"
             raise CommandError(f"There is no system {options['system']!r}. Known are: {codes}. Add one in the admin pages.")
+        with transaction.atomic():  # nobody else sees the run before it is taken
+            run = self._queued(path, system, options)
+            if runs.claim(run.id) is None:
+                raise Conflict("Another process is taking in this file right now.")
+        self._started, self._from, self._shown = time.monotonic(), run.counts["read"], 0.0
+        return runs.execute(run.id, on_progress=None if options["json"] else self._progress)
+
+    def _queued(self, path: Path, system: System, options: dict[str, Any]) -> tables.Run:
         run = None if options["restart"] or options["dry_run"] else runs.take_over(path=path, system=system)
         if run is None:
             run = runs.create_file_run(
@@ -58,9 +67,7 @@ class Command(BaseCommand):
             )  # fmt: skip
         elif not options["json"]:
             self.stderr.write(f"Going on with the run of {run.created_at:%Y-%m-%d %H:%M} after {run.counts['read']:,} records.")
-        runs.claim(run.id)
-        self._started, self._from, self._shown = time.monotonic(), run.counts["read"], 0.0
-        return runs.execute(run.id, on_progress=None if options["json"] else self._progress)
+        return run
 
     @staticmethod
     def _mapping(options: dict[str, Any], system: System, path: Path) -> tables.Mapping | None:
