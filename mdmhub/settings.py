@@ -24,7 +24,7 @@ CSRF_TRUSTED_ORIGINS = list(ENV.CSRF_TRUSTED_ORIGINS)
 
 INSTALLED_APPS = [
     "mdmhub.apps.HubConfig",
-    "django.contrib.admin",
+    "apps.accounts.admin_config.HubAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

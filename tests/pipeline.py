@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.common.act import Act
 from apps.connectors.inbound import Door, Item, ItemOutcome, take_in
@@ -19,16 +19,23 @@ from apps.matching.parameters import Model
 from apps.matching.sweep import drain
 
 ACT = Act("hub:test", "a test")
-ALICE = Act("user:alice", "alice says so")
-BOB = Act("user:bob", "bob says so")
 SYSTEMS = {"crm": 70, "erp": 80, "billing": 75, "support": 50}
-TABLES = (
-    "doubt, edge, redo, match_record, blocking_key, oversized_key, match_model, judgement, hold, change_request, quarantine,"
-    " field_drift, inbound_message, run, mapping, lookup_key, customer_search, redirect, membership, link, source_record_version,"
-    " source_record, historical_customer, customer, event, policy, feed_head"
+TABLES = tuple(
+    "doubt edge redo match_record blocking_key oversized_key match_model judgement hold change_request quarantine field_drift"
+    " inbound_message run mapping lookup_key customer_search redirect membership link source_record_version source_record"
+    " historical_customer customer event policy".split()
 )
-FAR = "https://none.example"
 Partition = frozenset[frozenset[str]]
+
+
+def alice() -> Act:
+    """A person's act; each has a correlation id of its own, by which an unmerge knows what a merge said."""
+    return Act("user:alice", "alice says so")
+
+
+def bob() -> Act:
+    """Somebody else's act."""
+    return Act("user:bob", "bob says so")
 
 
 def systems() -> dict[str, System]:
@@ -40,10 +47,12 @@ def systems() -> dict[str, System]:
 
 
 def empty() -> None:
-    """Everything but systems and users goes; TRUNCATE, because what is append-only refuses DELETE."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {TABLES}")
-        cursor.execute("INSERT INTO feed_head (id, position) VALUES (1, 0)")
+    """Everything but systems and users goes. DELETE of small tables takes a twentieth of the time of TRUNCATE."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL hub.erasing = 'on'")
+        for table in TABLES:
+            cursor.execute(f"DELETE FROM {table}")
+        cursor.execute("INSERT INTO feed_head (id, position) VALUES (1, 0) ON CONFLICT (id) DO UPDATE SET position = 0")
 
 
 def take(system: str, *items: Mapping[str, Any], act: Act = ACT, patch: bool = False) -> list[ItemOutcome]:

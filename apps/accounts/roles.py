@@ -55,6 +55,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "systems.write": _may("Set up systems, connections and mappings", "integrator", "admin"),
     "policies.write": _may("Write a draft of a policy", "integrator", "approver", "admin"),
     "policies.activate": _may("Put another person's policy into force", "approver", "admin"),
+    "users.write": _may("Create people and give them roles", "admin"),
     "admin.use": _may("Enter the administration pages", "admin"),
 }
 SCOPES: Final = tuple(sorted({o.scope for o in OPERATIONS.values() if o.scope}))

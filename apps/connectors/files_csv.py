@@ -36,7 +36,7 @@ class _Feed:
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
-        self._again: deque[str] = deque()
+        self._again: deque[str | LongLine] = deque()
         self._size = 0
         self.taken: list[str] = []  # lines of the record being read
         self.ended = False  # the file ended while a record was being read
@@ -46,7 +46,13 @@ class _Feed:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else self._lines.next_line()
+        line = self._again.popleft() if self._again else self._next_line()
+        if isinstance(line, LongLine):
+            if self.taken:  # an open quote led here: the lines before are read again, then this one
+                self._again.appendleft(line)
+                raise _OpenQuote
+            self.number += 1
+            raise line
         if not line:
             self.ended = bool(self.taken)
             raise StopIteration
@@ -56,6 +62,12 @@ class _Feed:
         if len(self.taken) > _MAX_LINES or self._size > MAX_RECORD:
             raise _OpenQuote
         return line
+
+    def _next_line(self) -> str | LongLine:
+        try:
+            return self._lines.next_line()
+        except LongLine as error:
+            return error
 
     def begin(self) -> None:
         self.taken = []
@@ -69,10 +81,6 @@ class _Feed:
         self.number -= len(others)
         self.begin()
         return first
-
-    def too_long(self) -> None:
-        """Counts the line that was passed over."""
-        self.number += 1
 
 
 class CsvReader(RowReader):
@@ -159,8 +167,8 @@ class CsvReader(RowReader):
             except StopIteration:
                 return
             except LongLine as error:
-                feed.too_long()
-                yield self._long_line(error), feed.number
+                detail = f"Line {feed.number} is longer than {MAX_RECORD} characters."
+                yield bad_row(feed.number, error.start, "line_too_long", detail), feed.number
                 continue
             except (_OpenQuote, csv.Error):
                 yield self._bad_quote(), feed.number
@@ -180,13 +188,6 @@ class CsvReader(RowReader):
                 # JSON of the values, at half the price of an encoder that must ask each value's type.
                 raw = ",".join([key + encode_basestring(cell) for key, cell in zip(keys, cells, strict=False)])
                 yield Row(line, dict(zip(header, cells, strict=False)), f"{{{raw}}}"), feed.number
-
-    def _long_line(self, error: LongLine) -> Row:
-        # Lines of the same record before the long one are lost with it: they are part of its first line's raw text.
-        feed = self._feed
-        line = feed.number - len(feed.taken)
-        detail = f"Line {line} is longer than {MAX_RECORD} characters."
-        return bad_row(line, "".join(feed.taken)[:1000] + error.start, "line_too_long", detail)
 
     def _bad_quote(self) -> Row:
         """The first line of a record whose quotes are wrong; its other lines are read again."""

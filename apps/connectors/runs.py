@@ -22,7 +22,6 @@ from apps.common import seal
 from apps.common.act import Act
 from apps.common.errors import Conflict, HubError, NotFound, Rejected, Retryable
 from apps.common.ids import uuid7
-from apps.common.jsontext import json_text
 from apps.connectors import files, inbound
 from apps.connectors import models as tables
 from apps.connectors.inbound import Door, Intake, Item, ItemOutcome

@@ -56,6 +56,8 @@ _VAT_PREFIXES: Final = "AT BE BG CY CZ DE DK EE EL ES FI FR GB GR HR HU IE IT LT
 _VAT_PREFIX: Final = {code: {"EL": "GR", "XI": "GB"}.get(code, code) for code in _VAT_PREFIXES.split()}
 # After the prefix comes a letter in these countries' numbers; elsewhere it was no prefix (think of a codice fiscale).
 _LETTER_AFTER_PREFIX: Final = frozenset({"AT", "ES", "FR"})
+# Schemes in which punctuation says something (the century of birth, the parts of a register entry).
+_READ_PUNCTUATION: Final = frozenset({"fi.hetu", "se.personnummer", "ro.onrc"})
 _DUNS: Final = re.compile(r"\d{9}", re.ASCII)
 _PREFIXED: Final = re.compile(r"([A-Z]{2})([0-9A-Z]{7,13})", re.ASCII)
 # The tax's name behind a Swiss number says which language the sender speaks, not who the company is.
@@ -108,10 +110,9 @@ def _checked(kind: str, number: str, text: str, country: str | None) -> Identifi
     schemes = _schemes(kind).get(country, ()) if country else ()
     for name in schemes:
         scheme = _scheme(name)
-        # Some schemes read the punctuation (Finland's century sign): the text as written gets the second chance.
         if scheme.is_valid(number):
             return Identifier(compact(scheme.compact(number)) or number, country, verified=True)
-        if text != number and scheme.is_valid(text):
+        if name in _READ_PUNCTUATION and scheme.is_valid(text):
             return Identifier(compact(scheme.compact(text)) or number, country, verified=True)
     return Identifier(number, country, verified=False if schemes else None)
 

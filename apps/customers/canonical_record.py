@@ -96,13 +96,16 @@ class Reading:
 
     def _sort(self) -> None:
         """Puts every field where it belongs: given (tidied), empty, or what `_sort_other` knows."""
-        given, limits = self.given, _LIMITS
+        given, limits, empty = self.given, _LIMITS, self.empty
         for name, value in self.item.items():
             limit = limits.get(name)
             if limit is None:
                 self._sort_other(name, value)
                 continue
             if type(value) is str:
+                if not value:
+                    empty.add(name)
+                    continue
                 if value.isascii() and value.isprintable() and "  " not in value:
                     text: Any = value.strip(" ")
                 else:
@@ -114,7 +117,7 @@ class Reading:
             if text is None:
                 continue
             if text == "":
-                self.empty.add(name)
+                empty.add(name)
             elif type(text) is str and len(text) > limit:
                 self._too_long(name, text, limit)
             else:
@@ -318,11 +321,10 @@ class Reading:
         if self.extra:
             canonical["extra"] = self.extra
         if self.empty:
-            empty = sorted(self.empty & CAN_BE_EMPTY | {name for name in self.empty if name.startswith("extra.")})
-            if rich or "extra" in canonical:
-                empty = sorted(set(empty) - present(canonical))
+            empty = self.empty - present(canonical) if rich or self.extra else self.empty
+            empty.discard("kind")  # a record cannot say that it is neither
             if empty:
-                canonical["empty"] = empty
+                canonical["empty"] = sorted(empty)
 
     def _list_of_empty(self, names: object, declared: Mapping[str, str]) -> None:
         if names is None:

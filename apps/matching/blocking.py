@@ -44,8 +44,9 @@ KINDS: Final = (
     "the same birth date in the same city",
     "a similar family name and the same initial in the same city",
 )
-(EMAIL, PHONE, IDENTIFIER, MAILBOX, DOMAIN, NAME, NAME_CITY, FAMILY_YEAR, NAME_BIRTH, FAMILY_POSTCODE, FAMILY_ADDRESS,
- BIRTH_POSTCODE, COMPANY, COMPANY_WORDS, COMPANY_CITY, COMPANY_POSTCODE, ACRONYM, ADDRESS, NAME_PHONE, HOUSE_STREET, BIRTH_CITY, INITIAL_CITY) = range(len(KINDS))  # fmt: skip
+EMAIL, PHONE, IDENTIFIER, MAILBOX, DOMAIN, NAME, NAME_CITY, FAMILY_YEAR, NAME_BIRTH, FAMILY_POSTCODE = range(10)
+FAMILY_ADDRESS, BIRTH_POSTCODE, COMPANY, COMPANY_WORDS, COMPANY_CITY, COMPANY_POSTCODE, ACRONYM = range(10, 17)
+ADDRESS, NAME_PHONE, HOUSE_STREET, BIRTH_CITY, INITIAL_CITY = range(17, len(KINDS))
 
 Key = tuple[int, str]
 
@@ -83,24 +84,33 @@ def blocking_keys(table: pa.Table, generic: frozenset[str] = frozenset()) -> Key
     return Keys(np.array(rows, np.int32), hashes, np.array(kinds, np.int8))
 
 
+class _Place(NamedTuple):
+    """One address as keys see it: street and city by sound."""
+
+    house: str
+    street: str
+    postcode: str
+    city: str
+
+
 def keys_of(record: features.Row) -> Iterator[Key]:
     """Yield (kind, value) of one record's keys; a key may come twice."""
-    (kind, given, family, _, company, _, birth, emails, phones, domains, identifiers,
-     houses, streets, _, postcodes, cities, _) = record  # fmt: skip
-    for email in emails:
+    for email in record.email:
         yield EMAIL, email
-    for phone in phones:
+    for phone in record.phone:
         yield PHONE, phone[-8:]
-    for identifier in identifiers:
+    for identifier in record.identifier:
         scheme, _, _, value = identifier.split("|", 3)
         yield IDENTIFIER, scheme + value
-    places = list(zip(houses, map(street_core, streets), postcodes, map(skeleton, cities), strict=True))
-    if kind == "o":
-        yield from _company(company, domains, places)
-    elif given or family:
-        yield from _person(given, family, birth, emails, phones, domains, places)
-    elif birth:
-        yield from ((BIRTH_POSTCODE, birth + place[2]) for place in places if place[2])
+    columns = record.address_house, record.address_street, record.address_postcode, record.address_city
+    places = [
+        _Place(house, street_core(street), postcode, skeleton(city))
+        for house, street, postcode, city in zip(*columns, strict=True)
+    ]
+    if record.kind == "o":
+        yield from _company(record, places)
+    else:
+        yield from _person(record, places)
 
 
 @lru_cache(maxsize=100_000)
@@ -110,78 +120,72 @@ def street_core(street: str) -> str:
     return skeleton(max(parts, key=len)) if parts else ""
 
 
-def _person(
-    given: list[str],
-    family: list[str],
-    birth: str,
-    emails: list[str],
-    phones: list[str],
-    domains: list[str],
-    places: list[tuple[str, str, str, str]],
-) -> Iterator[Key]:
-    first = given[0] if given else ""
-    first_sound = skeleton(nickname_root(first)) if len(first) > 1 else first
-    initial = first[:1]
-    full_birth = birth and birth[4:] != "-00-00"
-    if full_birth and first_sound:
-        yield NAME_BIRTH, birth + first_sound
-    last_sounds = dict.fromkeys(skeleton(name) for name in family[:2])
-    for last in last_sounds or {"": None}:
-        pair = "|".join(sorted((first_sound, last)))
-        if first_sound and last:
-            for phone in phones:
-                yield NAME_PHONE, pair[:3] + phone[-4:]
-        if full_birth and last:
-            yield NAME_BIRTH, birth + last
-        if birth and last:
-            yield FAMILY_YEAR, last + initial + birth[:4]
-        for house, street, postcode, city in places:
-            if city and last:
-                yield NAME_CITY, f"{pair}|{city}"
-                yield INITIAL_CITY, f"{last}|{initial}|{city}"
-            if postcode and last:
-                yield FAMILY_POSTCODE, last + postcode
-            if house and street and last:
-                yield FAMILY_ADDRESS, f"{last}|{house}|{street}"
-    if first and family:
-        yield NAME, "|".join(sorted((sound(nickname_root(first)), sound(family[0]))))
+def _person(record: features.Row, places: list[_Place]) -> Iterator[Key]:
+    birth, first = record.birth, record.given[0] if record.given else ""
+    full_birth = birth != "" and birth[4:] != "-00-00"
+    spoken = skeleton(nickname_root(first)) if len(first) > 1 else first
+    lasts = [*dict.fromkeys(skeleton(name) for name in record.family[:2])]
+    for last in lasts:
+        yield from _family(last, spoken, first[:1], record, places)
     if full_birth:
-        yield from ((BIRTH_POSTCODE, birth + place[2]) for place in places if place[2])
-        yield from ((BIRTH_CITY, birth + place[3]) for place in places if place[3])
-    for place in places:
-        if place[0] and place[1] and place[2]:
-            yield ADDRESS, "|".join(place[:3])
-    for email in emails:
+        yield from ((NAME_BIRTH, birth + name) for name in (spoken, *lasts) if name)
+        yield from ((BIRTH_POSTCODE, birth + place.postcode) for place in places if place.postcode)
+        yield from ((BIRTH_CITY, birth + place.city) for place in places if place.city)
+    if first and record.family:
+        yield NAME, "|".join(sorted((sound(nickname_root(first)), sound(record.family[0]))))
+    for house, street, postcode, _ in places:
+        if house and street and postcode:
+            yield ADDRESS, f"{house}|{street}|{postcode}"
+    for email in record.email:
         local = email.partition("@")[0]
         if len(local) > 5 and not role_mailbox(local):
             yield MAILBOX, local
-    for domain in domains:
-        yield DOMAIN, f"{domain}|{next(iter(last_sounds), '')}"
+    for domain in record.domain:
+        yield DOMAIN, f"{domain}|{lasts[0] if lasts else ''}"
 
 
-def _company(names: list[str], domains: list[str], places: list[tuple[str, str, str, str]]) -> Iterator[Key]:
-    for domain in domains:
+def _family(last: str, spoken: str, initial: str, record: features.Row, places: list[_Place]) -> Iterator[Key]:
+    """Yield the keys of one family name (by sound) with a second value."""
+    pair = "|".join(sorted((spoken, last)))
+    if spoken:
+        yield from ((NAME_PHONE, pair[:3] + phone[-4:]) for phone in record.phone)
+    if record.birth:
+        yield FAMILY_YEAR, last + initial + record.birth[:4]
+    for house, street, postcode, city in places:
+        if city:
+            yield NAME_CITY, f"{pair}|{city}"
+            yield INITIAL_CITY, f"{last}|{initial}|{city}"
+        if postcode:
+            yield FAMILY_POSTCODE, last + postcode
+        if house and street:
+            yield FAMILY_ADDRESS, f"{last}|{house}|{street}"
+
+
+def _company(record: features.Row, places: list[_Place]) -> Iterator[Key]:
+    for domain in record.domain:
         yield DOMAIN, domain
         if not free_provider(domain):
             yield COMPANY, sound(domain.partition(".")[0].replace("-", ""))[:14]
-    for name in names:
-        tokens = name.split()
-        yield COMPANY, sound("".join(tokens))[:14]
-        sounds = [skeleton(token) if len(token) > 3 else token for token in tokens[:4]]
-        for pair in combinations(sounds[:3], 2):
-            yield COMPANY_WORDS, "|".join(sorted(pair))
-        initials = "".join(sorted(token[0] for token in tokens))
-        acronym = initials if len(tokens) > 1 else "".join(sorted(tokens[0])) if len(tokens[0]) < 6 else ""
-        for house, street, postcode, city in places:
-            if city:
-                yield from ((COMPANY_CITY, f"{word}|{city}") for word in sounds[:2])
-            if postcode:
-                yield COMPANY_POSTCODE, f"{sounds[0]}|{postcode}"
-            if len(acronym) > 1 and (city or postcode):
-                yield ACRONYM, f"{acronym}|{postcode or city}"
-            if house and street and (postcode or city):
+    for name in record.company:
+        yield from _company_name(name.split(), places)
+    for house, street, postcode, city in places:
+        if house and street:
+            yield HOUSE_STREET, f"{house}|{street}"
+            if postcode or city:
                 yield ADDRESS, f"{house}|{street}|{postcode or city}"
-            if house and street:
-                yield HOUSE_STREET, f"{house}|{street}"
-    if not names:
-        yield from ((ADDRESS, "|".join((*place[:2], place[2] or place[3]))) for place in places if place[0] and place[1])
+
+
+def _company_name(words: list[str], places: list[_Place]) -> Iterator[Key]:
+    """Yield the keys of one company name, and of its words with a place."""
+    yield COMPANY, sound("".join(words))[:14]
+    sounds = [skeleton(word) if len(word) > 3 else word for word in words[:3]]
+    yield from ((COMPANY_WORDS, "|".join(sorted(pair))) for pair in combinations(sounds, 2))
+    letters = [word[0] for word in words] if len(words) > 1 else list(words[0]) if len(words[0]) < 6 else []
+    acronym = "".join(sorted(letters))
+    for _, _, postcode, city in places:
+        if city:
+            yield from ((COMPANY_CITY, f"{word}|{city}") for word in sounds[:2])
+        if postcode:
+            yield COMPANY_POSTCODE, f"{sounds[0]}|{postcode}"
+        if len(acronym) > 1 and (city or postcode):
+            yield ACRONYM, f"{acronym}|{postcode or city}"

@@ -63,9 +63,7 @@ class Clusters:
 
     def split(self, cluster: int, part: Collection[int]) -> int:
         """Give the records of `part` a cluster of their own and return it; both stay apart from what the whole did."""
-        fresh = min(set(part) - {cluster}) if cluster in part else min(part)
-        if fresh in self.members:
-            fresh = max(self.members) + len(self.of)
+        fresh = max(len(self.of), *self.members) + 1
         inside = set(part)
         self.members[fresh] = sorted(inside)
         self.members[cluster] = sorted(set(self.members[cluster]) - inside)
@@ -78,9 +76,9 @@ class Clusters:
 
 
 def weak_bridge(records: Sequence[int], support: Mapping[Pair, float], enough: float) -> tuple[Pair, list[int]] | None:
-    """Return the weakest edge below `enough` whose loss leaves two parts of two or more records, and the part beyond it.
+    """Return the weakest edge below `enough` whose loss leaves two parts of two records or more, and the part beyond.
 
-    `support` holds the edges within the records. Bridges by Tarjan's low points, without recursion. None where there is none.
+    `support` holds the edges within the records. None where there is no such edge. Bridges by Tarjan's low points.
     """
     near: dict[int, list[int]] = {record: [] for record in sorted(records)}
     for a, b in sorted(support):

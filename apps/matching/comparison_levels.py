@@ -93,7 +93,9 @@ LEVELS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 }
 COMPARISONS: Final = tuple(LEVELS)
 MOST_LEVELS: Final = 1 + max(map(len, LEVELS.values()))
-_NUMBER: Final = {(name, level): number for name, levels in LEVELS.items() for number, (level, _) in enumerate(levels, 1)}
+_NUMBER: Final = {
+    (name, level): number for name, levels in LEVELS.items() for number, (level, _) in enumerate(levels, 1)
+}
 
 VETO: Final = 1  # hard evidence against: never one customer without a person's word
 FORCED: Final = 2  # same confirmed unique identifier: one customer unless vetoed

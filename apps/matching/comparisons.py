@@ -10,7 +10,13 @@ from apps.matching.comparison_levels import COMPARISONS, FORCED, VETO, level_num
 from apps.matching.comparisons_addresses import address_levels
 from apps.matching.comparisons_columns import NONE, Bools, Levels, Longs, column
 from apps.matching.comparisons_companies import company_levels, legal_form_levels
-from apps.matching.comparisons_contacts import birth_levels, domain_levels, email_levels, identifier_levels, phone_levels
+from apps.matching.comparisons_contacts import (
+    birth_levels,
+    domain_levels,
+    email_levels,
+    identifier_levels,
+    phone_levels,
+)
 from apps.matching.comparisons_persons import person_levels
 
 Flags = npt.NDArray[np.int16]
@@ -71,13 +77,21 @@ def flags_of(levels: Levels) -> Flags:
 
 def vetoes(levels: Levels) -> dict[str, Bools]:
     """Return, for each hard evidence against (its sentence), the pairs it speaks of."""
-    same_name = _is(levels, "given_name", "same", "alike", "nickname", "middle_differs") & _is(levels, "family_name", "same", "alike", "part")
+    same_name = _is(levels, "given_name", "same", "alike", "nickname", "middle_differs") & _is(
+        levels, "family_name", "same", "alike", "part"
+    )
     forced = _is(levels, "identifier", "same_verified")
-    one_number = _is(levels, "identifier", "same_verified", "same", "alike")  # a number of one's own outweighs a mistyped date
+    one_number = _is(
+        levels, "identifier", "same_verified", "same", "alike"
+    )  # a number of one's own outweighs a mistyped date
     other_person = _is(levels, "given_name", "different") & _is(levels, "family_name", "different")
     return {
-        "they hold different confirmed identifiers of one kind and country": _is(levels, "identifier", "different_verified"),
-        "they bear the same name but have different birth dates": same_name & _is(levels, "birth_date", "different") & ~one_number,
+        "they hold different confirmed identifiers of one kind and country": _is(
+            levels, "identifier", "different_verified"
+        ),
+        "they bear the same name but have different birth dates": same_name
+        & _is(levels, "birth_date", "different")
+        & ~one_number,
         "their suffixes tell two generations of one name apart": same_name & _is(levels, "suffix", "different"),
         "they share a confirmed identifier but neither given nor family name agrees": forced & other_person,
     }

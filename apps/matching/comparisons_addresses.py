@@ -7,13 +7,25 @@ import pyarrow as pa
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
-from apps.matching.comparison_levels import level_number
-from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Levels, Longs, as_texts, best, column, cross, distinct, edits, lengths, similar
+from apps.matching.comparison_levels import LEVELS, level_number
+from apps.matching.comparisons_columns import (
+    NONE,
+    Bools,
+    Column,
+    Ints,
+    Levels,
+    Longs,
+    as_texts,
+    best,
+    column,
+    cross,
+    distinct,
+    edits,
+    lengths,
+    similar,
+)
 
-_LEVEL = {
-    level: level_number("address", level)
-    for level in ("same", "other_unit", "alike", "street", "other_house", "elsewhere", "postcode", "city", "other_street", "other_city", "other_country")
-}  # fmt: skip
+_LEVEL = {level: level_number("address", level) for level, _ in LEVELS["address"]}
 _STREET_ALIKE = 0.78
 
 
@@ -25,6 +37,15 @@ class _Part(NamedTuple):
     alike: Bools
 
 
+class _Parts(NamedTuple):
+    house: _Part
+    street: _Part
+    unit: _Part
+    postcode: _Part
+    city: _Part
+    country: _Part
+
+
 def address_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     """Return levels of address: the best over all addresses of both records."""
     houses = column(table.column("address_house"))
@@ -33,15 +54,19 @@ def address_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     for part in ("house", "street", "unit", "postcode", "city", "country"):
         values = column(table.column(f"address_{part}"))
         codes[part] = (values, values.codes[crossed.left], values.codes[crossed.right])
-    unit, country = (_exact(*codes[part]) for part in ("unit", "country"))
-    house = _house(*codes["house"])
-    postcode = _near(*codes["postcode"], most=1, shortest=4)
-    city = _near(*codes["city"], most=2, shortest=5)
-    street = _street(*codes["street"])
-    return best(crossed, _levels(house, street, unit, postcode, city, country), len(left))
+    parts = _Parts(
+        house=_house(*codes["house"]),
+        street=_street(*codes["street"]),
+        unit=_exact(*codes["unit"]),
+        postcode=_near(*codes["postcode"], most=1, shortest=4),
+        city=_near(*codes["city"], most=2, shortest=5),
+        country=_exact(*codes["country"]),
+    )
+    return best(crossed, _levels(parts), len(left))
 
 
-def _levels(house: _Part, street: _Part, unit: _Part, postcode: _Part, city: _Part, country: _Part) -> Levels:
+def _levels(parts: _Parts) -> Levels:
+    house, street, unit, postcode, city, country = parts
     place = postcode.same | city.same | (postcode.alike & (city.alike | ~city.known)) | (city.alike & ~postcode.known)
     no_place = ~postcode.known & ~city.known
     elsewhere = (city.known & ~city.alike & ~postcode.alike) | (postcode.known & ~postcode.alike & ~city.known)
@@ -106,11 +131,12 @@ def _street(values: Column, a: Ints, b: Ints) -> _Part:
         low, high, place = distinct(a[at], b[at])
         whole = as_texts(text.replace(" ", "") for text in values.texts.tolist())
         near = similar(whole, low, high, OSA.normalized_similarity, _STREET_ALIKE) >= _STREET_ALIKE
-        several = np.fromiter((" " in text or len(text) > 5 for text in values.texts.tolist()), np.bool_, len(values.texts))
+        several = np.fromiter(
+            (" " in text or len(text) > 5 for text in values.texts.tolist()), np.bool_, len(values.texts)
+        )
         long = several[low] & several[high]
         rest = np.flatnonzero(~near & long)
         near[rest] = similar(values.texts, low[rest], high[rest], fuzz.token_set_ratio) > 99.9
         alike[at] = near[place]
         same[at] = (whole[low] == whole[high])[place]
     return _Part(known, same, alike)
-

@@ -20,7 +20,7 @@ NONE = -1  # code of an empty value
 
 
 class Column(NamedTuple):
-    """A feature of many records: codes of all values one after the other, where each record's begin, the distinct texts."""
+    """A feature of many records: all values' codes in a row, where each record's begin, how many, the texts."""
 
     codes: Ints
     start: Longs
@@ -97,7 +97,11 @@ def cross(values: Column, left: Longs, right: Longs) -> Crossed:
     pair = np.repeat(np.arange(len(left)), size)
     within = np.arange(len(pair)) - np.repeat(np.cumsum(size) - size, size)
     width = right_count[pair]
-    return Crossed(pair, values.start[left[pair]] + within // np.maximum(width, 1), values.start[right[pair]] + within % np.maximum(width, 1))
+    return Crossed(
+        pair,
+        values.start[left[pair]] + within // np.maximum(width, 1),
+        values.start[right[pair]] + within % np.maximum(width, 1),
+    )
 
 
 def best(crossed: Crossed, levels: Levels, pairs: int) -> Levels:
@@ -122,12 +126,14 @@ def edits(texts: Texts, left: Ints, right: Ints, most: int) -> Ints:
     """Return optimal string alignment distances of pairs of texts; above `most` it is `most` + 1."""
     if not len(left):
         return np.zeros(0, np.int32)
-    found = process.cpdist(texts[left].tolist(), texts[right].tolist(), scorer=OSA.distance, score_cutoff=most, dtype=np.int32)
+    found = process.cpdist(
+        texts[left].tolist(), texts[right].tolist(), scorer=OSA.distance, score_cutoff=most, dtype=np.int32
+    )
     return np.asarray(found, np.int32)
 
 
 def similar(texts: Texts, left: Ints, right: Ints, scorer: Any, cutoff: float = 0.0) -> npt.NDArray[np.float32]:
-    """Return a rapidfuzz scorer's value for pairs of texts; each pair in the order of the alphabet, so sides do not matter."""
+    """Return a rapidfuzz scorer's value for pairs of texts, each in the order of the alphabet: sides do not matter."""
     if not len(left):
         return np.zeros(0, np.float32)
     one, other = texts[left], texts[right]

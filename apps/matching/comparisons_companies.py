@@ -9,10 +9,26 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
 from apps.matching.comparison_levels import level_number
-from apps.matching.comparisons_columns import NONE, Ints, Levels, Longs, as_texts, best, column, cross, distinct, encode, lengths, similar
+from apps.matching.comparisons_columns import (
+    NONE,
+    Ints,
+    Levels,
+    Longs,
+    as_texts,
+    best,
+    column,
+    cross,
+    distinct,
+    encode,
+    lengths,
+    similar,
+)
 from apps.matching.text import fold, reference
 
-_NAME = {level: level_number("company_name", level) for level in ("same", "alike", "part", "acronym", "shared_words", "number_differs", "different")}
+_NAME = {
+    level: level_number("company_name", level)
+    for level in ("same", "alike", "part", "acronym", "shared_words", "number_differs", "different")
+}
 _ALIKE = 0.87  # normalised edit similarity of the names without spaces
 _SORTED = 90.0  # of the names with their words in order of the alphabet
 _SHARED = 70.0  # of the words two names have in common

@@ -5,12 +5,27 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from apps.matching.comparison_levels import level_number
-from apps.matching.comparisons_columns import NONE, Levels, Longs, as_texts, best, column, cross, distinct, edits, encode, lengths
+from apps.matching.comparisons_columns import (
+    NONE,
+    Levels,
+    Longs,
+    as_texts,
+    best,
+    column,
+    cross,
+    distinct,
+    edits,
+    encode,
+    lengths,
+)
 from apps.matching.standardise_contacts import role_mailbox
 
 _BIRTH = {level: level_number("birth_date", level) for level in ("same", "alike", "year", "partly", "different")}
 _EMAIL = {level: level_number("email", level) for level in ("same", "role", "alike", "mailbox", "different")}
-_ID = {level: level_number("identifier", level) for level in ("same_verified", "same", "alike", "different", "different_verified")}
+_ID = {
+    level: level_number("identifier", level)
+    for level in ("same_verified", "same", "alike", "different", "different_verified")
+}
 
 
 def birth_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
@@ -39,12 +54,16 @@ def _dates(one: npt.NDArray[np.int16], other: npt.NDArray[np.int16], partial: np
     month = ~differ[:, 4:6].any(axis=1)
     day = ~differ[:, 6:].any(axis=1)
     swapped = year & (one[:, 4:6] == other[:, 6:]).all(axis=1) & (one[:, 6:] == other[:, 4:6]).all(axis=1)
-    exchanged = (differ[:, :-1] & differ[:, 1:] & (one[:, :-1] == other[:, 1:]) & (one[:, 1:] == other[:, :-1])).any(axis=1)
+    exchanged = (differ[:, :-1] & differ[:, 1:] & (one[:, :-1] == other[:, 1:]) & (one[:, 1:] == other[:, :-1])).any(
+        axis=1
+    )
     result = np.full(len(one), _BIRTH["different"], np.int8)
     result[(year.astype(int) + month + day) >= 2] = _BIRTH["partly"]
     result[(count == 1) | swapped | (exchanged & (count == 2))] = _BIRTH["alike"]
     near_year = differ[:, :4].sum(axis=1) == 1
-    result[partial] = np.where(year, _BIRTH["year"], np.where(near_year, _BIRTH["partly"], _BIRTH["different"]))[partial]
+    result[partial] = np.where(year, _BIRTH["year"], np.where(near_year, _BIRTH["partly"], _BIRTH["different"]))[
+        partial
+    ]
     return result
 
 
@@ -59,7 +78,13 @@ def email_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     local = encode(locals_.tolist())
     result = np.full(len(a), _EMAIL["different"], np.int8)
     at = np.flatnonzero((local[a] == local[b]) & (a != b))
-    result[at[np.fromiter((len(text) > 4 and not role_mailbox(text) for text in locals_[a[at]].tolist()), np.bool_, len(at))]] = _EMAIL["mailbox"]
+    result[
+        at[
+            np.fromiter(
+                (len(text) > 4 and not role_mailbox(text) for text in locals_[a[at]].tolist()), np.bool_, len(at)
+            )
+        ]
+    ] = _EMAIL["mailbox"]
     at = np.flatnonzero(a != b)
     low, high, place = distinct(a[at], b[at])
     distance = edits(mails.texts, low, high, 2)
@@ -67,7 +92,9 @@ def email_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     near = (distance <= 1) | ((local[low] == local[high]) & (distance <= 2) & (np.minimum(size[low], size[high]) >= 12))
     close = np.flatnonzero(near & (local[low] != local[high]))
     # Another number is another mailbox (anna1@, anna2@), not a typing error.
-    near[close] = [_digits(one) == _digits(other) for one, other in zip(locals_[low[close]], locals_[high[close]], strict=True)]
+    near[close] = [
+        _digits(one) == _digits(other) for one, other in zip(locals_[low[close]], locals_[high[close]], strict=True)
+    ]
     result[at[near[place]]] = _EMAIL["alike"]
     at = np.flatnonzero(a == b)
     role = np.fromiter(map(role_mailbox, locals_[a[at]].tolist()), np.bool_, len(at))

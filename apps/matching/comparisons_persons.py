@@ -7,7 +7,21 @@ import pyarrow as pa
 from rapidfuzz.distance import JaroWinkler, Prefix
 
 from apps.matching.comparison_levels import LEVELS, level_number
-from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Levels, Longs, Texts, column, distinct, edits, encode, lengths, similar
+from apps.matching.comparisons_columns import (
+    NONE,
+    Bools,
+    Column,
+    Ints,
+    Levels,
+    Longs,
+    Texts,
+    column,
+    distinct,
+    edits,
+    encode,
+    lengths,
+    similar,
+)
 from apps.matching.names import MOST_GROUPS, nickname_groups
 from apps.matching.text import bones, sound
 
@@ -15,11 +29,26 @@ _SIMILAR = 0.82  # Jaro–Winkler
 SAME, ALIKE, NICKNAME, SIMILAR, INITIAL, DIFFERENT = range(1, 7)  # of two tokens
 _GIVEN = {level: level_number("given_name", level) for level, _ in LEVELS["given_name"]}
 _FAMILY = {level: level_number("family_name", level) for level, _ in LEVELS["family_name"]}
-_TO_GIVEN = np.array([0, *(_GIVEN[level] for level in ("same", "alike", "nickname", "similar", "initial", "different"))], np.int8)
-_TO_FAMILY = np.array([0, *(_FAMILY[level] for level in ("same", "alike", "similar", "similar", "initial", "different"))], np.int8)
+_TO_GIVEN = np.array(
+    [0, *(_GIVEN[level] for level in ("same", "alike", "nickname", "similar", "initial", "different"))], np.int8
+)
+_TO_FAMILY = np.array(
+    [0, *(_FAMILY[level] for level in ("same", "alike", "similar", "similar", "initial", "different"))], np.int8
+)
 # How bad a level is, for choosing between straight and crossed.
-_COST = {"same": 0, "alike": 1, "nickname": 1, "middle_differs": 1, "part": 2, "similar": 3, "initial": 3, "different": 9}
-_GIVEN_COST, _FAMILY_COST = (np.array([2, *(_COST[level] for level in numbers)], np.int8) for numbers in (_GIVEN, _FAMILY))
+_COST = {
+    "same": 0,
+    "alike": 1,
+    "nickname": 1,
+    "middle_differs": 1,
+    "part": 2,
+    "similar": 3,
+    "initial": 3,
+    "different": 9,
+}
+_GIVEN_COST, _FAMILY_COST = (
+    np.array([2, *(_COST[level] for level in numbers)], np.int8) for numbers in (_GIVEN, _FAMILY)
+)
 _TO_FAMILY_AGREEMENT = np.array([0, *(_FAMILY.get(level, _FAMILY["similar"]) for level in _GIVEN)], np.int8)
 
 
@@ -45,7 +74,9 @@ def _tokens(texts: Texts) -> _Tokens:
     first = np.fromiter((ord(text[0]) if text else 0 for text in plain), np.int32, len(plain))
     consonants = [bones(text) for text in plain]
     bare = np.fromiter((_bare(text, kept) for text, kept in zip(plain, consonants, strict=True)), np.bool_, len(plain))
-    return _Tokens(texts, lengths(texts), encode([sound(text) for text in plain]), encode(consonants), bare, first, groups)
+    return _Tokens(
+        texts, lengths(texts), encode([sound(text) for text in plain]), encode(consonants), bare, first, groups
+    )
 
 
 def _bare(text: str, consonants: str) -> bool:
@@ -62,7 +93,9 @@ def person_levels(table: pa.Table, left: Longs, right: Longs) -> tuple[Levels, L
     straight_given = _given(tokens, given, given, left, right)
     straight_family = _family(tokens, family, family, left, right)
     poor = (straight_given == _GIVEN["different"]) | (straight_family == _FAMILY["different"])
-    at = np.flatnonzero(poor & (given.size[left] + family.size[left] > 0) & (given.size[right] + family.size[right] > 0))
+    at = np.flatnonzero(
+        poor & (given.size[left] + family.size[left] > 0) & (given.size[right] + family.size[right] > 0)
+    )
     if len(at):
         crossed_given, crossed_family = _crossed(tokens, given, family, left[at], right[at])
         cost = _GIVEN_COST[straight_given[at]] + _FAMILY_COST[straight_family[at]]
@@ -78,13 +111,16 @@ def _crossed(tokens: _Tokens, given: Column, family: Column, left: Longs, right:
     for one, other in ((left, right), (right, left)):
         options.append((_given(tokens, given, family, one, other), _family(tokens, family, given, one, other)))
     rank = [
-        (_GIVEN_COST[first].astype(np.int32) + _FAMILY_COST[second]) * 10_000 + first.astype(np.int32) * 100 + second for first, second in options
+        (_GIVEN_COST[first].astype(np.int32) + _FAMILY_COST[second]) * 10_000 + first.astype(np.int32) * 100 + second
+        for first, second in options
     ]
     take = rank[0] <= rank[1]
     first, second = (np.where(take, options[0][place], options[1][place]) for place in (0, 1))
     # One name that agrees across while the other differs is a family name that both share.
     lone = (second == _FAMILY["different"]) & (first != _GIVEN["different"]) & (first > 0)
-    return np.where(lone, _GIVEN["different"], first).astype(np.int8), np.where(lone, _TO_FAMILY_AGREEMENT[first], second).astype(np.int8)
+    return np.where(lone, _GIVEN["different"], first).astype(np.int8), np.where(
+        lone, _TO_FAMILY_AGREEMENT[first], second
+    ).astype(np.int8)
 
 
 def _flat(table: pa.Table, name: str) -> pa.Array:

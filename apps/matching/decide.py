@@ -4,9 +4,9 @@ Rules, in this order:
 1. A person's verdicts stand. "Same" joins, "not the same" keeps whole clusters apart; where they contradict one another
    "not the same" stands and the other becomes a doubt.
 2. Pairs with one confirmed identifier join, then pairs from the automatic threshold, the heaviest first, ties by place.
-3. A join is refused where two records of the clusters are vetoed, stand in one system declared distinct, where the cluster
-   would grow over its cap, or where the pair weighs less than a bridge must and the known pairs of the two clusters on
-   average speak against one customer: a chain of weak links is no evidence.
+3. A join is refused where two records of the clusters are vetoed or stand in one system declared distinct, where the
+   cluster would grow over its cap, or where the pair weighs less than a bridge must and the known pairs of the two
+   clusters on average are not even worth a question: a chain of weak links is no evidence.
 4. A cluster that fits two others, which cannot be one, with weights nearer than the margin stays apart from both.
 5. A cluster of four or more that hangs on one weak pair between two groups is split there.
 Every refusal, and the best pair of two clusters in the review band, becomes a doubt with its reason.
@@ -26,13 +26,13 @@ from apps.matching.parameters import Thresholds
 
 @dataclass(frozen=True)
 class Component:
-    """Records in the order of their ids and what is known of their pairs; a < b are places in `ids`, each pair at most once.
+    """Records in the order of their ids, and what is known of their pairs; a < b are places, each pair at most once.
 
     systems: each record's system; distinct_systems: systems of which no two records are one customer; must, cannot:
     persons' verdicts as pairs of places.
     """
 
-    ids: Sequence[bytes | str]
+    ids: Sequence[object]
     systems: Sequence[int]
     distinct_systems: frozenset[int]
     a: Sequence[int]
@@ -64,10 +64,10 @@ class Decision:
 REASONS = {
     "verdict_conflict": "A person said these are the same, but other verdicts say they are not.",
     "veto": "They look alike ({weight:.1f} bits), but there is hard evidence that they are different.",
-    "distinct_source": "They look alike ({weight:.1f} bits), but their cluster would hold two records of one system that keeps no duplicates.",
+    "distinct_source": "They look alike ({weight:.1f} bits), but a system without duplicates would have two of them.",
     "size_cap": "They look alike ({weight:.1f} bits), but the customer would have more than {cap} records.",
     "ambiguous": "It fits this one ({weight:.1f} bits) nearly as well as another, and those two cannot be the same.",
-    "margin": "It fits this one ({weight:.1f} bits) nearly as well as another of the same system, which keeps no duplicates.",
+    "margin": "It fits this one ({weight:.1f} bits) nearly as well as another of a system without duplicates.",
     "weak_bridge": "This pair ({weight:.1f} bits) alone does not hold two groups of records together.",
     "review_band": "They may be the same ({weight:.1f} bits), which is not enough to join them without asking.",
 }
@@ -109,7 +109,9 @@ def _edges(component: Component) -> list[_Edge]:
     """Return the edges, the strongest first: forced ones, then by weight, ties by place."""
     found = [
         _Edge(not flag & FORCED, -weight, a, b, flag & VETO > 0)
-        for a, b, weight, flag in zip(*map(_plain, (component.a, component.b, component.weight, component.flags)), strict=True)
+        for a, b, weight, flag in zip(
+            *map(_plain, (component.a, component.b, component.weight, component.flags)), strict=True
+        )
     ]
     found.sort()
     return [_Edge(not late, -weight, a, b, veto) for late, weight, a, b, veto in found]
@@ -136,7 +138,9 @@ def _decide_two(edges: list[_Edge], thresholds: Thresholds) -> Decision:
 
 
 def _doubt(reason: str, edge: _Edge, thresholds: Thresholds) -> Doubt:
-    return Doubt(edge.a, edge.b, edge.weight, reason, REASONS[reason].format(weight=edge.weight, cap=thresholds.cluster_cap))
+    return Doubt(
+        edge.a, edge.b, edge.weight, reason, REASONS[reason].format(weight=edge.weight, cap=thresholds.cluster_cap)
+    )
 
 
 def _join_freely(clusters: Clusters, edges: list[_Edge], thresholds: Thresholds) -> list[Doubt]:
@@ -185,7 +189,33 @@ def _too_weak(clusters: Clusters, near: Near, edge: _Edge, thresholds: Threshold
 
 
 def _join(clusters: Clusters, component: Component, edges: list[_Edge], thresholds: Thresholds) -> list[Doubt]:
-    refused: list[Doubt] = []
+    """Join with all rules: persons' verdicts, vetoes, distinct systems, rivals."""
+    refused = _obey(clusters, component)
+    for edge in edges:
+        if edge.veto:
+            clusters.part(edge.a, edge.b, "veto")
+    clusters.hold_systems(component.systems, component.distinct_systems)
+    near = _near(clusters, edges)
+    for edge in edges:
+        if not edge.forced and edge.weight < thresholds.automatic:
+            break
+        one, other = clusters.of[edge.a], clusters.of[edge.b]
+        reason = "" if one == other else clusters.kept_apart(one, other)
+        if one == other or reason in {"cannot", "ambiguous", "margin"}:
+            continue
+        reason = ("veto" if edge.veto else reason) or _too_weak(clusters, near, edge, thresholds)
+        if reason:
+            refused.append(_doubt(reason, edge, thresholds))
+        elif not edge.forced and (rivals := _rivals(clusters, near, edge, thresholds)):
+            refused += _stay_apart(clusters, edge, rivals, thresholds)
+        else:
+            clusters.join(one, other)
+    return refused
+
+
+def _obey(clusters: Clusters, component: Component) -> list[Doubt]:
+    """Apply persons' verdicts; return those that contradict."""
+    refused = []
     for a, b in component.cannot:
         clusters.part(a, b, "cannot")
     for a, b in sorted((min(pair), max(pair)) for pair in component.must):
@@ -193,27 +223,6 @@ def _join(clusters: Clusters, component: Component, edges: list[_Edge], threshol
         if one != other and clusters.kept_apart(one, other) == "cannot":
             refused.append(Doubt(a, b, None, "verdict_conflict", REASONS["verdict_conflict"]))
         elif one != other:
-            clusters.join(one, other)
-    for edge in edges:
-        if edge.veto:
-            clusters.part(edge.a, edge.b, "veto")
-    clusters.hold_systems(component.systems, component.distinct_systems)
-    strong = [edge for edge in edges if edge.forced or edge.weight >= thresholds.automatic]
-    near = _near(clusters, edges)
-    for edge in strong:
-        one, other = clusters.of[edge.a], clusters.of[edge.b]
-        if one == other:
-            continue
-        reason = clusters.kept_apart(one, other)
-        if reason in ("cannot", "ambiguous", "margin"):
-            continue
-        if reason or edge.veto:
-            refused.append(_doubt("distinct_source" if reason == "distinct_source" else "veto", edge, thresholds))
-        elif weakness := _too_weak(clusters, near, edge, thresholds):
-            refused.append(_doubt(weakness, edge, thresholds))
-        elif not edge.forced and (rivals := _rivals(clusters, near, edge, thresholds)):
-            refused += _stay_apart(clusters, edge, rivals, thresholds)
-        else:
             clusters.join(one, other)
     return refused
 
@@ -235,7 +244,9 @@ def _rivals(clusters: Clusters, near: Near, edge: _Edge, thresholds: Thresholds)
     return found
 
 
-def _stay_apart(clusters: Clusters, edge: _Edge, rivals: list[tuple[_Edge, str]], thresholds: Thresholds) -> list[Doubt]:
+def _stay_apart(
+    clusters: Clusters, edge: _Edge, rivals: list[tuple[_Edge, str]], thresholds: Thresholds
+) -> list[Doubt]:
     """Keep the cluster apart from all it fits."""
     reason = "margin" if all(why == "margin" for _, why in rivals) else "ambiguous"
     doubts = []
@@ -268,13 +279,15 @@ def _split(clusters: Clusters, component: Component, edges: list[_Edge], thresho
             inside = set(part)
             support[fresh] = {pair: weight for pair, weight in support[cluster].items() if pair[0] in inside}
             support[cluster] = {pair: weight for pair, weight in support[cluster].items() if pair[0] not in inside}
-            found.append(_doubt("weak_bridge", _Edge(forced=False, weight=weight, a=pair[0], b=pair[1], veto=False), thresholds))
+            found.append(
+                _doubt("weak_bridge", _Edge(forced=False, weight=weight, a=pair[0], b=pair[1], veto=False), thresholds)
+            )
             waiting += [part for part in (cluster, fresh) if len(clusters.members[part]) >= 4]
     return found
 
 
 def _doubts(clusters: Clusters, edges: list[_Edge], refused: list[Doubt], thresholds: Thresholds) -> list[Doubt]:
-    """Return one doubt per pair of clusters: refusals, then the best pair in the review band; none where a person decided."""
+    """Return one doubt per pair of clusters: refusals, then the best pair under review; none where a person decided."""
     found: dict[Pair, Doubt] = {}
     of = clusters.of
     for doubt in sorted(refused, key=lambda doubt: (_RANK[doubt.reason], -(doubt.weight or 0.0), doubt.a, doubt.b)):
@@ -285,6 +298,11 @@ def _doubts(clusters: Clusters, edges: list[_Edge], refused: list[Doubt], thresh
         if edge.weight < thresholds.review and not edge.forced:
             continue
         one, other = of[edge.a], of[edge.b]
-        if one != other and not edge.veto and (min(one, other), max(one, other)) not in found and not clusters.kept_apart(one, other):
+        if (
+            one != other
+            and not edge.veto
+            and (min(one, other), max(one, other)) not in found
+            and not clusters.kept_apart(one, other)
+        ):
             found[min(one, other), max(one, other)] = _doubt("review_band", edge, thresholds)
     return sorted(found.values())

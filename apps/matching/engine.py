@@ -20,9 +20,24 @@ from apps.matching.parameters import Model
 from apps.matching.scoring import Scores, score_rows
 
 __all__ = [
-    "FEATURES", "FEATURES_VERSION", "FORCED", "VETO", "Explanation", "Keys", "Model", "Scores", "blocking_keys", "explain", "from_json",
-    "keep", "missing_keys_sentence", "score", "standardise", "to_json", "why_not_automatic",
-]  # fmt: skip
+    "FEATURES",
+    "FEATURES_VERSION",
+    "FORCED",
+    "VETO",
+    "Explanation",
+    "Keys",
+    "Model",
+    "Scores",
+    "blocking_keys",
+    "explain",
+    "from_json",
+    "keep",
+    "missing_keys_sentence",
+    "score",
+    "standardise",
+    "to_json",
+    "why_not_automatic",
+]
 
 
 def standardise(canonicals: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -35,7 +50,9 @@ def blocking_keys(features: pa.Table, model: Model) -> Keys:
     return blocking.blocking_keys(features, model.generic)
 
 
-def score(left: pa.Table, right: pa.Table, left_row: npt.NDArray[Any], right_row: npt.NDArray[Any], model: Model) -> Scores:
+def score(
+    left: pa.Table, right: pa.Table, left_row: npt.NDArray[Any], right_row: npt.NDArray[Any], model: Model
+) -> Scores:
     """Score pairs: place i compares row left_row[i] of `left` with row right_row[i] of `right`."""
     a, b = np.asarray(left_row, np.int64), np.asarray(right_row, np.int64)
     if left is right:
@@ -44,7 +61,9 @@ def score(left: pa.Table, right: pa.Table, left_row: npt.NDArray[Any], right_row
 
 
 def keep(scores: Scores, model: Model) -> npt.NDArray[np.bool_]:
-    """Tell which pairs are worth an Edge: above the lower threshold, forced, or vetoed and yet close enough to matter."""
+    """Tell which pairs are worth an Edge: above the lower threshold, forced, or vetoed and still close."""
     vetoed = (scores.flags & VETO) > 0
     forced = (scores.flags & FORCED) > 0
-    return np.asarray((scores.weight >= model.thresholds.keep) | forced | (vetoed & (scores.weight >= model.thresholds.keep_veto)))
+    return np.asarray(
+        (scores.weight >= model.thresholds.keep) | forced | (vetoed & (scores.weight >= model.thresholds.keep_veto))
+    )

@@ -17,7 +17,7 @@ from apps.matching.scoring import score_rows
 Features = Mapping[str, Any]
 _SHOWN: Final = {
     "given_name": ("given",), "family_name": ("family",), "company_name": ("company",), "birth_date": ("birth",),
-    "address": ("address_house", "address_street", "address_unit", "address_postcode", "address_city", "address_country"),
+    "address": tuple(name for name in features.NAMES if name.startswith("address_")),
 }  # fmt: skip
 
 _RELATED: Final = {
@@ -30,7 +30,7 @@ _RELATED: Final = {
 
 @dataclass(frozen=True)
 class Line:
-    """One comparison: level, weight in bits (0 where a value is missing), sentence, and the values as they were compared."""
+    """One comparison: level, weight in bits (0 where a value is missing), sentence, both values as compared."""
 
     comparison: str
     level: str
@@ -64,44 +64,58 @@ class Explanation:
 
 def explain(left: Features, right: Features, model: Model) -> Explanation:
     """Explain a pair from both records' features (by name, as `from_json(...).to_pylist()` gives them)."""
-    table = features.table([features.row_of(dict(left)), features.row_of(dict(right))])
+    table = features.table([features.row_of(left), features.row_of(right)])
     pair = np.array([0]), np.array([1])
     scores = score_rows(table, *pair, model)
     levels = scores.levels
     part = int("o" in (left.get("kind"), right.get("kind")))
-    rarity = {name: float(bits[0]) for name, bits in rarity_bits(table, *pair, levels, np.array([part]), model).items()}
-    lines = tuple(_line(place, int(levels[0, place]), model.bits[part], rarity, left, right) for place in range(len(COMPARISONS)))
+    rarity = rarity_bits(table, pair, levels, np.array([part]), model)
+    lines = []
+    for place, comparison in enumerate(COMPARISONS):
+        number = int(levels[0, place])
+        change = float(rarity[comparison][0]) if comparison in rarity else 0.0
+        shown = _show(comparison, left), _show(comparison, right)
+        bits = round(float(model.bits[part, place, number]) + change, 2)
+        sentence = _sentence(comparison, number, shown, change)
+        lines.append(Line(comparison, level_name(comparison, number), bits, sentence, *shown))
     prior = round(float(model.prior[part]), 2)
     weight = round(float(scores.weight[0]), 2)
     kinship = round(weight - prior - sum(line.bits for line in lines), 2)
     return Explanation(
-        lines, prior, kinship, _kinship_sentence(kinship, levels, part, model), weight, round(float(scores.probability[0]), 6), _flags(levels), model.hash
+        lines=tuple(lines),
+        prior=prior,
+        kinship=kinship,
+        kinship_sentence=_kinship_sentence(kinship, levels, part, model),
+        weight=weight,
+        probability=round(float(scores.probability[0]), 6),
+        flags=_flags(levels),
+        model=model.hash,
     )
 
 
-def _line(place: int, number: int, bits: Any, rarity: Mapping[str, float], left: Features, right: Features) -> Line:
-    comparison = COMPARISONS[place]
-    shown = [_show(comparison, side) for side in (left, right)]
-    change = rarity.get(comparison, 0.0)
+def _sentence(comparison: str, number: int, shown: tuple[str, str], change: float) -> str:
     if number:
-        sentence = LEVELS[comparison][number - 1][1]
-        if change:
-            sentence += f" ({'a frequent' if change < 0 else 'a rare'} one: {change:+.1f} bits)"
-    elif shown[0] or shown[1]:
-        sentence = "not compared: " + ("known on one side only" if not all(shown) else "the values say nothing of one another")
-    else:
-        sentence = "not compared: not known"
-    return Line(comparison, level_name(comparison, number), round(float(bits[place, number]) + change, 2), sentence, shown[0], shown[1])
+        rarity = f" ({'a frequent' if change < 0 else 'a rare'} one: {change:+.1f} bits)" if change else ""
+        return LEVELS[comparison][number - 1][1] + rarity
+    if all(shown):
+        return "not compared: the values say nothing of one another"
+    return "not compared: known on one side only" if any(shown) else "not compared: not known"
 
 
 def _show(comparison: str, record: Features) -> str:
     values = [record.get(name) or "" for name in _SHOWN.get(comparison, (comparison,))]
     if comparison == "address":
-        return "; ".join(" ".join(part for part in one if part) for one in zip(*values, strict=True)) if all(values) else ""
+        return (
+            "; ".join(" ".join(part for part in one if part) for one in zip(*values, strict=True))
+            if all(values)
+            else ""
+        )
     if comparison == "identifier":
         return ", ".join("{0} {3}".format(*text.split("|", 3)) for text in values[0] or ())
     value = values[0]
-    return value if isinstance(value, str) else (" " if comparison in ("given_name", "family_name") else ", ").join(value)
+    return (
+        value if isinstance(value, str) else (" " if comparison in ("given_name", "family_name") else ", ").join(value)
+    )
 
 
 def _kinship_sentence(kinship: float, levels: Any, part: int, model: Model) -> str:
@@ -110,15 +124,27 @@ def _kinship_sentence(kinship: float, levels: Any, part: int, model: Model) -> s
         return "nothing speaks of two related customers"
     classes = list(model.parts[PARTS[part]].related)
     places = np.arange(len(COMPARISONS)), levels[0].astype(np.int64)
-    odds = [model.related_prior[part, place] + model.related_bits[part, place][places].sum() for place in range(len(classes))]
+    odds = [
+        model.related_prior[part, place] + model.related_bits[part, place][places].sum()
+        for place in range(len(classes))
+    ]
     likeliest = classes[int(np.argmax(odds))]
     return f"what agrees and what does not also fits {_RELATED.get(likeliest, likeliest)}"
 
 
 def _flags(levels: Any) -> tuple[tuple[str, str], ...]:
-    found = [("veto", f"Never joined without a person's word: {sentence}.") for sentence, pairs in vetoes(levels).items() if pairs[0]]
+    found = [
+        ("veto", f"Never joined without a person's word: {sentence}.")
+        for sentence, pairs in vetoes(levels).items()
+        if pairs[0]
+    ]
     if level_name("identifier", int(levels[0, COMPARISONS.index("identifier")])) == "same_verified":
-        found.append(("forced", "They share one confirmed identifier, so they are one customer unless hard evidence speaks against it."))
+        found.append(
+            (
+                "forced",
+                "They share one confirmed identifier, so they are one customer unless hard evidence speaks against it.",
+            )
+        )
     return tuple(found)
 
 
@@ -130,13 +156,15 @@ def why_not_automatic(weight: float, flags: int, model: Model) -> str:
     if flags & FORCED or weight >= thresholds.automatic:
         return ""
     if weight >= thresholds.review:
-        return f"{weight:.1f} bits speak for one customer; {thresholds.automatic:.1f} are needed to join without asking."
+        return (
+            f"{weight:.1f} bits speak for one customer; {thresholds.automatic:.1f} are needed to join without asking."
+        )
     return f"{weight:.1f} bits are too few to ask a person about ({thresholds.review:.1f})."
 
 
 def missing_keys_sentence(left: Features, right: Features, model: Model, oversized: Collection[int] = ()) -> str:
-    """Say why two records were never compared; `oversized` holds the hashes of keys that were left out for their size."""
-    one, other = (dict.fromkeys(keys_of(features.row_of(dict(side)))) for side in (left, right))
+    """Say why two records were never compared; `oversized`: hashes of keys that were left out for their size."""
+    one, other = (dict.fromkeys(keys_of(features.row_of(side))) for side in (left, right))
     shared = [key for key in one if key in other]
     reasons = []
     for kind, value in shared:
@@ -150,4 +178,8 @@ def missing_keys_sentence(left: Features, right: Features, model: Model, oversiz
         return "They share only " + "; ".join(dict.fromkeys(reasons)) + ". Such keys bring nobody together."
     kinds = sorted({kind for kind, _ in one} & {kind for kind, _ in other})
     tried = ", ".join(KINDS[kind].removeprefix("the ") for kind in kinds)
-    return f"They share no key. Tried on both sides: {tried}." if tried else "They share no key: they have no field in common to look one another up by."
+    return (
+        f"They share no key. Tried on both sides: {tried}."
+        if tried
+        else "They share no key: they have no field in common to look one another up by."
+    )

@@ -5,43 +5,44 @@ Every text is folded (lower-case ASCII, see `text`). Lists hold each value once,
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import pyarrow as pa
 
 FEATURES_VERSION: Final = 1
 MOST_VALUES: Final = 8
-_TEXT = pa.string()
-_LIST = pa.list_(pa.string())
 
-# name -> (short name in JSON, type). Address columns begin with "address_".
-_COLUMNS: Final[tuple[tuple[str, str, pa.DataType], ...]] = (
-    ("kind", "k", _TEXT),  # p person, o organization
-    ("given", "g", _LIST),  # given names, initials as one letter
-    ("family", "f", _LIST),  # family names without particles
-    ("suffix", "s", _TEXT),  # jr, sr, 2, 3, 4
-    ("company", "o", _LIST),  # company names without legal form and fillers; the first is the main one
-    ("legal_form", "l", _TEXT),  # id of a form in the reference file
-    ("birth", "b", _TEXT),  # YYYY-MM-DD; YYYY-00-00 where only the year says something
-    ("email", "e", _LIST),  # local@domain
-    ("phone", "p", _LIST),  # national significant digits
-    ("domain", "w", _LIST),  # registrable domains of web sites and of company mail boxes
-    ("identifier", "i", _LIST),  # type|country|v, f or n (verified, failed, not known)|value
-    ("address_house", "h", _LIST),
-    ("address_street", "t", _LIST),
-    ("address_unit", "u", _LIST),
-    ("address_postcode", "z", _LIST),
-    ("address_city", "c", _LIST),
-    ("address_country", "n", _LIST),  # ISO code, lower case
+
+class Row(NamedTuple):
+    """One record's features; a column each."""
+
+    kind: str = ""  # p person, o organization
+    given: Sequence[str] = ()  # given names, initials as one letter
+    family: Sequence[str] = ()  # family names without particles
+    suffix: str = ""  # jr, sr, 2, 3, 4
+    company: Sequence[str] = ()  # company names without legal form and fillers; the first is the main one
+    legal_form: str = ""  # id of a form in the reference file
+    birth: str = ""  # YYYY-MM-DD; YYYY-00-00 where only the year says something
+    email: Sequence[str] = ()  # local@domain
+    phone: Sequence[str] = ()  # national significant digits
+    domain: Sequence[str] = ()  # registrable domains of web sites and of company mail boxes
+    identifier: Sequence[str] = ()  # type|country|v, f or n (verified, failed, not known)|value
+    address_house: Sequence[str] = ()
+    address_street: Sequence[str] = ()
+    address_unit: Sequence[str] = ()
+    address_postcode: Sequence[str] = ()
+    address_city: Sequence[str] = ()
+    address_country: Sequence[str] = ()  # ISO code, lower case
+
+
+NAMES: Final = Row._fields
+_IS_LIST: Final = tuple(empty == () for empty in Row())
+_SHORT: Final = tuple("kgfsolbepwihtuzcn")  # names in JSON, in the order of the columns
+FEATURES: Final = pa.schema(
+    [pa.field(name, pa.list_(pa.string()) if many else pa.string()) for name, many in zip(NAMES, _IS_LIST, strict=True)]
 )
-FEATURES: Final = pa.schema([pa.field(name, kind) for name, _, kind in _COLUMNS])
-NAMES: Final = tuple(name for name, _, _ in _COLUMNS)
-_SHORT: Final = tuple(short for _, short, _ in _COLUMNS)
-_IS_LIST: Final = tuple(kind == _LIST for _, _, kind in _COLUMNS)
-
-Row = tuple[Any, ...]  # one value a column, in the order of FEATURES
 
 
 def table(rows: Sequence[Row]) -> pa.Table:
@@ -54,7 +55,8 @@ def table(rows: Sequence[Row]) -> pa.Table:
 
 def rows(features: pa.Table) -> list[Row]:
     """Return the table's rows as tuples: text, or a list of texts, per column."""
-    return list(zip(*(_values(column.combine_chunks()) for column in features.columns), strict=True))
+    columns = (_values(column.combine_chunks()) for column in features.columns)
+    return list(map(Row._make, zip(*columns, strict=True)))
 
 
 def _values(column: pa.Array) -> list[Any]:
@@ -67,9 +69,9 @@ def _values(column: pa.Array) -> list[Any]:
     return [flat[start - first : end - first] for start, end in pairwise(ends)]
 
 
-def row_of(values: dict[str, Any]) -> Row:
+def row_of(values: Mapping[str, Any]) -> Row:
     """Complete one record's features, given by name, to a row; what is not named is empty."""
-    return tuple((values.get(name) or ([] if many else "")) for name, many in zip(NAMES, _IS_LIST, strict=True))
+    return Row(**{name: values[name] for name in NAMES if values.get(name)})
 
 
 def to_json(features: pa.Table) -> list[str]:

@@ -1,4 +1,4 @@
-"""The model of matching: parameters, generic values, frequency tables and thresholds; frozen, hashed, and plain data outside."""
+"""The model of matching: parameters, generic values, frequencies and thresholds; frozen, hashed, plain data outside."""
 
 import json
 import tomllib
@@ -31,10 +31,10 @@ class ModelError(ValueError):
 class Thresholds:
     """Weights in bits, and caps in records.
 
-    automatic: from here a pair is one customer without asking; review: from here a person is asked; keep: from here a pair
-    is stored; keep_veto: the same for vetoed pairs; margin: how far ahead the best candidate must be; bridge: what a lone
-    link between two groups must weigh. block_cap: a key held by more records links nobody; cluster_cap: most records of one
-    customer; component_cap: most records decided together.
+    automatic: from here a pair is one customer without asking; review: from here a person is asked; keep: from here a
+    pair is stored; keep_veto: the same for vetoed pairs; margin: how far ahead the best candidate must be; bridge: what
+    a lone link between two groups must weigh. block_cap: a key held by more records links nobody; cluster_cap: most
+    records of one customer; component_cap: most records decided together.
     """
 
     automatic: float
@@ -73,9 +73,9 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A frozen model. Its hash covers all that can change a score, the versions of features and reference files included.
+    """A frozen model. Its hash covers all that can change a score, versions of features and reference files included.
 
-    frequencies: comparison -> folded value -> share of records that bear it; generic: keys (kind|value) that link nobody.
+    frequencies: comparison -> folded value -> share of records with it; generic: keys (kind|value) that link nobody.
     """
 
     parts: Mapping[str, Part]
@@ -94,22 +94,36 @@ class Model:
         try:
             thresholds = Thresholds(**document["thresholds"])
             parts = {name: _part(name, document[name]) for name in PARTS}
-            frequencies = {name: MappingProxyType(dict(table)) for name, table in document.get("frequencies", {}).items()}
+            frequencies = {
+                name: MappingProxyType(dict(table)) for name, table in document.get("frequencies", {}).items()
+            }
         except (KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"not a model: {error}") from error
-        if not set(frequencies) <= set(FREQUENCIES) or not all(0 < share <= 1 for table in frequencies.values() for share in table.values()):
+        if not set(frequencies) <= set(FREQUENCIES) or not all(
+            0 < share <= 1 for table in frequencies.values() for share in table.values()
+        ):
             raise ModelError(f"frequencies are shares above 0 of {', '.join(FREQUENCIES)}")
         generic = frozenset(document.get("generic", ()))
         bits = np.array([_bits(parts[name].levels, 0) for name in PARTS])
         classes = max(len(part.related) for part in parts.values())
         related_bits = np.array([[_bits(parts[name].levels, 2 + place) for place in range(classes)] for name in PARTS])
         prior = np.array([parts[name].prior for name in PARTS])
-        related_prior = np.array([[*parts[name].related.values(), *[-np.inf] * (classes - len(parts[name].related))] for name in PARTS])
+        related_prior = np.array(
+            [[*parts[name].related.values(), *[-np.inf] * (classes - len(parts[name].related))] for name in PARTS]
+        )
         for array in (bits, related_bits, prior, related_prior):
             array.setflags(write=False)
         plain = _plain(parts, thresholds, generic, frequencies)
         return Model(
-            MappingProxyType(parts), thresholds, generic, MappingProxyType(frequencies), bits, related_bits, prior, related_prior, _hash(plain)
+            MappingProxyType(parts),
+            thresholds,
+            generic,
+            MappingProxyType(frequencies),
+            bits,
+            related_bits,
+            prior,
+            related_prior,
+            _hash(plain),
         )
 
     @staticmethod
@@ -126,7 +140,10 @@ class Model:
 def _default() -> Model:
     document = tomllib.loads(DEFAULT.read_text(encoding="utf-8"))
     common = reference("common_names")
-    document.setdefault("frequencies", {name: {fold(key): share for key, share in common[name].items()} for name in FREQUENCIES if name in common})
+    document.setdefault(
+        "frequencies",
+        {name: {fold(key): share for key, share in common[name].items()} for name in FREQUENCIES if name in common},
+    )
     return Model.from_dict(document)
 
 
@@ -139,7 +156,10 @@ def _part(name: str, document: Mapping[str, Any]) -> Part:
         if unknown:
             raise ModelError(f"{name}.{comparison} has unknown levels: {', '.join(sorted(unknown))}")
         levels[comparison] = MappingProxyType(
-            {level: _shares(f"{name}.{comparison}.{level}", values, 2 + len(related)) for level, values in table.items()}
+            {
+                level: _shares(f"{name}.{comparison}.{level}", values, 2 + len(related))
+                for level, values in table.items()
+            }
         )
     return Part(float(document["prior"]), MappingProxyType(related), MappingProxyType(levels))
 
@@ -162,13 +182,19 @@ def _bits(table: Table, place: int) -> Doubles:
 
 
 def _plain(
-    parts: Mapping[str, Part], thresholds: Thresholds, generic: frozenset[str], frequencies: Mapping[str, Mapping[str, float]]
+    parts: Mapping[str, Part],
+    thresholds: Thresholds,
+    generic: frozenset[str],
+    frequencies: Mapping[str, Mapping[str, float]],
 ) -> dict[str, Any]:
     described: dict[str, Any] = {
         name: {
             "prior": part.prior,
             "related": dict(part.related),
-            "levels": {comparison: {level: list(shares) for level, shares in table.items()} for comparison, table in part.levels.items()},
+            "levels": {
+                comparison: {level: list(shares) for level, shares in table.items()}
+                for comparison, table in part.levels.items()
+            },
         }
         for name, part in parts.items()
     }

@@ -1,6 +1,7 @@
 """A whole file's pairs to clusters: the pairs fall into components, and each is decided by itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,19 @@ from apps.matching.decide import Component, Doubt, decide
 from apps.matching.parameters import Thresholds
 
 Longs = npt.NDArray[np.int64]
+
+
+class Pairs(NamedTuple):
+    """Scored pairs of records of a file; low < high."""
+
+    low: Longs
+    high: Longs
+    weight: npt.NDArray[np.float32]
+    flags: npt.NDArray[np.int16]
+
+    def where(self, chosen: npt.NDArray[Any]) -> "Pairs":
+        """Return some of the pairs, by mask or by place."""
+        return Pairs(*(values[chosen] for values in self))
 
 
 def connected(size: int, a: Longs, b: Longs) -> Longs:
@@ -33,10 +47,10 @@ def partition_file(
     n: int,
     a: npt.ArrayLike,
     b: npt.ArrayLike,
+    *,
     weight: npt.ArrayLike,
     flags: npt.ArrayLike,
     thresholds: Thresholds,
-    *,
     systems: Sequence[int] | None = None,
     distinct_systems: frozenset[int] = frozenset(),
     must: Sequence[Pair] = (),
@@ -46,71 +60,77 @@ def partition_file(
 
     The same as `decide` on everything at once, since records of different components never touch.
     """
-    left, right, bits, flag = (np.asarray(values) for values in (a, b, weight, flags))
-    low, high = np.minimum(left, right).astype(np.int64), np.maximum(left, right).astype(np.int64)
+    left, right = np.asarray(a, np.int64), np.asarray(b, np.int64)
+    pairs = Pairs(np.minimum(left, right), np.maximum(left, right), np.asarray(weight), np.asarray(flags))
     verdicts = np.array([*must, *cannot], np.int64).reshape(-1, 2)
-    bound = (bits >= thresholds.review) | ((flag & FORCED) > 0)
-    root = connected(n, np.r_[low[bound], verdicts[:, 0]], np.r_[high[bound], verdicts[:, 1]])
-    inside = root[low] == root[high]
-    low, high, bits, flag = low[inside], high[inside], bits[inside], flag[inside]
+    root = _roots(n, pairs, verdicts, thresholds)
+    pairs = pairs.where(root[pairs.low] == root[pairs.high])
     sizes = np.bincount(root, minlength=n)
     label = np.arange(n)
     doubts: list[Doubt] = []
-    free = _free_pairs(low, high, bits, flag, root, sizes, thresholds, bool(distinct_systems), verdicts)
-    label[high[free]] = low[free]
-    rest = np.setdiff1d(np.flatnonzero(sizes > 1), root[low[free]])
-    order = np.lexsort((high, low, root[low]))
-    low, high, bits, flag = low[order], high[order], bits[order], flag[order]
-    roots = root[low]
-    members = np.argsort(root, kind="stable")
-    starts = np.searchsorted(root[members], rest)
-    edge_from, edge_to = np.searchsorted(roots, rest), np.searchsorted(roots, rest, side="right")
-    by_root = _verdicts_by_root(root, must), _verdicts_by_root(root, cannot)
-    for place, head in enumerate(rest.tolist()):
-        ids = members[starts[place] : starts[place] + sizes[head]]
-        span = slice(edge_from[place], edge_to[place])
-        verdict = [
-            [(int(np.searchsorted(ids, one)), int(np.searchsorted(ids, other))) for one, other in pairs.get(head, ())] for pairs in by_root
-        ]
-        component = Component(
-            ids=[str(record) for record in ids.tolist()],
-            systems=[systems[record] for record in ids.tolist()] if systems else [0] * len(ids),
-            distinct_systems=distinct_systems,
-            a=np.searchsorted(ids, low[span]).tolist(),
-            b=np.searchsorted(ids, high[span]).tolist(),
-            weight=bits[span].tolist(),
-            flags=flag[span].tolist(),
-            must=verdict[0],
-            cannot=verdict[1],
-        )
+    if not distinct_systems:
+        free = _free_pairs(pairs, root, sizes, verdicts, thresholds)
+        label[pairs.high[free]] = pairs.low[free]
+        sizes[root[pairs.low[free]]] = 0
+    whole = Component(
+        ids=range(n),
+        systems=systems or np.zeros(n, np.int8).tolist(),
+        distinct_systems=distinct_systems,
+        a=(), b=(), weight=(), flags=(), must=must, cannot=cannot,
+    )  # fmt: skip
+    for ids, component in _components(np.flatnonzero(sizes > 1), root, pairs, whole):
         decision = decide(component, thresholds)
         label[ids] = ids[decision.label]
         doubts += [doubt._replace(a=int(ids[doubt.a]), b=int(ids[doubt.b])) for doubt in decision.doubts]
     return label, doubts
 
 
+def _roots(n: int, pairs: Pairs, verdicts: Longs, thresholds: Thresholds) -> Longs:
+    """Return each record's component, by its smallest record."""
+    bound = (pairs.weight >= thresholds.review) | ((pairs.flags & FORCED) > 0)
+    return connected(n, np.r_[pairs.low[bound], verdicts[:, 0]], np.r_[pairs.high[bound], verdicts[:, 1]])
+
+
 def _free_pairs(
-    low: Longs,
-    high: Longs,
-    bits: npt.NDArray[np.float32],
-    flag: npt.NDArray[np.int16],
-    root: Longs,
-    sizes: Longs,
-    thresholds: Thresholds,
-    bound_systems: bool,  # noqa: FBT001
-    verdicts: Longs,
+    pairs: Pairs, root: Longs, sizes: Longs, verdicts: Longs, thresholds: Thresholds
 ) -> npt.NDArray[np.bool_]:
-    """Tell which edges are a whole component of two records that joins without any rule but the threshold."""
-    if bound_systems:
-        return np.zeros(len(low), np.bool_)
+    """Tell which pairs are a whole component of two records that joins without any rule but the threshold."""
     spoken = np.zeros(len(root), np.bool_)
     spoken[verdicts.ravel()] = True
-    strong = (bits >= thresholds.automatic) | ((flag & FORCED) > 0)
-    return np.asarray((sizes[root[low]] == 2) & strong & ((flag & VETO) == 0) & ~spoken[low] & ~spoken[high])
+    strong = (pairs.weight >= thresholds.automatic) | ((pairs.flags & FORCED) > 0)
+    plain = ((pairs.flags & VETO) == 0) & ~spoken[pairs.low] & ~spoken[pairs.high]
+    return np.asarray((sizes[root[pairs.low]] == 2) & strong & plain)
 
 
-def _verdicts_by_root(root: Longs, pairs: Sequence[Pair]) -> dict[int, list[Pair]]:
+def _components(heads: Longs, root: Longs, pairs: Pairs, whole: Component) -> Iterator[tuple[Longs, Component]]:
+    """Yield records (places in the file) and component of each head; `whole` holds systems and verdicts of the file."""
+    pairs = pairs.where(np.lexsort((pairs.high, pairs.low, root[pairs.low])))
+    members = np.argsort(root, kind="stable")
+    owner, edge_owner = root[members], root[pairs.low]
+    ends = [np.searchsorted(where, heads, side) for where in (owner, edge_owner) for side in ("left", "right")]
+    must, cannot = (_by_root(root, verdicts) for verdicts in (whole.must, whole.cannot))
+    for head, first, last, edge, end in zip(*(values.tolist() for values in (heads, *ends)), strict=True):
+        ids = members[first:last]
+        inside = pairs.where(np.arange(edge, end))
+        place = {record: place for place, record in enumerate(ids.tolist())}
+        yield (
+            ids,
+            Component(
+                ids=list(place),
+                systems=[whole.systems[record] for record in place],
+                distinct_systems=whole.distinct_systems,
+                a=[place[record] for record in inside.low.tolist()],
+                b=[place[record] for record in inside.high.tolist()],
+                weight=inside.weight.tolist(),
+                flags=inside.flags.tolist(),
+                must=[(place[one], place[other]) for one, other in must.get(head, ())],
+                cannot=[(place[one], place[other]) for one, other in cannot.get(head, ())],
+            ),
+        )
+
+
+def _by_root(root: Longs, verdicts: Sequence[Pair]) -> dict[int, list[Pair]]:
     found: dict[int, list[Pair]] = {}
-    for a, b in pairs:
+    for a, b in verdicts:
         found.setdefault(int(root[a]), []).append((a, b))
     return found

@@ -20,9 +20,10 @@ Doubles = npt.NDArray[np.float64]
 
 
 def rarity_bits(
-    table: pa.Table, left: Longs, right: Longs, levels: Levels, part: npt.NDArray[np.int64], model: Model
+    table: pa.Table, pair: tuple[Longs, Longs], levels: Levels, part: npt.NDArray[np.int64], model: Model
 ) -> dict[str, Doubles]:
-    """Return, per comparison with frequencies, the bits each pair's agreement gains or loses; 0 where it does not agree."""
+    """Return, per comparison with frequencies, the bits each pair's agreement gains or loses; 0 without agreement."""
+    left, right = pair
     found = {}
     for comparison, frequencies in model.frequencies.items():
         same = np.flatnonzero(levels[:, COMPARISONS.index(comparison)] == level_number(comparison, "same"))
@@ -38,8 +39,11 @@ def rarity_bits(
 
 
 def _agreed(table: pa.Table, comparison: str, left: Longs, right: Longs) -> Texts:
-    """Return the first name both records bear; where given and family name are crossed, the given one of both is not known,
-    and the last in the alphabet of what each calls so is taken, whichever side is which."""
+    """Return the first name both records bear.
+
+    Where given and family name are crossed nobody knows which is which: of what each record calls so the last in the
+    alphabet is taken, whichever side it stands on.
+    """
     names = column(table.column(_FEATURE[comparison]))
     texts = np.append(names.texts, "")  # NONE picks the last
     first = names.nth(0)

@@ -1,10 +1,10 @@
 """From levels to weight: Fellegi–Sunter with further classes, "related but different".
 
 For each comparison level, m is the share of true pairs that show it, u of random pairs, r of pairs that are related but
-not the same: one r for each class (a household, an office, companies of one site, of one group). A pair's weight is, in bits,
+not the same: one r for each class (a household, an office, companies of one site or group). A pair's weight in bits:
     prior + Σ log2(m/u) − log2(1 + Σ over classes (odds of the class · Π (r/u))),
-that is the log odds of "the same" against all others (Fellegi and Sunter 1969; latent classes more). A missing comparison
-adds nothing.
+that is the log odds of "the same" against all others (Fellegi and Sunter 1969; latent classes more). A missing
+comparison adds nothing.
 """
 
 from typing import NamedTuple
@@ -37,7 +37,7 @@ def score_rows(table: pa.Table, left: Longs, right: Longs, model: Model) -> Scor
     organization = np.asarray(table.column("kind").combine_chunks().to_numpy(zero_copy_only=False) == "o")
     part = (organization[left] | organization[right]).astype(np.int64)
     levels = compare(table, left, right)
-    rarity = rarity_bits(table, left, right, levels, part, model)
+    rarity = rarity_bits(table, (left, right), levels, part, model)
     return weigh(levels, part, sum(rarity.values(), np.zeros(len(left))), model)
 
 

@@ -42,7 +42,7 @@ def _row(record: Canonical) -> features.Row:
     site = registrable(_text(record, "website"))
     domains = [site if not free_provider(site) else "", *(one.company_domain for one in mails)]
     identifiers = [
-        identifier(_text(item, "type"), _text(item, "country"), item.get("verified"), _text(item, "value"))
+        identifier(_text(item, "type"), _text(item, "country"), _text(item, "value"), verified=item.get("verified"))
         for item in record.get("identifiers") or ()
     ]
     if record.get("kind") == "organization":
@@ -53,7 +53,7 @@ def _row(record: Canonical) -> features.Row:
         kind, company = "p", _NO_COMPANY
         person = person_name(*(_text(record, key) for key in ("given_name", "family_name", "name")))
     parts = list(zip(*addresses, strict=True)) if addresses else [()] * len(Address._fields)
-    return (
+    return features.Row(
         kind,
         *person,
         *company,

@@ -41,7 +41,7 @@ def role_mailbox(local: str) -> bool:
 
 @lru_cache(maxsize=_CACHE)
 def mail(value: str) -> Mail:
-    """Standardise an address: plus-tags and ignored dots off, provider aliases, a lost @ before a known provider put back."""
+    """Standardise an address: plus-tags and ignored dots off, provider aliases, a lost @ before a provider put back."""
     text = plain_ascii(value).strip(" <>\"'.,;")
     free, _, dotless, same = _mail_words()
     local, at, domain = text.rpartition("@")
@@ -126,10 +126,15 @@ def birth(value: str) -> str:
 
 
 @lru_cache(maxsize=_CACHE)
-def identifier(kind: str, country: str, verified: bool | None, value: str) -> str:
+def identifier(kind: str, country: str, value: str, *, verified: bool | None) -> str:
     """Return type|country|v, f or n|value; a tax number's own country prefix is taken off; '' for placeholders."""
     compact = _NOT_ALNUM.sub("", plain_ascii(value).upper())
-    if kind == "tax_id" and len(compact) > 6 and compact[:2].isalpha() and (not country or compact[:2] == country.upper()):
+    if (
+        kind == "tax_id"
+        and len(compact) > 6
+        and compact[:2].isalpha()
+        and (not country or compact[:2] == country.upper())
+    ):
         country, compact = country or compact[:2], compact[2:]
     if len(compact) < 4 or len(set(compact)) < 2 or compact in "12345678901234567890":
         return ""

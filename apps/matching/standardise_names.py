@@ -107,7 +107,11 @@ def _split_whole(name: str, given: str, family: str) -> tuple[str, str]:
     """Return (given, family) from a whole name of which one part may be known."""
     before, comma, after = name.partition(",")
     after_words = fold(after).split()
-    if comma and after_words and not all(word in _person_words()[3] or word in _person_words()[0] for word in after_words):
+    if (
+        comma
+        and after_words
+        and not all(word in _person_words()[3] or word in _person_words()[0] for word in after_words)
+    ):
         return given or after, family or before
     titles, particles, _, suffixes = _person_words()
     tokens = [word for word in fold(undotted_initials(name)).split() if word not in titles] or fold(name).split()
@@ -131,7 +135,9 @@ _AND = re.compile(r"\s*[&+]\s*")
 
 @cache
 def _legal_forms() -> tuple[dict[tuple[str, ...], str], int]:
-    forms = {tuple(fold(text).split()): form for form, texts in reference("legal_forms")["forms"].items() for text in texts}
+    forms = {
+        tuple(fold(text).split()): form for form, texts in reference("legal_forms")["forms"].items() for text in texts
+    }
     return forms, max(map(len, forms))
 
 

@@ -140,6 +140,13 @@ def test_a_field_of_ten_megabytes_is_read_and_a_longer_line_is_set_aside(write):
     assert found[2].values == {"id": "3", "name": "Ann"}
 
 
+def test_a_long_line_behind_an_open_quote_spoils_two_lines_only(write):
+    found = rows(write(f'id,name\n1,"Ann\n2,Bo\n3,{"y" * MAX_RECORD}\n4,Cy\n'))
+    assert [(row.line, row.problems[0].code if row.problems else None) for row in found] == [
+        (2, "open_quote"), (3, None), (4, "line_too_long"), (5, None)
+    ]  # fmt: skip
+
+
 def test_nul_bytes_are_left_to_the_parser_of_records(write):
     found = rows(write("id,name\n1,A\0n\n2,Bo\n"))
     assert found[0].values == {"id": "1", "name": "A\0n"} and "\0" not in found[0].raw

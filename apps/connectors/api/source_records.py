@@ -13,6 +13,7 @@ from apps.common.api.parsers import JsonParser, NdjsonParser
 from apps.common.api.problems import bad_parameter
 from apps.common.api.views import HubView
 from apps.common.errors import NotFound
+from apps.common.jsontext import json_text
 from apps.connectors import doorbell, inbound, runs
 from apps.connectors.api import records as reading
 from apps.connectors.api import serializers as shapes
@@ -23,7 +24,6 @@ from apps.connectors.mapping import Mapping
 from apps.customers.api.sources import ReadSourceRecordView
 from apps.customers.canonical import Problem as RecordProblem
 from apps.customers.models import SourceRecord
-from apps.customers.store import json_text
 
 MOST_AT_ONCE = 100
 """Records of one call that are taken through while the caller waits."""
