@@ -1,4 +1,4 @@
-"""Fetches the browser libraries into static/vendor and writes manifest.json: name, version, licence, sha512 of every file.
+"""Fetches the browser libraries into static/vendor; writes manifest.json: name, version, licence, sha512 of each file.
 
     python scripts/vendor.py            fetch again what PACKAGES and ICONS name (needs npm)
     python scripts/vendor.py --check    compare the files with the manifest; changes nothing
@@ -34,15 +34,34 @@ class Package:
 
 
 PACKAGES = (
-    Package("bootstrap", "5.3.9", "MIT", {"dist/css/bootstrap.min.css": "bootstrap/bootstrap.min.css", "LICENSE": "bootstrap/LICENSE"}),
+    Package(
+        "bootstrap",
+        "5.3.9",
+        "MIT",
+        {"dist/css/bootstrap.min.css": "bootstrap/bootstrap.min.css", "LICENSE": "bootstrap/LICENSE"},
+    ),
     Package("htmx.org", "2.0.11", "0BSD", {"dist/htmx.min.js": "htmx/htmx.min.js", "LICENSE": "htmx/LICENSE"}),
     Package("bootstrap-icons", "1.13.2", "MIT", {"LICENSE": "bootstrap-icons/LICENSE"}),
 )
 # Icons that no template names literally: navigation, message levels, outcomes.
 ICONS = (
-    "arrow-left-right", "box-arrow-up-right", "building", "check-circle", "exclamation-triangle", "hourglass-split",
-    "house", "info-circle", "people", "person", "person-gear", "plug", "shield-exclamation", "upload", "x-circle", "braces",
-)  # fmt: skip
+    "arrow-left-right",
+    "box-arrow-up-right",
+    "building",
+    "check-circle",
+    "exclamation-triangle",
+    "hourglass-split",
+    "house",
+    "info-circle",
+    "people",
+    "person",
+    "person-gear",
+    "plug",
+    "shield-exclamation",
+    "upload",
+    "x-circle",
+    "braces",
+)
 
 
 def icons() -> list[str]:
@@ -71,10 +90,13 @@ def digest(content: bytes) -> str:
 
 def fetch(package: Package, into: Path) -> tuple[Path, str]:
     """Unpacks the package; returns its folder and the sha512 of what was fetched."""
-    told = subprocess.run(  # noqa: S603 - fixed program, arguments from the table above
-        ["npm", "pack", f"{package.name}@{package.version}", "--json", "--silent"],  # noqa: S607
-        cwd=into, check=True, capture_output=True, text=True,
-    )  # fmt: skip
+    told = subprocess.run(
+        ["npm", "pack", f"{package.name}@{package.version}", "--json", "--silent"],
+        cwd=into,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     archive = into / json.loads(told.stdout)[0]["filename"]
     folder = into / package.name
     with tarfile.open(archive) as tar:
@@ -93,7 +115,13 @@ def vendor() -> None:
                 contents["bootstrap-icons/sprite.svg"] = sprite(folder, icons()).encode()
             files = {place: _write(place, content) for place, content in contents.items()}
             entries.append(
-                {"name": package.name, "version": package.version, "licence": package.licence, "archive_sha512": archive, "files": files}
+                {
+                    "name": package.name,
+                    "version": package.version,
+                    "licence": package.licence,
+                    "archive_sha512": archive,
+                    "files": files,
+                }
             )
     MANIFEST.write_text(json.dumps(entries, indent=1) + "\n")
 

@@ -30,7 +30,10 @@ def machine(*scopes: str, name: str = "loader", systems: Sequence[str] = ()) -> 
     oauth = OAuthClient.objects.get(name=name)
     value = f"token-{name}-{'-'.join(wanted)}"
     token = Token(
-        type=Token.Type.ACCESS_TOKEN, client=oauth, scopes="\n".join(wanted), expires_at=timezone.now() + timedelta(hours=1)
+        type=Token.Type.ACCESS_TOKEN,
+        client=oauth,
+        scopes="\n".join(wanted),
+        expires_at=timezone.now() + timedelta(hours=1),
     )
     token.set_value(value)
     if not Token.objects.filter(type=token.type, hash=token.hash).exists():

@@ -124,6 +124,13 @@ def record_ids() -> dict[str, UUID]:
     )
 
 
+def open_doubts() -> set[tuple[frozenset[str], str]]:
+    """(pair of records, reason) of every open doubt."""
+    names = {id_: name for name, id_ in record_ids().items()}
+    rows = query("SELECT record_a_id, record_b_id, reason FROM doubt WHERE state = 'open'")
+    return {(frozenset((names[a], names[b])), reason) for a, b, reason in rows}
+
+
 def activity() -> tuple[int, int, int, int]:
     """Versions, events, memberships and replaced source versions there are: what doing nothing leaves as it is."""
     return query(

@@ -1,6 +1,6 @@
 """People and their roles. Machines are made with `manage.py client`, which shows the secret once."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
@@ -16,7 +16,15 @@ from apps.accounts.roles import PEOPLE
 admin.site.unregister(Group)  # roles decide; a group would look as if it did
 
 
-class PersonForm(UserChangeForm):
+if TYPE_CHECKING:
+    ChangeForm = UserChangeForm[User]
+    CreationForm = AdminUserCreationForm[User]
+    People = UserAdmin[User]
+else:  # generic for the type checker only
+    ChangeForm, CreationForm, People = UserChangeForm, AdminUserCreationForm, UserAdmin
+
+
+class PersonForm(ChangeForm):
     """Roles as boxes to tick."""
 
     roles = forms.MultipleChoiceField(
@@ -24,7 +32,7 @@ class PersonForm(UserChangeForm):
     )
 
 
-class NewPersonForm(AdminUserCreationForm):
+class NewPersonForm(CreationForm):
     roles = forms.MultipleChoiceField(
         choices=[(r, r) for r in PEOPLE], widget=forms.CheckboxSelectMultiple, required=False
     )
@@ -35,7 +43,7 @@ class NewPersonForm(AdminUserCreationForm):
 
 
 @admin.register(User)
-class PersonAdmin(HubModelAdmin, UserAdmin):
+class PersonAdmin(HubModelAdmin, People):
     """A service user is shown and can be switched off; its role is not for people."""
 
     writes = "users.write"
@@ -52,7 +60,7 @@ class PersonAdmin(HubModelAdmin, UserAdmin):
         ("What they may do", {"fields": ("is_active", "is_staff", "roles", "systems")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
-    add_fieldsets: ClassVar = (
+    add_fieldsets = (
         (None, {"fields": ("username", "email", "usable_password", "password1", "password2", "roles", "is_staff")}),
     )
 

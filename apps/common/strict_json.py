@@ -149,7 +149,7 @@ def _find(value: Any, parts: tuple[str | int, ...]) -> tuple[tuple[str | int, ..
 
 
 def unstorable(value: Any) -> str | None:
-    """JSON pointer to the first key or text no database column can hold (NUL, half a surrogate pair); None if all can."""
+    """JSON pointer to the first key or text no database column can hold (NUL, half a surrogate pair), or None."""
     if _storable(value):
         return None
     if isinstance(value, dict):

@@ -1,6 +1,6 @@
 """Connections and mappings are set up here; runs and fields nobody declared are shown."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -48,7 +48,13 @@ class ConnectionAdmin(HubModelAdmin):
             )
 
 
-class MappingForm(forms.ModelForm):
+if TYPE_CHECKING:
+    FormOfMapping = forms.ModelForm[Mapping]
+else:
+    FormOfMapping = forms.ModelForm  # generic for the type checker only
+
+
+class MappingForm(FormOfMapping):
     """A document that the intake can use."""
 
     class Meta:

@@ -41,8 +41,8 @@ class HookView(HubView):
     endpoints: ClassVar = {
         "POST": Endpoint("receive_webhook", "hooks.receive", {202: HookOut}, body=HookIn, tag="webhooks")
     }
-    authentication_classes: ClassVar = []
-    permission_classes: ClassVar = [Signed]
+    authentication_classes = []
+    permission_classes = [Signed]
 
     def post(self, request: Any, name: str) -> Response:
         """A message of the system behind the connection `name`, signed by the Standard Webhooks rules with one of its

@@ -11,7 +11,7 @@ from apps.common.act import Act
 from apps.common.ids import array
 from apps.common.jsontext import json_value
 from apps.customers import holds, store
-from apps.customers.survivorship import PARTS, SCALARS, Golden, Member, survive
+from apps.customers.survivorship import PARTS, SCALARS, Golden, Member, Pin, survive
 from apps.policies.active import Active, active
 
 _READ_DERIVED = ", ".join(
@@ -115,7 +115,7 @@ def read_members(*, records: Sequence[UUID] = (), customers: Sequence[UUID] = ()
 def _member(row: tuple[Any, ...]) -> Member:
     id_, _, _, code, kind, trust, delete_policy, external_id, canonical, updated_at, deleted = row
     body = json_value(canonical)
-    pins = {a: p["value"] for a, p in body.get("pins", {}).items()} if kind == "steward" else {}
+    pins = {a: Pin(p["at"], p["value"]) for a, p in body.get("pins", {}).items()} if kind == "steward" else {}
     return Member(
         id=str(id_), system=code, system_kind=kind, external_id=external_id, trust=trust, updated_at=updated_at,
         canonical=body, downgraded=deleted and delete_policy == "downgrade", pins=pins,

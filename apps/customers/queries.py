@@ -168,9 +168,11 @@ def _members(customer: UUID) -> _Members:
             canonical = json_loads(text)
             if kind == "steward":
                 for attribute, pin in canonical.get("pins", {}).items():
-                    found.pins[attribute] = Pin(
-                        attribute, pin["value"], pin["reason"], pin["actor"], updated, pin.get("expires_at")
-                    )
+                    since = datetime.fromisoformat(pin["at"])
+                    if attribute not in found.pins or found.pins[attribute].since <= since:
+                        found.pins[attribute] = Pin(
+                            attribute, pin["value"], pin["reason"], pin["actor"], since, pin.get("expires_at")
+                        )
             link = url.replace("{id}", quote(external_id, safe="")) if url else ""
             if kind != "steward":
                 found.sources.append(

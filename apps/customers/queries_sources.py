@@ -76,7 +76,6 @@ def crosswalk(system: str | None = None, *, chunk: int = 5_000) -> Iterator[tupl
     """(system code, external id, customer id) of every record of every system, or of one, in that order, read in
     chunks by a cursor of the database: memory does not grow with the hub."""
     with transaction.atomic(), connection.chunked_cursor() as cursor:
-        cursor.itersize = chunk
         cursor.execute(
             "SELECT y.code, l.external_id, s.customer_id FROM link l JOIN system y ON y.id = l.system_id"
             " JOIN source_record s ON s.id = l.source_record_id"

@@ -5,17 +5,18 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from apps.common import seal
 from apps.common.act import Act
 from apps.common.errors import Conflict, FieldError, NotFound, Rejected
 from apps.common.ids import uuid7
-from apps.customers import holds, identity
+from apps.customers import canonical, holds, identity
 from apps.customers.golden import Change, MemberRow, read_members, rebuild
 from apps.customers.models import Hold
 from apps.common.jsontext import json_text
 from apps.customers.store import Move
-from apps.customers.survivorship import ATTRIBUTES
+from apps.customers.survivorship import ATTRIBUTES, newest_pins
 from apps.customers.systems import steward_system
 
 
@@ -61,60 +62,94 @@ def decide_request(*, change_request: UUID, approve: bool, act: Act) -> list[UUI
 def pin(*, customer: UUID, attribute: str, value: Any, act: Act) -> list[UUID]:
     """A steward's value for one attribute, above every source; None takes the pin away. Needs a reason.
 
-    It hangs on an anchor record of the system `steward`, which follows the customer's oldest record on merge and unmerge.
-    Raises Rejected (no reason, unknown attribute) and NotFound."""
+    It hangs on an anchor record of the system `steward`, which goes with the customer's oldest record on merge and unmerge.
+    Returns the customers written. Raises Rejected (no reason, unknown attribute, impossible value) and NotFound."""
     if attribute not in ATTRIBUTES or attribute in ("kind", "extra"):
         raise Rejected("This attribute cannot be pinned.", [FieldError("/attribute", "unknown_value", f"{attribute} cannot be pinned.")])
     if not act.reason:
         raise Rejected("A pin needs a reason.", [FieldError("/reason", "missing", "Say why this value is right.")])
     members = _locked_members([customer]).get(customer, [])
-    sources = sorted(m.id for m in members if not m.is_anchor)
+    sources = sorted((m for m in members if not m.is_anchor), key=lambda m: m.id)
     if not sources:
         raise NotFound("No such active customer.")
-    anchor = next((m for m in members if m.external_id == str(sources[0])), None)
-    pins = dict(anchor.member.canonical.get("pins", {})) if anchor else {}
+    anchors = [m for m in members if m.is_anchor]
     if value is None:
-        pins.pop(attribute, None)
+        moves = _lift(anchors, attribute)
     else:
-        pins[attribute] = {"value": value, "reason": act.reason, "actor": act.actor}
-    moves = []
-    if anchor is None:
-        anchor_id = _create_anchor(sources[0], act)
-        moves.append(Move(anchor_id, customer, None, "attached"))
-    else:
-        anchor_id = anchor.id
-    _write_pins(anchor_id, pins)
-    fresh = read_members(records=[anchor_id, *(m.id for m in members)])
+        moves = _hang(customer, anchors, sources[0], attribute, _standard(sources[0], attribute, value), act)
+    fresh = read_members(records=[m.record for m in moves], customers=[customer])
     identity.lock_customers([customer])
     return rebuild([Change(customer, fresh)], moves=moves, act=act)
 
 
-def _create_anchor(oldest: UUID, act: Act) -> UUID:
-    salt = seal.new_salt()
+def _standard(oldest: MemberRow, attribute: str, value: Any) -> Any:
+    """The value as a source's would be kept; raises Rejected when no source's would."""
+    item = {"record_id": "pin", "kind": oldest.member.canonical["kind"], attribute: value}
+    parsed = canonical.parse(item, default_country=canonical.country_of(dict(oldest.member.canonical)))
+    wrong = [FieldError("/value", p.code, p.detail) for p in parsed.problems]
+    if not wrong and attribute not in parsed.canonical:
+        wrong = [FieldError("/value", "missing", "A pin needs a value; null lifts it.")]
+    if wrong:
+        raise Rejected("This value cannot be pinned.", wrong)
+    return parsed.canonical[attribute]
+
+
+def _lift(anchors: Sequence[MemberRow], attribute: str) -> list[Move]:
+    """Takes the pin from every anchor: after a merge there may be several."""
+    for anchor in anchors:
+        pins = dict(anchor.member.canonical["pins"])
+        if pins.pop(attribute, None) is not None:
+            _write_pins(anchor, pins)
+    return []
+
+
+def _hang(
+    customer: UUID, anchors: Sequence[MemberRow], oldest: MemberRow, attribute: str, value: Any, act: Act
+) -> list[Move]:
+    """Hangs the pin on the oldest record's anchor, which is made on first need."""
+    standing = newest_pins([a.member for a in anchors]).get(attribute)
+    if standing is not None and standing[0].value == value:
+        return []
+    pinned = {"value": value, "reason": act.reason, "actor": act.actor, "at": timezone.now().isoformat(timespec="microseconds")}
+    anchor = next((a for a in anchors if a.external_id == str(oldest.id)), None)
+    if anchor is not None:
+        _write_pins(anchor, {**anchor.member.canonical["pins"], attribute: pinned})
+        return []
+    return [Move(_create_anchor(oldest, {attribute: pinned}, act), customer, None, "attached")]
+
+
+def _sealed(external_id: str, pins: Mapping[str, Any]) -> tuple[str, bytes, bytes, bytes]:
+    """Text, salt, sealed digest and content digest of an anchor's content."""
+    text, salt = json_text({"pins": pins}), seal.new_salt()
+    return text, salt, seal.digest(external_id.encode(), salt, text.encode()), seal.digest(b"pins", b"", text.encode())
+
+
+def _create_anchor(oldest: MemberRow, pins: Mapping[str, Any], act: Act) -> UUID:
     anchor = uuid7()
+    text, salt, digest, content = _sealed(str(oldest.id), pins)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO source_record (id, system_id, external_id, kind, raw, raw_salt, raw_digest, canonical, content_digest,"
             " version, received_at, changed_at, deleted, state, attempts, last_error, customer_active, correlation_id, quiet)"
-            " SELECT %s, %s, %s, kind, '{}', %s, %s, '{}', '', 1, clock_timestamp(), clock_timestamp(), false, 'received', 0, '',"
+            " SELECT %s, %s, %s, kind, %s, %s, %s, %s::jsonb, %s, 1, clock_timestamp(), clock_timestamp(), false, 'received', 0, '',"
             " true, %s, false FROM source_record WHERE id = %s",
-            (anchor, steward_system().id, str(oldest), salt, seal.digest(str(oldest).encode(), salt, b"{}"), act.correlation_id, oldest),
+            (anchor, steward_system().id, str(oldest.id), text, salt, digest, text, content, act.correlation_id, oldest.id),
         )
     return anchor
 
 
-def _write_pins(anchor: UUID, pins: Mapping[str, Any]) -> None:
+def _write_pins(anchor: MemberRow, pins: Mapping[str, Any]) -> None:
     """The anchor's content is its pins; the version they replace is kept like that of any source record."""
-    text = json_text({"pins": pins})
+    text, salt, digest, content = _sealed(anchor.external_id, pins)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO source_record_version (id, source_record_id, version, raw, canonical, content_digest, received_at,"
             " replaced_at, deleted, salt, digest) SELECT gen_random_uuid(), id, version, raw, canonical, content_digest, received_at,"
-            " clock_timestamp(), deleted, raw_salt, raw_digest FROM source_record WHERE id = %s AND content_digest <> %s",
-            (anchor, seal.digest(b"pins", b"", text.encode())),
+            " clock_timestamp(), deleted, raw_salt, raw_digest FROM source_record WHERE id = %s",
+            (anchor.id,),
         )
         cursor.execute(
-            "UPDATE source_record SET canonical = %s, raw = %s, content_digest = %s, version = version + 1,"
-            " changed_at = clock_timestamp() WHERE id = %s",
-            (text, text, seal.digest(b"pins", b"", text.encode()), anchor),
+            "UPDATE source_record SET canonical = %s::jsonb, raw = %s, raw_salt = %s, raw_digest = %s, content_digest = %s,"
+            " version = version + 1, changed_at = clock_timestamp() WHERE id = %s",
+            (text, text, salt, digest, content, anchor.id),
         )

@@ -5,7 +5,7 @@ The result does not depend on the order of the members: every choice ends in (sy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from apps.customers.survivorship_parts import unite
 from apps.customers.survivorship_policy import SurvivorshipPolicy
@@ -19,9 +19,16 @@ ATTRIBUTES = ("kind", *SCALARS, *PARTS, "extra")
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
+class Pin(NamedTuple):
+    """A steward's value, and when it was set (ISO 8601 in UTC, to the microsecond): of two pins of one attribute the newer counts."""
+
+    at: str
+    value: Any
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One source record of a customer. `pins` (of a steward's anchor only) maps attribute to value."""
+    """One source record of a customer. `pins`: a steward's anchor alone has them, by attribute."""
 
     id: str
     system: str
@@ -31,7 +38,7 @@ class Member:
     updated_at: datetime
     canonical: Mapping[str, Any]
     downgraded: bool = False
-    pins: Mapping[str, Any] = field(default_factory=dict)
+    pins: Mapping[str, Pin] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +59,22 @@ def survive(members: Sequence[Member], policy: SurvivorshipPolicy) -> Golden:
         _take_all(ordered[0], values, lineage)
     elif ordered:
         _choose_all(ordered, policy, values, lineage)
-    for anchor in sorted((m for m in members if m.pins), key=lambda m: m.updated_at):
-        for attribute, value in anchor.pins.items():
-            values[attribute] = value
-            lineage[attribute] = {"record": anchor.id, "rule": "pin", "of": len(ordered)}
-    values["name"] = display_name(values)
+    for attribute, (pin, anchor) in newest_pins(members).items():
+        values[attribute] = unite(attribute, [(anchor.id, pin.value)]) if attribute in PARTS else pin.value
+        lineage[attribute] = {"record": anchor.id, "rule": "pin", "of": len(ordered)}
+    if lineage.get("name", {}).get("rule") != "pin":
+        values["name"] = display_name(values)
     return Golden({k: v for k, v in values.items() if v is not None}, lineage)
+
+
+def newest_pins(members: Sequence[Member]) -> dict[str, tuple[Pin, Member]]:
+    """The pin that counts for each pinned attribute, with the anchor it hangs on."""
+    found: dict[str, tuple[Pin, Member]] = {}
+    for anchor in sorted((m for m in members if m.pins), key=lambda m: m.external_id):
+        for attribute, pin in anchor.pins.items():
+            if attribute not in found or found[attribute][0].at <= pin.at:
+                found[attribute] = (pin, anchor)
+    return found
 
 
 def _take_all(member: Member, values: dict[str, Any], lineage: dict[str, dict[str, Any]]) -> None:

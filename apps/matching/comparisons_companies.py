@@ -31,7 +31,7 @@ _NAME = {
 }
 _ALIKE = 0.87  # normalised edit similarity of the names without spaces
 _SORTED = 90.0  # of the names with their words in order of the alphabet
-_SHARED = 70.0  # of the words two names have in common
+_SHARED = 60.0  # of the words two names have in common
 
 
 class _Name(NamedTuple):

@@ -109,8 +109,10 @@ def _digits(text: str) -> str:
 def phone_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     """Return levels of phone: numbers agree when their last eight digits do."""
     phones = column(table.column("phone"))
-    tails = phones.mapped(lambda text: text[-8:])
     crossed = cross(phones, left, right)
+    if not len(crossed.pair):
+        return np.zeros(len(left), np.int8)
+    tails = phones.mapped(lambda text: text[-8:])
     a, b = phones.codes[crossed.left], phones.codes[crossed.right]
     tail_a, tail_b = tails[crossed.left], tails[crossed.right]
     result = np.full(len(a), level_number("phone", "different"), np.int8)
@@ -127,8 +129,10 @@ def phone_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
 def domain_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     """Return levels of domain: web site against web site or company mail, the best of all."""
     domains = column(table.column("domain"))
-    labels = domains.mapped(lambda text: text.partition(".")[0])
     crossed = cross(domains, left, right)
+    if not len(crossed.pair):
+        return np.zeros(len(left), np.int8)
+    labels = domains.mapped(lambda text: text.partition(".")[0])
     result = np.full(len(crossed.pair), level_number("domain", "different"), np.int8)
     result[labels[crossed.left] == labels[crossed.right]] = level_number("domain", "alike")
     result[domains.codes[crossed.left] == domains.codes[crossed.right]] = level_number("domain", "same")
@@ -139,6 +143,8 @@ def identifier_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     """Return levels of identifier over pairs of one kind; numbers of other countries or lengths are not comparable."""
     identifiers = column(table.column("identifier"))
     crossed = cross(identifiers, left, right)
+    if not len(crossed.pair):
+        return np.zeros(len(left), np.int8)
     parts = [text.split("|", 3) for text in identifiers.texts.tolist()]
     kind, country, value = (encode([part[place] for part in parts]) for place in (0, 1, 3))
     flag = np.array([part[2] == "v" for part in parts], np.bool_)

@@ -99,7 +99,7 @@ def person_levels(table: pa.Table, left: Longs, right: Longs) -> tuple[Levels, L
     if len(at):
         crossed_given, crossed_family = _crossed(tokens, given, family, left[at], right[at])
         cost = _GIVEN_COST[straight_given[at]] + _FAMILY_COST[straight_family[at]]
-        better = _GIVEN_COST[crossed_given] + _FAMILY_COST[crossed_family] < np.minimum(cost, 9)
+        better = _GIVEN_COST[crossed_given] + _FAMILY_COST[crossed_family] < cost
         straight_given[at[better]] = crossed_given[better]
         straight_family[at[better]] = crossed_family[better]
     return straight_given, straight_family
@@ -176,7 +176,8 @@ def _any_other(tokens: _Tokens, one: Column, other: Column, left: Longs, right: 
         for j in range(3):
             if i or j:
                 level = _compare(tokens, one.nth(i)[left], other.nth(j)[right])
-                found |= (level == SAME) | (level == ALIKE)
+                words = tokens.length[one.nth(i)[left]] > 1  # an initial that agrees says too little
+                found |= ((level == SAME) & words) | (level == ALIKE)
     return found
 
 

@@ -1,6 +1,7 @@
 """What people decide about identity: match, no match, merge, unmerge. A person's verdict outranks the machine's for ever."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 from apps.common.act import Act
 from apps.common.errors import Conflict, NotFound, Rejected
 from apps.customers import identity
-from apps.customers.models import Customer, Judgement, SourceRecord
+from apps.customers.models import Customer, Judgement, Membership, SourceRecord
 from apps.matching.edges import neighbourhood
 from apps.matching.match import Matched, redecide, retried
 
@@ -42,15 +43,18 @@ def merge(*, customers: Sequence[UUID], act: Act) -> Matched:
     Raises NotFound, Conflict (one of them was retired meanwhile), Rejected (fewer than two, or too many records)."""
     if len(set(customers)) < 2:
         raise Rejected("A merge needs two different customers.")
+    members_of(customers)  # says at once, without trying again, when one of them is not there
     return retried(lambda: _merge(sorted(set(customers)), act))
 
 
 @transaction.atomic
 def _merge(customers: Sequence[UUID], act: Act) -> Matched:
-    records = sorted(r for own in members_of(customers).values() for r in own)
+    members = members_of(customers)
+    records = sorted(r for own in members.values() for r in own)
     if len(records) > MOST_RECORDS:
         raise Rejected(f"Together they have {len(records)} records; {MOST_RECORDS} is the most one customer can have.")
     _lock_around(records)
+    _still(members)
     _supersede(records, verdicts=("no_match", "unsure"))
     judge([_ordered(records[0], other) for other in records[1:]], verdict="match", act=act)
     return redecide(records, act=act, action="merged")
@@ -61,25 +65,30 @@ def unmerge(*, customer: UUID, records: Sequence[UUID], act: Act) -> Matched:
 
     Each side becomes what it would be had they never been merged: verdicts of merges that tied them together no longer count.
     Raises NotFound, Conflict (a record is no longer in the customer), Rejected (none, or all of them)."""
+    if not set(records) <= set(members_of([customer])[customer]):
+        raise Conflict("One of these records no longer belongs to this customer.")
     return retried(lambda: _unmerge(customer, sorted(set(records)), act))
 
 
 @transaction.atomic
 def _unmerge(customer: UUID, taken: Sequence[UUID], act: Act) -> Matched:
-    own = members_of([customer])[customer]
+    members = members_of([customer])
+    own = members[customer]
     left = sorted(set(own) - set(taken))
     if not set(taken) <= set(own):
         raise Conflict("One of these records no longer belongs to this customer.")
     if not taken or not left:
         raise Rejected("Choose some of the records, not none and not all of them.")
     _lock_around(own)
+    _still(members)
     _loosen(taken, left, act)
     judge([_ordered(a, b) for a, b in product(taken, left)], verdict="no_match", act=act)
     return redecide([*taken, *left], act=act, action="unmerged")
 
 
 def _loosen(taken: Sequence[UUID], left: Sequence[UUID], act: Act) -> None:
-    """Merges that tied the two sides together are taken back whole; what they said about one side alone is said again."""
+    """Merges that tied the two sides together are taken back whole. What such a merge said of customers that stay on one side is
+    said again; what it said of records that were one customer before is not: that was never a person's verdict."""
     mine, others = set(taken), set(left)
     live = list(
         Judgement.objects.filter(verdict="match", superseded_at=None, record_a__in=mine | others, record_b__in=mine | others)
@@ -87,10 +96,23 @@ def _loosen(taken: Sequence[UUID], left: Sequence[UUID], act: Act) -> None:
     crossing = {j.correlation_id for j in live if (j.record_a_id in mine) != (j.record_b_id in mine)}
     tied = [j for j in live if j.correlation_id in crossing]
     Judgement.objects.filter(id__in=[j.id for j in tied]).update(superseded_at=timezone.now())
-    named = {r for j in tied for r in (j.record_a_id, j.record_b_id)}
-    remaining = sorted(named & others)
-    if len(remaining) > 1 and len(crossing) and any(j.record_a_id in others and j.record_b_id in others for j in tied):
-        judge([_ordered(remaining[0], other) for other in remaining[1:]], verdict="match", act=act)
+    for merge_id in sorted(crossing):
+        named = {r for j in tied if j.correlation_id == merge_id for r in (j.record_a_id, j.record_b_id)}
+        former = _customers_before(merge_id, named)
+        for side in (mine, others):
+            kept = sorted(named & side)
+            if len({former.get(r) for r in kept}) > 1:
+                judge([_ordered(kept[0], r) for r in kept[1:]], verdict="match", act=replace(act, correlation_id=merge_id))
+
+
+def _customers_before(merge_id: UUID, records: Iterable[UUID]) -> dict[UUID, UUID]:
+    """The customer that each record which a merge moved had before; the others stayed in the one that survived."""
+    moved = Membership.objects.filter(correlation_id=merge_id, source_record__in=records)
+    before = {
+        (m.source_record_id, m.until): m.customer_id
+        for m in Membership.objects.filter(source_record__in=records, until__isnull=False)
+    }
+    return {m.source_record_id: before[m.source_record_id, m.since] for m in moved if (m.source_record_id, m.since) in before}
 
 
 def separate(*, record_a: UUID, record_b: UUID, act: Act) -> Matched:
@@ -118,6 +140,12 @@ def _lock_around(records: Sequence[UUID]) -> None:
     identity.lock_records(reach)
     if not neighbourhood(records).members.keys() <= reach:
         raise Conflict("The component grew while it was being locked.")
+
+
+def _still(members: Mapping[UUID, list[UUID]]) -> None:
+    """With the records locked: raises Conflict when members moved since they were read."""
+    if members_of(members) != members:
+        raise Conflict("Members moved while they were being locked; read again.")
 
 
 def _supersede(records: Sequence[UUID], *, verdicts: Sequence[str]) -> None:

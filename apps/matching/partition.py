@@ -19,7 +19,7 @@ class Pairs(NamedTuple):
 
     low: Longs
     high: Longs
-    weight: npt.NDArray[np.float32]
+    weight: npt.NDArray[np.float64]
     flags: npt.NDArray[np.int16]
 
     def where(self, chosen: npt.NDArray[Any]) -> "Pairs":
@@ -61,7 +61,8 @@ def partition_file(
     The same as `decide` on everything at once, since records of different components never touch.
     """
     left, right = np.asarray(a, np.int64), np.asarray(b, np.int64)
-    pairs = Pairs(np.minimum(left, right), np.maximum(left, right), np.asarray(weight), np.asarray(flags))
+    low, high = np.minimum(left, right), np.maximum(left, right)
+    pairs = Pairs(low, high, np.asarray(weight, np.float64), np.asarray(flags, np.int16))
     verdicts = np.array([*must, *cannot], np.int64).reshape(-1, 2)
     root = _roots(n, pairs, verdicts, thresholds)
     pairs = pairs.where(root[pairs.low] == root[pairs.high])

@@ -16,6 +16,8 @@ from apps.matching.parameters import Model, Thresholds
 
 GRADES = ("strong", "likely", "possible", "weak")
 """strong: the machine would join them; likely: it would ask a person; possible: it would keep the evidence."""
+_MOST_EXPLAINED = 5
+"""The best ones are explained; further down the reasons cost more time than they are worth."""
 _WEAK_BITS = 4.0
 """How far below the threshold of kept evidence a pair is still told, as weak."""
 
@@ -83,7 +85,8 @@ def find_matches(canonical: Mapping[str, Any], *, limit: int = 10, explain: bool
         )
         best.setdefault(customer, near)
     chosen = list(best.values())[:limit]
-    told = _explained(asked, features, chosen, model) if explain and chosen else [None] * len(chosen)
+    told = _explained(asked, features, chosen[: _MOST_EXPLAINED if explain else 0], model)
+    told += [None] * (len(chosen) - len(told))
     names = _names([n.customer for n in chosen])
     return [
         _candidate(near, names, why, model) for near, why in zip(chosen, told, strict=True) if near.customer in names
@@ -133,6 +136,8 @@ def _names(customers: Sequence[UUID]) -> dict[UUID, tuple[str | None, str]]:
 
 
 def _explained(asked: Any, features: Any, chosen: Sequence[_Near], model: Model) -> list[Explanation | None]:
+    if not chosen:
+        return []
     left = asked.to_pylist()[0]
     rights = features.take([near.row for near in chosen]).to_pylist()
     return [engine.explain(left, right, model) for right in rights]

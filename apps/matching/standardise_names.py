@@ -8,6 +8,7 @@ from typing import NamedTuple
 from apps.matching.text import fold, plain, reference, undotted
 
 _CACHE = 100_000
+_CAMEL = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z]{2})")  # words run together: RamiMakhlouf, but not McDonald
 
 
 class PersonName(NamedTuple):
@@ -92,6 +93,8 @@ def person_name(given: str, family: str, name: str) -> PersonName:
     """
     titles, particles, _, _ = _person_words()
     given, family, name = ("" if generic_text(part) else part for part in (given, family, name))
+    if " " not in name.strip():
+        name = _CAMEL.sub(" ", name)
     if name and not (given and family):
         given, family = _split_whole(name, given, family)
     family_tokens, suffix = _take_suffix(_tokens(family))
@@ -114,21 +117,21 @@ def _split_whole(name: str, given: str, family: str) -> tuple[str, str]:
     ):
         return given or after, family or before
     titles, particles, _, suffixes = _person_words()
-    tokens = [word for word in fold(undotted_initials(name)).split() if word not in titles] or fold(name).split()
-    tail = [tokens.pop()] if len(tokens) > 2 and tokens[-1] in suffixes else []
+    tokens = fold(undotted_initials(name)).split()
+    tail = [tokens.pop()] if len(tokens) > 1 and tokens[-1] in suffixes else []
+    tokens = _without(tokens, titles)
     if given or family:
         known = set(fold(given or family).split())
         rest = " ".join(word for word in tokens if word not in known)
         return (given, " ".join([rest, *tail])) if given else (rest, " ".join([family, *tail]))
     if len(tokens) < 2:
-        return "", " ".join(tokens)
+        return "", " ".join(tokens + tail)
     start = len(tokens) - 1
     while start > 1 and tokens[start - 1] in particles:
         start -= 1
     return " ".join(tokens[:start]), " ".join(tokens[start:] + tail)
 
 
-_CAMEL = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z]{2})")
 _BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
 _AND = re.compile(r"\s*[&+]\s*")
 
@@ -199,9 +202,15 @@ def _one_company(text: str, city: str) -> tuple[str, str]:
     return " ".join((core if sum(map(len, core)) > 1 else tokens)[:12]), form
 
 
+def _bracketed(inner: re.Match[str], city: str) -> str:
+    """Words in brackets tell branches apart (China, Hong Kong); those that repeat the record's own city do not."""
+    text = inner[1] or inner[2] or ""
+    return " " if fold(text) == fold(city) else f" {text} "
+
+
 @lru_cache(maxsize=_CACHE)
 def company_name(text: str, city: str) -> CompanyName:
-    """Read a company's name: trading names apart, brackets apart, legal form to its id, abbreviations to long form.
+    """Read a company's name: trading names apart, legal form to its id, abbreviations to long form.
 
     `city` is the record's city: "Wilson Brothers - Nottingham" in Nottingham is "Wilson Brothers".
     """
@@ -210,8 +219,7 @@ def company_name(text: str, city: str) -> CompanyName:
     names: list[str] = []
     form = ""
     for part in _company_words()[3].split(text if text.isascii() else _spaced_forms(text)):
-        bare = _BRACKETS.sub(" ", part)
-        name, found = _one_company(bare if fold(bare) else part, city)
+        name, found = _one_company(_BRACKETS.sub(lambda inner: _bracketed(inner, city), part), city)
         form = form or found
         if name and name not in names:
             names.append(name)

@@ -1,6 +1,6 @@
 """Policies: written as drafts, put into force by a second person."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -14,8 +14,13 @@ from apps.policies import active
 from apps.policies.activate import activate, draft
 from apps.policies.models import Policy
 
+if TYPE_CHECKING:
+    PolicyForm = forms.ModelForm[Policy]
+else:
+    PolicyForm = forms.ModelForm  # generic for the type checker only
 
-class DraftForm(forms.ModelForm):
+
+class DraftForm(PolicyForm):
     """A document that its kind's owner accepts."""
 
     kind = forms.ChoiceField(choices=lambda: [(k, k) for k in active.kinds()])

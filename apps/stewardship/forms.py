@@ -17,16 +17,26 @@ class PreferencesForm(forms.Form):
     time_zone = forms.ChoiceField(label="Time zone", help_text="All times are shown in this zone.")
     theme = forms.ChoiceField(label="Theme", choices=_THEMES, required=False)
     shortcuts = forms.BooleanField(
-        label="Keyboard shortcuts", required=False, help_text="Single letters such as / and j, never while you type in a field."
+        label="Keyboard shortcuts",
+        required=False,
+        help_text="Single letters such as / and j, never while you type in a field.",
     )
 
     def __init__(self, data: Any = None, *, user: Any, cookies: Mapping[str, str]) -> None:
         super().__init__(
             data,
-            initial={"time_zone": user.time_zone, "theme": cookies.get("theme", ""), "shortcuts": cookies.get("shortcuts") != "off"},
+            initial={
+                "time_zone": user.time_zone,
+                "theme": cookies.get("theme", ""),
+                "shortcuts": cookies.get("shortcuts") != "off",
+            },
         )
         self.user = user
-        names = sorted(n for n in zoneinfo.available_timezones() if "/" in n and not n.startswith(("Etc/", "SystemV/", "posix", "right")))
+        names = sorted(
+            n
+            for n in zoneinfo.available_timezones()
+            if "/" in n and not n.startswith(("Etc/", "SystemV/", "posix", "right"))
+        )
         self.fields["time_zone"].choices = [(n, n.replace("_", " ")) for n in ("UTC", *names)]  # type: ignore[attr-defined]
 
     def save(self) -> None:
@@ -38,7 +48,7 @@ class PreferencesForm(forms.Form):
         return {"theme": self.cleaned_data["theme"], "shortcuts": "" if self.cleaned_data["shortcuts"] else "off"}
 
 
-class SystemChoice(forms.ModelChoiceField):
+class SystemChoice(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
     def label_from_instance(self, obj: Any) -> str:
         return f"{obj.name} ({obj.code})"
 
@@ -63,4 +73,6 @@ class UploadForm(forms.Form):
 class DiscardForm(forms.Form):
     """Why a quarantined record is not wanted."""
 
-    reason = forms.CharField(label="Reason", max_length=500, strip=True, error_messages={"required": "Say why this record is not wanted."})
+    reason = forms.CharField(
+        label="Reason", max_length=500, strip=True, error_messages={"required": "Say why this record is not wanted."}
+    )

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from apps.common.errors import NotFound
 from apps.customers.models import Customer
-from apps.customers.queries import AttributeLineage, CustomerDetail, Source, values_of
+from apps.customers.queries import AttributeLineage, CustomerDetail, Source, SourceValue, values_of
 from apps.customers.survivorship import ATTRIBUTES, PARTS, SCALARS
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One source's value of one attribute. `won`: the golden value came from here; `empty`: the source says it is empty."""
+    """One source's value of one attribute. `won`: the golden value came from here; `empty`: the source says so."""
 
     value: Any
     won: bool = False
@@ -33,7 +33,9 @@ class GridRow:
 
 def sources_grid(detail: CustomerDetail) -> list[GridRow]:
     """A row for every attribute that the golden record or any source has; cells in the order of `detail.sources`."""
-    extras = sorted({n for s in detail.sources for n in s.canonical.get("extra", {})} | set(detail.values.get("extra", {})))
+    extras = sorted(
+        {n for s in detail.sources for n in s.canonical.get("extra", {})} | set(detail.values.get("extra", {}))
+    )
     names = ["kind", *SCALARS, *PARTS, *(f"extra.{n}" for n in extras)]
     rows = [GridRow(n, _read(detail.values, n), [_cell(detail, s, n) for s in detail.sources]) for n in names]
     return [r for r in rows if r.golden is not None or any(c.value is not None or c.empty for c in r.cells)]
@@ -95,23 +97,25 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One attribute on the overview. `different`: other sources say something else; `same`: how many say the same."""
+    """One attribute with what its other sources say: `agreeing` have the winner's value, `differing` another."""
 
     line: AttributeLineage
-    different: int
-    same: int
+    agreeing: Sequence[SourceValue]
+    differing: Sequence[SourceValue]
 
     @property
     def values(self) -> int:
-        return 1 + self.different
+        """Distinct values, the winner's included."""
+        return 1 + len({repr(o.value) for o in self.differing})
+
+
+def told(line: AttributeLineage) -> Shown:
+    """Sorts the other sources of one attribute into those that agree with the winner and those that do not."""
+    own = line.winner.value if line.winner is not None else line.value
+    return Shown(line, [o for o in line.others if o.value == own], [o for o in line.others if o.value != own])
 
 
 def overview_lines(lineage: Sequence[AttributeLineage]) -> tuple[list[Shown], dict[str, AttributeLineage]]:
-    """(single values with their losers counted, list parts by attribute)."""
-    singles = []
-    for line in lineage:
-        if line.attribute not in PARTS:
-            own = line.winner.value if line.winner is not None else line.value
-            distinct = {repr(o.value) for o in line.others if o.value != own}
-            singles.append(Shown(line, len(distinct), sum(1 for o in line.others if o.value == own)))
+    """(single values with their losers, list parts by attribute)."""
+    singles = [told(line) for line in lineage if line.attribute not in PARTS]
     return singles, {line.attribute: line for line in lineage if line.attribute in PARTS}

@@ -1,8 +1,10 @@
 """A quarantined record as a form: what arrived, under canonical names, each field with what is wrong with it."""
 
+import csv
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +12,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from apps.common.errors import FieldError, HubError
+from apps.connectors import files
 from apps.connectors.mapping import Mapping as ColumnMapping
 from apps.connectors.models import Run
 from apps.customers.canonical import FLAT_FIELDS, LIST_FIELDS
@@ -36,7 +39,7 @@ class MendField:
 
 @dataclass(slots=True)
 class Mending:
-    """`fields` to mend now, `others` that may be added; `problems` that belong to no field; `unmapped`: kept in raw only."""
+    """`fields` to mend, `others` that may be added; `problems` of no field; `unmapped`: kept in raw only."""
 
     fields: list[MendField]
     others: list[MendField]
@@ -44,11 +47,17 @@ class Mending:
     unmapped: Mapping[str, Any]
 
 
-def mending(row: Quarantine, posted: Mapping[str, str] | None = None, errors: Iterable[FieldError] | None = None) -> Mending:
+def mending(
+    row: Quarantine, posted: Mapping[str, str] | None = None, errors: Iterable[FieldError] | None = None
+) -> Mending:
     """The form of a row; `posted` what the user typed and `errors` what was wrong with that, on the second try."""
     values, unmapped = _values(row)
     found = {name: _field(name, values[name]) for name in values}
-    told = [(p.get("field", ""), p.get("detail", "")) for p in row.problems] if errors is None else [(e.field, e.detail) for e in errors]
+    told = (
+        [(p.get("field", ""), p.get("detail", "")) for p in row.problems]
+        if errors is None
+        else [(e.field, e.detail) for e in errors]
+    )
     general = []
     for where, detail in told:
         name = where.strip("/").split("/")[0]
@@ -70,19 +79,33 @@ def mending(row: Quarantine, posted: Mapping[str, str] | None = None, errors: It
 
 def _values(row: Quarantine) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """(canonical names -> values, columns without a canonical name) of what arrived; empty where it cannot be read."""
-    try:
-        arrived = json.loads(row.raw or "")
-    except (ValueError, RecursionError):
+    run = Run.objects.select_related("mapping").filter(id=row.run_id).first() if row.run_id else None
+    arrived = _arrived(row, run)
+    if arrived is None:
         return {}, {}
-    if not isinstance(arrived, dict):
-        return {}, {}
-    mapped = _mapped(row, arrived)
+    mapped = _mapped(run, arrived)
     unmapped = {name: value for name, value in mapped.items() if name not in FLAT_FIELDS and name not in LIST_FIELDS}
     return {name: value for name, value in mapped.items() if name not in unmapped}, unmapped
 
 
-def _mapped(row: Quarantine, arrived: dict[str, Any]) -> dict[str, Any]:
-    run = Run.objects.select_related("mapping").filter(id=row.run_id).first() if row.run_id else None
+def _arrived(row: Quarantine, run: Run | None) -> dict[str, Any] | None:
+    """What arrived, by column; the cells of a line that does not fit the header are laid out from the left."""
+    try:
+        arrived = json.loads(row.raw or "")
+        return arrived if isinstance(arrived, dict) else None
+    except (ValueError, RecursionError):
+        pass
+    if run is None or not run.file_path or not Path(run.file_path).is_file():
+        return None
+    try:
+        with files.open_rows(run.file_path) as reader:
+            cells = next(csv.reader([row.raw or ""], delimiter=reader.delimiter or ","), [])
+            return dict(zip(reader.header, cells, strict=False)) if reader.delimiter else None
+    except (HubError, OSError, csv.Error):
+        return None
+
+
+def _mapped(run: Run | None, arrived: dict[str, Any]) -> dict[str, Any]:
     if run is None or run.mapping is None:
         return arrived
     try:
@@ -99,7 +122,9 @@ def _field(name: str, value: Any) -> MendField:
 
 
 def mended(row: Quarantine, posted: Mapping[str, str]) -> dict[str, Any]:
-    """The record as mended, under canonical names: a field that was never there and stays blank is left out, an emptied one is empty.
+    """The record as mended, under canonical names.
+
+    A field that was never there and stays blank is left out; an emptied one is empty.
 
     Raises ValueError with a sentence when a list is no JSON."""
     values, _ = _values(row)
@@ -154,4 +179,4 @@ def causes() -> list[tuple[str, int]]:
             "SELECT p->>'code', count(DISTINCT q.id) FROM quarantine q, jsonb_array_elements(q.problems) p"
             " WHERE q.state = 'open' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 30"
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -75,8 +76,11 @@ def overview() -> Overview:
 def system_numbers(*, whole: bool = False) -> list[SystemNumbers]:
     """Every system but the stewards' own, by name; `whole`: with quarantine counts and connections."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT system_id, count(*), count(*) FILTER (WHERE deleted), max(received_at) FROM source_record GROUP BY system_id")
-        counted = {row[0]: row[1:] for row in cursor.fetchall()}
+        cursor.execute(
+            "SELECT system_id, count(*), count(*) FILTER (WHERE deleted), max(received_at)"
+            " FROM source_record GROUP BY system_id"
+        )
+        counted: dict[int, tuple[int, int, datetime | None]] = {row[0]: row[1:] for row in cursor.fetchall()}
         waiting: dict[int, int] = {}
         if whole:
             cursor.execute("SELECT system_id, count(*) FROM quarantine WHERE state = 'open' GROUP BY system_id")
@@ -86,8 +90,9 @@ def system_numbers(*, whole: bool = False) -> list[SystemNumbers]:
         for system, name, mode in Connection.objects.order_by("name").values_list("system_id", "name", "mode"):
             ways.setdefault(system, []).append((name, mode))
     return [
-        SystemNumbers(s, *counted.get(s.id, (0, 0, None)), quarantined=waiting.get(s.id, 0), connections=tuple(ways.get(s.id, ())))
+        SystemNumbers(s, n, gone, last, waiting.get(s.id, 0), tuple(ways.get(s.id, ())))
         for s in System.objects.exclude(kind="steward").order_by("name")
+        for n, gone, last in [counted.get(s.id, (0, 0, None))]
     ]
 
 
@@ -96,10 +101,22 @@ def system_looks() -> dict[str, tuple[str, str]]:
     return {code: (name, kind) for code, name, kind in System.objects.values_list("code", "name", "kind")}
 
 
+_DOUBTS = (
+    "SELECT d.id, d.reason, d.sentence, d.weight, d.opened_at, a.id, ya.code, a.external_id, a.customer_id, ca.name,"
+    " b.id, yb.code, b.external_id, b.customer_id, cb.name FROM doubt d"
+    " JOIN source_record a ON a.id = d.record_a_id JOIN system ya ON ya.id = a.system_id"
+    " LEFT JOIN customer ca ON ca.id = a.customer_id"
+    " JOIN source_record b ON b.id = d.record_b_id JOIN system yb ON yb.id = b.system_id"
+    " LEFT JOIN customer cb ON cb.id = b.customer_id"
+    " WHERE d.state = 'open'{narrow} ORDER BY d.id DESC LIMIT %s"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class DoubtRow:
     """An open doubt as a list shows it: both records with their systems and customers."""
 
+    id: UUID
     reason: str
     sentence: str
     weight: float | None
@@ -118,20 +135,16 @@ class Side:
 
 def open_doubts(*, after: UUID | None = None, limit: int = 50, records: list[UUID] | None = None) -> list[DoubtRow]:
     """Open doubts, newest first: one query. `records`: only those that touch one of these records."""
-    narrow, params = "", []
+    narrow, params = "", list[Any]()
     if records is not None:
         narrow = " AND (d.record_a_id = ANY(%s) OR d.record_b_id = ANY(%s))"
         params += [records, records]
     if after is not None:
         narrow += " AND d.id < %s"
-        params.append(after)  # type: ignore[arg-type]
+        params.append(after)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT d.reason, d.sentence, d.weight, d.opened_at, a.id, ya.code, a.external_id, a.customer_id, ca.name,"
-            " b.id, yb.code, b.external_id, b.customer_id, cb.name FROM doubt d"
-            " JOIN source_record a ON a.id = d.record_a_id JOIN system ya ON ya.id = a.system_id LEFT JOIN customer ca ON ca.id = a.customer_id"
-            " JOIN source_record b ON b.id = d.record_b_id JOIN system yb ON yb.id = b.system_id LEFT JOIN customer cb ON cb.id = b.customer_id"
-            f" WHERE d.state = 'open'{narrow} ORDER BY d.id DESC LIMIT %s",
-            (*params, limit),
-        )
-        return [DoubtRow(*row[:4], (Side(*row[4:9]), Side(*row[9:14]))) for row in cursor.fetchall()]
+        cursor.execute(_DOUBTS.format(narrow=narrow), (*params, limit))
+        return [
+            DoubtRow(row[0], row[1], row[2], row[3], row[4], (Side(*row[5:10]), Side(*row[10:15])))
+            for row in cursor.fetchall()
+        ]

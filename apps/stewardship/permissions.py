@@ -1,12 +1,14 @@
-"""The door of every page: who may open it, in whose time zone it is shown, and how the hub's errors look to a browser."""
+"""The door of every page: who may open it, in whose time zone it is shown, how errors look to a browser."""
 
 import zoneinfo
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
 from django.shortcuts import render, resolve_url
 from django.utils import timezone
 
@@ -14,7 +16,7 @@ from apps.accounts import roles
 from apps.common.act import Act
 from apps.common.errors import NotFound
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def may(user: Any, operation: str) -> bool:
@@ -46,7 +48,7 @@ def own_page(view: View) -> View:
 def _guard(operation: str | None, post: str | None, methods: tuple[str, ...]) -> Callable[[View], View]:
     def guard(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_login(request)
             if request.method not in methods:
@@ -73,6 +75,14 @@ def _to_login(request: HttpRequest) -> HttpResponse:
         response["HX-Redirect"] = resolve_url("account_login")
         return response
     return redirect_to_login(request.get_full_path())
+
+
+def uuid_or_none(text: str) -> UUID | None:
+    """An id out of an address; None for anything that is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def act_of(request: HttpRequest, reason: str) -> Act:

@@ -70,7 +70,7 @@ class Progress:
         done = position.get("bytes", position.get("item"))
         if not self.run.total or done is None:
             return None
-        return min(1.0, done / self.run.total)
+        return min(1.0, float(done) / self.run.total)
 
     @property
     def percent(self) -> int | None:

@@ -32,7 +32,7 @@ SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".ndjson", ".jsonl", ".json", ".parq
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A file that waits for its mapping. It is kept in the session of the one who brought it: nobody else reaches it."""
+    """A file that waits for its mapping, known only to the session of the one who brought it."""
 
     id: UUID
     file_name: str
@@ -52,15 +52,19 @@ def most_bytes() -> int:
     return int(getattr(settings, "MAX_UPLOAD_BYTES", MOST_BYTES))
 
 
-def keep(upload: UploadedFile, system: System) -> Draft:
-    """Keeps an uploaded file where only the hub can read it. Raises Rejected, with nothing kept, for one that cannot be used."""
+def keep(
+    upload: UploadedFile,  # type: ignore[type-arg]  # not generic at run time
+    system: System,
+) -> Draft:
+    """Keeps an uploaded file where only the hub can read it. Raises Rejected, and keeps nothing, if it is of no use."""
     name = "".join(c for c in Path(upload.name or "").name if c.isprintable())[-200:] or "upload"
     suffix = Path(name).suffix.lower()
     if (upload.size or 0) > most_bytes():
-        raise Rejected(f"The file is larger than {most_bytes() // 2**20} MiB. Split it, or load it with the command manage.py ingest.")
+        limit = most_bytes() // 2**20
+        raise Rejected(f"The file is larger than {limit} MiB. Split it, or load it with manage.py ingest.")
     draft = Draft(uuid7(), name, suffix if suffix in SUFFIXES else "", system.id)
     try:
-        with open(draft.path, "xb", opener=_private) as target:  # noqa: PTH123 - only open() takes an opener
+        with open(draft.path, "xb", opener=_private) as target:
             for chunk in upload.chunks():
                 target.write(chunk)
         with files.open_rows(draft.path) as reader:
@@ -105,7 +109,7 @@ def sample(draft: Draft) -> Sample:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the file with what it is taken for ("": left out). `confidence` 0 to 1, None when a person or a mapping chose."""
+    """One column and what it is taken for ("": left out). `confidence` 0 to 1; None: a person or a mapping chose."""
 
     name: str
     index: int
@@ -122,18 +126,33 @@ class Column:
 
 
 def columns(sampled: Sample, chosen: Mapping[str, str] | None = None) -> list[Column]:
-    """Every column with its meaning: `chosen` (column -> canonical name) where given, else guessed from header and values."""
+    """Every column with its meaning: `chosen` (column -> canonical name) if given, else as guessed from the file."""
     guesses = guess.guess(sampled.header, [r.values for r in sampled.rows if r.values])
     found = []
     for index, name in enumerate(sampled.header):
         g = guesses[name]
         sure = bool(g.canonical) and g.confidence >= guess.SURE
-        examples = list(dict.fromkeys(str(r.values[name])[:60] for r in sampled.rows if r.values and r.values.get(name) not in (None, "")))[:3]
+        examples = list(
+            dict.fromkeys(
+                str(r.values[name])[:60] for r in sampled.rows if r.values and r.values.get(name) not in (None, "")
+            )
+        )[:3]
         if chosen is not None:
             meaning = chosen.get(name, "")
-            found.append(Column(name, index, meaning, None, g.reason if meaning == (g.canonical or "") else "", examples))
+            found.append(
+                Column(name, index, meaning, None, g.reason if meaning == (g.canonical or "") else "", examples)
+            )
         else:
-            found.append(Column(name, index, g.canonical or "" if sure else "", g.confidence if g.canonical else None, g.reason, examples))
+            found.append(
+                Column(
+                    name,
+                    index,
+                    g.canonical or "" if sure else "",
+                    g.confidence if g.canonical else None,
+                    g.reason,
+                    examples,
+                )
+            )
     return found
 
 
@@ -144,7 +163,9 @@ def chosen_from(body: Mapping[str, Any], header: Sequence[str]) -> dict[str, str
     for canonical_name, cols in body.get("columns", {}).items():
         for column in [cols] if isinstance(cols, str) else cols:
             meaning[column] = f"extra.{canonical_name}" if canonical_name in body.get("extra", {}) else canonical_name
-    return {column: name for column, name in meaning.items() if column in header and column not in body.get("ignore", ())}
+    return {
+        column: name for column, name in meaning.items() if column in header and column not in body.get("ignore", ())
+    }
 
 
 def document(chosen: Sequence[Column], base: Mapping[str, Any], *, country: str, kind: str) -> ColumnMapping:
@@ -167,9 +188,13 @@ def document(chosen: Sequence[Column], base: Mapping[str, Any], *, country: str,
     if not kind:
         constants.pop("kind", None)
     body = {
-        "columns": by_name, "extra": extra, "ignore": ignore, "constants": constants, "default_country": country or None,
+        "columns": by_name,
+        "extra": extra,
+        "ignore": ignore,
+        "constants": constants,
+        "default_country": country or None,
         "values": {n: w for n, w in base.get("values", {}).items() if n in by_name or n in FLAT_FIELDS},
-    }  # fmt: skip
+    }
     return ColumnMapping.from_dict(body)
 
 
@@ -202,7 +227,7 @@ class Preview:
 
 
 def preview(sampled: Sample, mapping: ColumnMapping) -> Preview:
-    """Maps and parses the sample; only the first 20 rows are shown. What is wrong with the mapping itself stands in `wrong`."""
+    """Maps and parses the sample; the first 20 rows are shown. What is wrong with the mapping itself is in `wrong`."""
     try:
         mapping.check(sampled.header)
     except MappingError as error:
@@ -221,8 +246,8 @@ def preview(sampled: Sample, mapping: ColumnMapping) -> Preview:
 
 def _preview_row(row: files.Row, item: Mapping[str, Any], mapping: ColumnMapping, names: Sequence[str]) -> PreviewRow:
     if row.values is None or row.problems:
-        told = [(p.field, p.detail) for p in row.problems]
-        return PreviewRow(row.line, [PreviewCell(item.get(n)) for n in names], told, [])
+        unreadable = [(p.field, p.detail) for p in row.problems]
+        return PreviewRow(row.line, [PreviewCell(item.get(n)) for n in names], unreadable, [])
     parsed = canonical.parse(item, default_country=mapping.default_country, declared_extra=mapping.extra)
     becomes = dict(_flat(parsed.canonical))
     bad = {p.field.split("/")[0] for p in parsed.problems}
@@ -232,8 +257,14 @@ def _preview_row(row: files.Row, item: Mapping[str, Any], mapping: ColumnMapping
     for name in names:
         received, new = item.get(name), becomes.get(name)
         level = "bad" if name in bad else "warn" if name in odd else ""
-        cells.append(PreviewCell(received, new if new is not None and str(new) != str(received) and level != "bad" else None, level))
-    return PreviewRow(row.line, cells, [(p.field, p.detail) for p in parsed.problems], [(w.field, w.detail) for w in told])
+        cells.append(
+            PreviewCell(
+                received, new if new is not None and str(new) != str(received) and level != "bad" else None, level
+            )
+        )
+    return PreviewRow(
+        row.line, cells, [(p.field, p.detail) for p in parsed.problems], [(w.field, w.detail) for w in told]
+    )
 
 
 def _flat(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

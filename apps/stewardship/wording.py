@@ -1,4 +1,4 @@
-"""How the pages call things: attributes, rules, countries, actors, parts. One place, so that a word never has two forms."""
+"""How the pages call things: attributes, rules, countries, actors, parts. One place: a word never has two forms."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -21,7 +21,7 @@ _NAMES = {
     "address_line2": "Address line 2",
     "record_id": "Record id",
     "source_updated_at": "Changed at source",
-} | _UPPER  # fmt: skip
+} | _UPPER
 
 # The rule that chose a value -> what a steward reads.
 RULES: Mapping[str, str] = {
@@ -109,7 +109,12 @@ def actor_name(actor: str) -> str:
 
 
 def address_text(part: Mapping[str, Any]) -> str:
-    lines = [part.get("line1"), part.get("line2"), " ".join(x for x in (part.get("postal_code"), part.get("city")) if x), part.get("region")]
+    lines = [
+        part.get("line1"),
+        part.get("line2"),
+        " ".join(x for x in (part.get("postal_code"), part.get("city")) if x),
+        part.get("region"),
+    ]
     return ", ".join([str(x) for x in lines if x] + ([country_name(part["country"])] if part.get("country") else []))
 
 

@@ -58,7 +58,9 @@ def test_a_revoked_client_is_out_at_once() -> None:
     assert User.objects.get(username="client.crm").is_active is False
 
 
-@pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "Bearer x", "Bearer \x00", "Basic YTpi", "bearer ü", "x" * 9000])
+@pytest.mark.parametrize(
+    "value", ["", "Bearer", "Bearer ", "Bearer x", "Bearer \x00", "Basic YTpi", "bearer ü", "x" * 9000]
+)
 def test_a_bad_authorization_header_is_nobody(value: str) -> None:
     response = Client().get("/api/v1/systems", HTTP_AUTHORIZATION=value)
     assert response.status_code == 401
@@ -66,7 +68,9 @@ def test_a_bad_authorization_header_is_nobody(value: str) -> None:
     assert response["Content-Type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize(("name", "scopes"), [("", ["systems:read"]), ("Ä", ["systems:read"]), ("crm", []), ("crm", ["all"])])
+@pytest.mark.parametrize(
+    ("name", "scopes"), [("", ["systems:read"]), ("Ä", ["systems:read"]), ("crm", []), ("crm", ["all"])]
+)
 def test_a_wrong_client_is_rejected(name: str, scopes: list[str]) -> None:
     with pytest.raises(Rejected):
         create_client(name=name, scopes=scopes)

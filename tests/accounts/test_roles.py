@@ -1,4 +1,5 @@
-"""The table of roles, asserted cell by cell through real requests: every endpoint with every role, scope and nobody at all."""
+"""The table of roles, asserted cell by cell through real requests: every endpoint with every role, scope and nobody
+at all."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +27,9 @@ ENDPOINTS = list(endpoints())
 
 
 def ask(client: APIClient, method: str, path: str) -> int:
-    return client.generic(method, path, data="{}" if method == "POST" else "", content_type="application/json").status_code
+    return client.generic(
+        method, path, data="{}" if method == "POST" else "", content_type="application/json"
+    ).status_code
 
 
 def test_the_table_covers_the_whole_api() -> None:

@@ -16,7 +16,7 @@ def test_the_log_in_page_is_clean(page: Page) -> None:
 
 
 def test_a_session_opens_without_the_form(page: Page, log_in: Callable[[AbstractBaseUser], None]) -> None:
-    log_in(get_user_model().objects.create_superuser("boss"))
+    log_in(get_user_model().objects.create_superuser("boss", roles=["admin"]))
     page.goto("/admin/")
     assert page.locator("#user-tools").count() == 1
 

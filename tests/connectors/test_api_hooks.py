@@ -88,7 +88,8 @@ def test_an_old_or_future_message_is_turned_away(hook: Connection, age: timedelt
     "change",
     [
         {"HTTP_WEBHOOK_SIGNATURE": ""}, {"HTTP_WEBHOOK_SIGNATURE": "v1"}, {"HTTP_WEBHOOK_SIGNATURE": "v1,"},
-        {"HTTP_WEBHOOK_SIGNATURE": "v1,%%%"}, {"HTTP_WEBHOOK_SIGNATURE": "v2," + "A" * 44}, {"HTTP_WEBHOOK_SIGNATURE": "v1,ü"},
+        {"HTTP_WEBHOOK_SIGNATURE": "v1,%%%"}, {"HTTP_WEBHOOK_SIGNATURE": "v2," + "A" * 44},
+        {"HTTP_WEBHOOK_SIGNATURE": "v1,ü"},
         {"HTTP_WEBHOOK_SIGNATURE": " ".join(["v1,AAAA"] * 1000)}, {"HTTP_WEBHOOK_ID": ""}, {"HTTP_WEBHOOK_ID": "other"},
         {"HTTP_WEBHOOK_ID": "x" * 5000}, {"HTTP_WEBHOOK_TIMESTAMP": ""}, {"HTTP_WEBHOOK_TIMESTAMP": "nan"},
         {"HTTP_WEBHOOK_TIMESTAMP": "-1"}, {"HTTP_WEBHOOK_TIMESTAMP": "9" * 30}, {"HTTP_WEBHOOK_TIMESTAMP": "²"},

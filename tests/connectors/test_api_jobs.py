@@ -29,7 +29,9 @@ def jobs(system: System, count: int) -> list[Run]:
 
 
 def quarantined(system: System, count: int = 1) -> list[Quarantine]:
-    items = [Item({"record_id": f"Q{i}", "birth_date": "never"}, json.dumps({"record_id": f"Q{i}"}), i) for i in range(count)]
+    items = [
+        Item({"record_id": f"Q{i}", "birth_date": "never"}, json.dumps({"record_id": f"Q{i}"}), i) for i in range(count)
+    ]
     inbound.take_in(door=Door(system, file_name="people.csv"), items=items, act=Act("client:x"))
     return list(Quarantine.objects.order_by("id"))
 
@@ -64,7 +66,11 @@ def test_the_quarantine_is_listed_whole(crm: System, django_assert_max_num_queri
     second = client.get("/api/v1/quarantine", {"limit": 3, "cursor": first["next"]}).json()
     listed = [*first["items"], *second["items"]]
     assert [r["id"] for r in listed] == [str(r.id) for r in rows][::-1]
-    assert (listed[0]["file_name"], listed[0]["line"], listed[0]["problems"][0]["pointer"]) == ("people.csv", 4, "/birth_date")
+    assert (listed[0]["file_name"], listed[0]["line"], listed[0]["problems"][0]["pointer"]) == (
+        "people.csv",
+        4,
+        "/birth_date",
+    )
     assert client.get("/api/v1/quarantine", {"system": "erp"}).json()["items"] == []
     assert client.get("/api/v1/quarantine", {"job": "x"}).status_code == 400
 
@@ -96,7 +102,10 @@ def test_a_record_is_discarded_with_a_reason(crm: System) -> None:
     assert client.get("/api/v1/quarantine", {"state": "discarded"}).json()["items"][0]["id"] == str(row.id)
 
 
-@pytest.mark.parametrize("body", [{}, {"record": {}}, {"record": 5}, {"record": {"record_id": "1"}, "x": 1}, [], {"record": {"name": "\ud800"}}])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"record": {}}, {"record": 5}, {"record": {"record_id": "1"}, "x": 1}, [], {"record": {"name": "\ud800"}}],
+)
 def test_a_wrong_mended_record_is_refused(crm: System, body: Any) -> None:
     row = quarantined(crm)[0]
     response = machine("quarantine:write").post(

@@ -1,4 +1,5 @@
-"""Records sent over the API: taken through to their customers, one bad one never holding up the others, hostile ones refused."""
+"""Records sent over the API: taken through to their customers, one bad one never holding up the others, hostile ones
+refused."""
 
 import json
 from typing import Any
@@ -20,7 +21,8 @@ pytestmark = pytest.mark.django_db
 
 URL = "/api/v1/source-records"
 ANNA: dict[str, Any] = {
-    "record_id": "C1", "kind": "person", "given_name": "Anna", "family_name": "Müller", "email": "anna.mueller@example.com",
+    "record_id": "C1", "kind": "person", "given_name": "Anna", "family_name": "Müller",
+    "email": "anna.mueller@example.com",
     "birth_date": "1980-02-29", "city": "Berlin", "country": "DE",
 }  # fmt: skip
 
@@ -81,7 +83,9 @@ def test_the_system_may_stand_in_the_body() -> None:
 
 
 def test_unknown_fields_refuse_the_whole_call() -> None:
-    response = send({"records": [ANNA, {**ANNA, "record_id": "C2", "emial": "x", "addresses": [{"city": "X", "floor": 3}]}]})
+    response = send(
+        {"records": [ANNA, {**ANNA, "record_id": "C2", "emial": "x", "addresses": [{"city": "X", "floor": 3}]}]}
+    )
     assert response.status_code == 400
     pointers = {e["pointer"]: e for e in response.json()["errors"]}
     assert pointers.keys() == {"/records/1/emial", "/records/1/addresses/0/floor"}
@@ -127,7 +131,11 @@ def test_ndjson_is_one_record_a_line() -> None:
 
 
 def test_a_mapping_reads_the_systems_own_words() -> None:
-    body = {"columns": {"record_id": "Nr", "name": "Firma"}, "constants": {"kind": "organization"}, "extra": {"tier": "text"}}
+    body = {
+        "columns": {"record_id": "Nr", "name": "Firma"},
+        "constants": {"kind": "organization"},
+        "extra": {"tier": "text"},
+    }
     Mapping.objects.create(system=System.objects.get(code="erp"), name="api", body=body, created_by="test")
     response = send({"Nr": "5", "Firma": "ACME AG", "tier": "gold"}, "system=erp&mapping=api")
     assert response.json()["results"][0]["outcome"] == "created"
@@ -138,7 +146,10 @@ def test_a_mapping_reads_the_systems_own_words() -> None:
 
 
 def test_many_records_become_a_job() -> None:
-    people = [{"record_id": f"P{i}", "kind": "person", "given_name": f"No{i}", "family_name": f"Mustermann{i}"} for i in range(101)]
+    people = [
+        {"record_id": f"P{i}", "kind": "person", "given_name": f"No{i}", "family_name": f"Mustermann{i}"}
+        for i in range(101)
+    ]
     response = send({"records": [*people, {"name": "no id"}]})
     assert response.status_code == 202
     job = response.json()
@@ -167,7 +178,9 @@ def test_a_client_writes_its_own_systems_only() -> None:
     send({"name": "no id"}, "system=erp")
     row = Quarantine.objects.get(system__code="erp")
     fixed = json.dumps({"record": ANNA})
-    assert client.post(f"/api/v1/quarantine/{row.id}:resubmit", fixed, content_type="application/json").status_code == 403
+    assert (
+        client.post(f"/api/v1/quarantine/{row.id}:resubmit", fixed, content_type="application/json").status_code == 403
+    )
 
 
 def test_unknown_silent_and_stewards_systems_take_nothing() -> None:
@@ -202,11 +215,15 @@ def test_a_deletion_is_a_version() -> None:
 
 
 HOSTILE = [
-    ("nothing", b""), ("no json", b"{"), ("a list", b"[]"), ("text", b'"x"'), ("null", b"null"), ("not utf-8", b"\xff\xfe{}"),
-    ("utf-16", '{"record_id":"1"}'.encode("utf-16")), ("twice", b'{"record_id":"1","record_id":"2"}'), ("NaN", b'{"record_id":NaN}'),
+    ("nothing", b""), ("no json", b"{"), ("a list", b"[]"), ("text", b'"x"'), ("null", b"null"), ("not utf-8",
+    b"\xff\xfe{}"),
+    ("utf-16", '{"record_id":"1"}'.encode("utf-16")), ("twice", b'{"record_id":"1","record_id":"2"}'), ("NaN",
+    b'{"record_id":NaN}'),
     ("infinite", b'{"credit_limit":1e999}'), ("deep list", b"[" * 40 + b"]" * 40), ("very deep", b'{"a":' * 100_000),
-    ("deep record", b'{"records":[{"record_id":' + b"[" * 50 + b"]" * 50 + b"}]}"), ("long number", b'{"record_id":' + b"9" * 5000 + b"}"),
-    ("no records", b'{"records":[]}'), ("records is text", b'{"records":"x"}'), ("beside records", b'{"records":[{}],"x":1}'),
+    ("deep record", b'{"records":[{"record_id":' + b"[" * 50 + b"]" * 50 + b"}]}"), ("long number",
+    b'{"record_id":' + b"9" * 5000 + b"}"),
+    ("no records", b'{"records":[]}'), ("records is text", b'{"records":"x"}'), ("beside records",
+    b'{"records":[{}],"x":1}'),
     ("odd key", b'{"\\u0000":1}'), ("odd key half", b'{"\\ud800":1}'),
 ]  # fmt: skip
 
@@ -228,19 +245,28 @@ def test_hostile_bodies_are_refused_with_a_problem(name: str, body: bytes) -> No
 )
 @pytest.mark.parametrize("field", ["record_id", "name", "email", "kind", "extra", "shoe_size"])
 def test_odd_text_never_breaks_the_call(query: str, text: str, field: str) -> None:
-    response = send(f'{{"record_id":"1","kind":"person","{field}x":1,"{field}":"{text}"}}'.replace(f'"{field}x":1,', ""), query)
+    response = send(
+        f'{{"record_id":"1","kind":"person","{field}x":1,"{field}":"{text}"}}'.replace(f'"{field}x":1,', ""), query
+    )
     assert response.status_code in (200, 400), response.content
 
 
 @pytest.mark.parametrize("value", ["5", "null", "true", "[]", "{}", "1e308", "-0.0", '""', '[{"a":[1]}]'])
-@pytest.mark.parametrize("field", ["record_id", "name", "birth_date", "credit_limit", "addresses", "contact_points", "deleted", "empty"])
+@pytest.mark.parametrize(
+    "field", ["record_id", "name", "birth_date", "credit_limit", "addresses", "contact_points", "deleted", "empty"]
+)
 def test_values_of_any_type_never_break_the_call(value: str, field: str) -> None:
     response = send(f'{{"records":[{{"kind":"person","{field}":{value}}}]}}')
     assert response.status_code in (200, 400), response.content
 
 
 def test_odd_text_in_a_job_is_set_aside_or_kept_and_never_stops_it() -> None:
-    records = [{"record_id": "1", "name": "\ud800"}, {"record_id": "2", "name": "X Y", "note": "\ud800\x00"}, ANNA, "\ud800"]
+    records = [
+        {"record_id": "1", "name": "\ud800"},
+        {"record_id": "2", "name": "X Y", "note": "\ud800\x00"},
+        ANNA,
+        "\ud800",
+    ]
     response = send({"records": records}, "system=crm&unknown=keep", HTTP_PREFER="respond-async")
     run = runs.execute(runs.claim(UUID(response.json()["id"])) or UUID(int=0))
     assert (run.state, run.counts["read"], run.counts["created"]) == ("succeeded", 4, 2), run.error
@@ -261,7 +287,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = st.sampled_from([*ANNA, "records", "system", "addresses", "contact_points", "identifiers", "extra", "empty", "deleted"])
+FIELDS = st.sampled_from(
+    [*ANNA, "records", "system", "addresses", "contact_points", "identifiers", "extra", "empty", "deleted"]
+)
 
 
 @example(st.dictionaries(FIELDS, JSON, max_size=5), st.booleans())

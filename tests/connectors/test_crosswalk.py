@@ -18,7 +18,9 @@ ODD = ['a"b', "a,b", "línea\nnueva", "=1+1", "Ünïcode 名", " spaced "]
 
 
 def people(*ids: str, code: str = "crm") -> list[Any]:
-    return given.customers(*[[(code, {"record_id": i, "kind": "person", "name": f"No {n}"})] for n, i in enumerate(ids)])
+    return given.customers(
+        *[[(code, {"record_id": i, "kind": "person", "name": f"No {n}"})] for n, i in enumerate(ids)]
+    )
 
 
 def read(text: str) -> list[list[str]]:

@@ -34,7 +34,8 @@ def record(code: str, item: Mapping[str, Any], *, act: Act = ACT) -> UUID:
 
 @transaction.atomic
 def customers(*groups: Sequence[tuple[str, Mapping[str, Any]]], act: Act = ACT) -> list[UUID]:
-    """One customer per group of (system code, record); a record named again is received again and its customer rebuilt."""
+    """One customer per group of (system code, record); a record named again is received again and its customer
+    rebuilt."""
     clusters = [[record(code, item, act=act) for code, item in group] for group in groups]
     return place(clusters, act=act)
 

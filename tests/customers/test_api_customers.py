@@ -15,7 +15,8 @@ pytestmark = pytest.mark.django_db
 
 ANNA: dict[str, Any] = {
     "record_id": "C1", "kind": "person", "given_name": "Anna", "family_name": "Müller", "email": "anna@example.com",
-    "address_line1": "Lindenstraße 5", "postal_code": "10969", "city": "Berlin", "country": "DE", "credit_limit": "1200",
+    "address_line1": "Lindenstraße 5", "postal_code": "10969", "city": "Berlin", "country": "DE",
+    "credit_limit": "1200",
     "birth_date": "1980-02-29", "source_updated_at": "2024-01-01T00:00:00Z",
 }  # fmt: skip
 ANNA_ERP: dict[str, Any] = {**ANNA, "record_id": "E/1", "family_name": "Mueller", "email": "a.m@example.org"}
@@ -113,7 +114,9 @@ def test_lineage_shows_losing_values_only_to_those_who_may_read_sources() -> Non
 
 
 def test_search_finds_filters_and_pages() -> None:
-    given.customers([("crm", ANNA)], [("erp", {"record_id": "9", "kind": "organization", "name": "ACME AG", "country": "AT"})])
+    given.customers(
+        [("crm", ANNA)], [("erp", {"record_id": "9", "kind": "organization", "name": "ACME AG", "country": "AT"})]
+    )
     client = machine("customers:read")
     assert [h["name"] for h in client.get("/api/v1/customers", {"q": "muller"}).json()["items"]] == ["Anna Müller"]
     assert [h["name"] for h in client.get("/api/v1/customers", {"country": "at"}).json()["items"]] == ["ACME AG"]
@@ -132,7 +135,7 @@ def test_a_wrong_parameter_is_named(query: str) -> None:
     response = machine("customers:read").get(f"/api/v1/customers?{query}")
     assert response.status_code == 400
     assert response["Content-Type"] == "application/problem+json"
-    assert response.json()["errors"][0]["parameter"] == query.split("=")[0]
+    assert response.json()["errors"][0]["parameter"] == query.split("=", maxsplit=1)[0]
 
 
 @pytest.mark.parametrize("more", ["", "/history", "/lineage"])
@@ -183,4 +186,6 @@ def test_lists_ask_no_more_when_they_are_longer(django_assert_max_num_queries: A
 def test_systems_are_listed() -> None:
     given.system("crm", trust=70)
     body = machine("systems:read").get("/api/v1/systems").json()
-    assert {"code": "crm", "name": "CRM", "kind": "other", "region": "", "trust": 70, "is_active": True} in body["items"]
+    assert {"code": "crm", "name": "CRM", "kind": "other", "region": "", "trust": 70, "is_active": True} in body[
+        "items"
+    ]

@@ -22,16 +22,20 @@ from tests.customers import given
 pytestmark = pytest.mark.django_db
 
 ANNA: dict[str, Any] = {
-    "record_id": "C1", "kind": "person", "given_name": "Anna", "family_name": "Müller", "email": "Anna.Mueller@example.com",
-    "phone": "+49 30 1234567", "address_line1": "Lindenstraße 5", "postal_code": "10969", "city": "Berlin", "country": "DE",
+    "record_id": "C1", "kind": "person", "given_name": "Anna", "family_name": "Müller",
+    "email": "Anna.Mueller@example.com",
+    "phone": "+49 30 1234567", "address_line1": "Lindenstraße 5", "postal_code": "10969", "city": "Berlin",
+    "country": "DE",
     "source_updated_at": "2024-01-01T00:00:00Z",
 }  # fmt: skip
 ANNA_ERP: dict[str, Any] = {
-    "record_id": "77/a", "kind": "person", "given_name": "Anna", "family_name": "Mueller", "email": "anna@firma.example",
+    "record_id": "77/a", "kind": "person", "given_name": "Anna", "family_name": "Mueller",
+    "email": "anna@firma.example",
     "birth_date": "1980-02-29", "credit_limit": "1200", "country": "DE", "source_updated_at": "2025-01-01T00:00:00Z",
 }  # fmt: skip
 ACME: dict[str, Any] = {
-    "record_id": "9", "kind": "organization", "organization_name": "ACME Maschinenbau GmbH", "city": "Hamburg", "country": "DE",
+    "record_id": "9", "kind": "organization", "organization_name": "ACME Maschinenbau GmbH", "city": "Hamburg",
+    "country": "DE",
     "tax_id": "DE136695976", "website": "https://acme.example",
 }  # fmt: skip
 
@@ -113,7 +117,12 @@ def test_history_tells_who_changed_what_and_why(django_assert_num_queries: Any) 
     given.customers([("crm", later)], act=Act("client:crm", "moved house"))
     with django_assert_num_queries(2):
         newest, first = queries.history(id_)
-    assert (newest.version, newest.actor, newest.reason, newest.event) == (2, "client:crm", "moved house", "customer.changed")
+    assert (newest.version, newest.actor, newest.reason, newest.event) == (
+        2,
+        "client:crm",
+        "moved house",
+        "customer.changed",
+    )
     assert [c.attribute for c in newest.changes] == ["addresses"]
     assert newest.changes[0].before[0]["city"] == "Berlin"
     assert newest.changes[0].after[0]["city"] == "Potsdam"
@@ -206,7 +215,8 @@ def test_filters_narrow_every_way_of_finding() -> None:
 @pytest.mark.parametrize("text", ["", "Mustermann"])
 def test_pages_join_without_gap_or_repeat(text: str) -> None:
     people = [
-        [("crm", {"record_id": f"P{i}", "kind": "person", "given_name": f"No{i}", "family_name": "Mustermann"})] for i in range(25)
+        [("crm", {"record_id": f"P{i}", "kind": "person", "given_name": f"No{i}", "family_name": "Mustermann"})]
+        for i in range(25)
     ]
     wanted = set(given.customers(*people))
     seen: list[UUID] = []
@@ -234,7 +244,9 @@ def test_any_text_can_be_searched(text: str) -> None:
     queries.search(text)
 
 
-@pytest.mark.parametrize("text", ["\x00", "'; DROP TABLE customer", "\\", "a:* & !b", "\ud800", "%", "((", "x" * 5000, "' : *", "<->"])
+@pytest.mark.parametrize(
+    "text", ["\x00", "'; DROP TABLE customer", "\\", "a:* & !b", "\ud800", "%", "((", "x" * 5000, "' : *", "<->"]
+)
 def test_hostile_text_finds_nothing_and_breaks_nothing(text: str) -> None:
     assert queries.search(text).items == []
 

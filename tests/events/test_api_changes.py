@@ -38,7 +38,8 @@ def test_events_without_a_position_are_not_told_yet() -> None:
 
 def test_merges_and_retirements_are_entries() -> None:
     first, second = given.customers(
-        [("crm", {"record_id": "1", "kind": "person", "name": "A B"})], [("erp", {"record_id": "2", "kind": "person", "name": "A B"})]
+        [("crm", {"record_id": "1", "kind": "person", "name": "A B"})],
+        [("erp", {"record_id": "2", "kind": "person", "name": "A B"})],
     )
     given.place([list(SourceRecord.objects.order_by("id").values_list("id", flat=True))])
     relay_all()
@@ -49,11 +50,13 @@ def test_merges_and_retirements_are_entries() -> None:
     assert told["customer.retired"]["replaced_by"] == str(first)
 
 
-@pytest.mark.parametrize("query", ["after=-1", "after=x", "after=1e3", "limit=1001", "after=99999999999999999999", "since=1"])
+@pytest.mark.parametrize(
+    "query", ["after=-1", "after=x", "after=1e3", "limit=1001", "after=99999999999999999999", "since=1"]
+)
 def test_a_wrong_place_is_refused(query: str) -> None:
     response = machine("changes:read").get(f"/api/v1/changes?{query}")
     assert response.status_code == 400
-    assert response.json()["errors"][0]["parameter"] == query.split("=")[0]
+    assert response.json()["errors"][0]["parameter"] == query.split("=", maxsplit=1)[0]
 
 
 def test_the_feed_asks_the_same_few_questions_however_long(django_assert_max_num_queries: Any) -> None:

@@ -66,7 +66,7 @@ class Hub(RuleBasedStateMachine):
         self.held: dict[str, tuple[bytes, str | None]] = {}
         self.ids: set[UUID] = set()
         self.apart: set[frozenset[str]] = set()
-        self.people = True
+        self.people, self.small_blocks = True, False
         self.judged = False
         self.step = 0
         self.policies = 0
@@ -74,7 +74,7 @@ class Hub(RuleBasedStateMachine):
     @initialize(people=st.booleans(), small_blocks=st.booleans())
     def begin(self, people: bool, small_blocks: bool) -> None:
         """Without people the partition must not depend on the order; with small blocks keys overflow and the redo queue works."""
-        self.people = people
+        self.people, self.small_blocks = people, small_blocks
         if small_blocks:
             pipeline.use_model(block_cap=3)
 
@@ -102,11 +102,11 @@ class Hub(RuleBasedStateMachine):
         """I15: what is there already, sent again, changes nothing at all."""
         name = self._name(which)
         item = self._stored(name)
-        before = pipeline.activity()
+        deleted, before = self._deleted(name), pipeline.activity()
         outcome = pipeline.take(name.partition(":")[0], item)[0]
-        if self._deleted(name):  # a full image of a deleted record brings it back
+        if deleted:  # a full image of a deleted record brings it back
             assert outcome.outcome == "changed"
-            self._expected(name.partition(":")[0], item)
+            self._remember(name)
             return
         assert outcome.outcome == "unchanged", outcome
         assert pipeline.activity() == before
@@ -237,11 +237,15 @@ class Hub(RuleBasedStateMachine):
 
     # ── What is always true ─────────────────────────────────────────────────────────────────────────────────────────
     @invariant()
-    def no_promise_is_broken(self) -> None:
-        assert pipeline.broken() == []
+    def every_promise_holds(self) -> None:
+        assert not (found := self._broken()), found
+        self._every_id_resolves()
+        self._derived_is_what_survivorship_makes()
+        where = pipeline.where()
+        for one, other in map(sorted, self.apart):
+            assert where[one] != where[other]
 
-    @invariant()
-    def every_id_resolves(self) -> None:
+    def _every_id_resolves(self) -> None:
         """And every record is found by its own system's id."""
         where = pipeline.where()
         self.ids |= set(where.values())
@@ -249,10 +253,9 @@ class Hub(RuleBasedStateMachine):
         assert led.keys() == self.ids
         assert None not in led.values()
         found = dict(pipeline.query("SELECT value, customer_id FROM lookup_key WHERE kind = 'external'"))
-        assert found == where
+        assert found == where, (found, where)
 
-    @invariant()
-    def derived_is_what_survivorship_makes(self) -> None:
+    def _derived_is_what_survivorship_makes(self) -> None:
         """I7: whatever the order of the members; effective values are derived ones but for what is held."""
         self.step += 1
         shuffled = random.Random(self.step)
@@ -265,22 +268,16 @@ class Hub(RuleBasedStateMachine):
             shuffled.shuffle(members[id_])
             golden = survive(members[id_], policy)
             derived = {k: v for k, v in {**standing.values, **standing.held}.items() if v is not None}
-            assert derived == golden.values
-            assert standing.lineage == golden.lineage
-
-    @invariant()
-    def people_keep_apart_what_they_kept_apart(self) -> None:
-        where = pipeline.where()
-        for one, other in map(sorted, self.apart):
-            assert where[one] != where[other]
+            assert derived == golden.values, (derived, golden.values)
+            assert standing.lineage == golden.lineage, (standing.lineage, golden.lineage)
 
     def teardown(self) -> None:
         """I10: where no person decided, another order of the same records gives the same partition and the same doubts."""
         pipeline.drain_all()
-        assert pipeline.broken() == []
+        assert not (found := self._broken()), found
         if self.judged or not self.held:
             return
-        partition, doubts = pipeline.partition(), open_doubts()
+        partition, doubts = pipeline.partition(), pipeline.open_doubts()
         records = [(name, self._stored(name), self._deleted(name)) for name in sorted(self.held)]
         model = pipeline.one("SELECT (parameters -> 'thresholds' ->> 'block_cap')::int FROM match_model WHERE state = 'active'")
         shuffled = random.Random(self.step)
@@ -293,9 +290,13 @@ class Hub(RuleBasedStateMachine):
             if deleted:
                 pipeline.take(system, {"record_id": item["record_id"], "deleted": True})
         pipeline.drain_all()
-        assert pipeline.partition() == partition
-        assert open_doubts() == doubts
-        assert pipeline.broken() == []
+        assert pipeline.partition() == partition, pipeline.partition() ^ partition
+        assert pipeline.open_doubts() == doubts, pipeline.open_doubts() ^ doubts
+        assert not (found := self._broken()), found
+
+    def _broken(self) -> list[tuple[Any, ...]]:
+        """With small blocks an identifier on more records than the cap links nobody, so I5 does not hold there."""
+        return [row for row in pipeline.broken() if not (self.small_blocks and row[0] == "I5")]
 
     # ── The model ───────────────────────────────────────────────────────────────────────────────────────────────────
     def _name(self, which: int) -> str:
@@ -339,9 +340,3 @@ class Hub(RuleBasedStateMachine):
         item = {**self._canonical(name), "record_id": name.partition(":")[2]}
         return item | ({"source_updated_at": self.held[name][1]} if self.held[name][1] else {})
 
-
-def open_doubts() -> set[tuple[frozenset[str], str]]:
-    """(pair of records, reason) of every open doubt."""
-    names = {id_: name for name, id_ in pipeline.record_ids().items()}
-    rows = pipeline.query("SELECT record_a_id, record_b_id, reason FROM doubt WHERE state = 'open'")
-    return {(frozenset((names[a], names[b])), reason) for a, b, reason in rows}

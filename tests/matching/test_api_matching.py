@@ -18,9 +18,16 @@ pytestmark = pytest.mark.django_db
 
 ANNA: dict[str, Any] = {
     "record_id": "C1", "kind": "person", "given_name": "Anna", "family_name": "Zwiebelmann", "birth_date": "1980-02-29",
-    "email": "anna.zwiebelmann@example.com", "address_line1": "Lindenstraße 5", "postal_code": "10969", "city": "Berlin", "country": "DE",
+    "email": "anna.zwiebelmann@example.com", "address_line1": "Lindenstraße 5", "postal_code": "10969",
+    "city": "Berlin", "country": "DE",
 }  # fmt: skip
-BERT: dict[str, Any] = {"record_id": "C2", "kind": "person", "given_name": "Bert", "family_name": "Quastel", "city": "Kiel"}
+BERT: dict[str, Any] = {
+    "record_id": "C2",
+    "kind": "person",
+    "given_name": "Bert",
+    "family_name": "Quastel",
+    "city": "Kiel",
+}
 
 
 def take(code: str, *records: dict[str, Any]) -> list[str]:
@@ -30,7 +37,9 @@ def take(code: str, *records: dict[str, Any]) -> list[str]:
 
 
 def match(record: Any, query: str = "") -> Any:
-    return machine("customers:match").post(f"/api/v1/customers:match?{query}", json.dumps(record), content_type="application/json")
+    return machine("customers:match").post(
+        f"/api/v1/customers:match?{query}", json.dumps(record), content_type="application/json"
+    )
 
 
 def test_a_known_person_is_found_with_reasons_and_nothing_is_stored() -> None:
@@ -41,7 +50,11 @@ def test_a_known_person_is_found_with_reasons_and_nothing_is_stored() -> None:
     assert response.status_code == 200
     best = response.json()["items"][0]
     assert (best["customer_id"], best["grade"], best["why_not"]) == (anna, "strong", "")
-    assert {line["comparison"] for line in best["explanation"] if line["bits"] > 0} >= {"family_name", "birth_date", "email"}
+    assert {line["comparison"] for line in best["explanation"] if line["bits"] > 0} >= {
+        "family_name",
+        "birth_date",
+        "email",
+    }
     assert (SourceRecord.objects.count(), BlockingKey.objects.count(), Edge.objects.count()) == before
 
 

@@ -17,7 +17,7 @@ class HubView(APIView):
     """Declares `endpoints` by method; a method without one is refused. `self.params`: the checked query parameters."""
 
     endpoints: ClassVar[Mapping[str, Endpoint]] = {}
-    http_method_names: ClassVar[list[str]] = ["get", "post", "put", "patch", "delete", "head"]
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     params: dict[str, Any]
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
@@ -86,4 +86,4 @@ class HubView(APIView):
 
 def _codes(serializer: serializers.BaseSerializer[Any]) -> Any:
     """The codes of a serializer's errors, in the shape of the errors."""
-    return serializers.ValidationError(serializer.errors).get_codes()
+    return serializers.ValidationError(dict(serializer.errors)).get_codes()

@@ -80,7 +80,8 @@ def refuse_unknown(records: Sequence[Any], *, in_list: bool, patch: bool, mappin
     for at, record in enumerate(records):
         if isinstance(record, dict):
             place = f"/records/{at}" if in_list else ""
-            faults += [Fault(p.code, p.detail, pointer=f"{place}{p.pointer}") for p in _unknown(record, patch, mapping)]
+            unknown = _unknown(record, mapping, patch=patch)
+            faults += [Fault(p.code, p.detail, pointer=f"{place}{p.pointer}") for p in unknown]
     if faults:
         more = f" The first {MOST_ERRORS} are listed." if len(faults) > MOST_ERRORS else ""
         raise Problem(
@@ -90,7 +91,7 @@ def refuse_unknown(records: Sequence[Any], *, in_list: bool, patch: bool, mappin
         )
 
 
-def _unknown(record: dict[str, Any], patch: bool, mapping: Mapping | None) -> Sequence[RecordProblem]:  # noqa: FBT001
+def _unknown(record: dict[str, Any], mapping: Mapping | None, *, patch: bool) -> Sequence[RecordProblem]:
     values, rest = mapping.apply(record) if mapping else (record, {})
     parsed = canonical.parse(values, patch=patch, declared_extra=mapping.extra if mapping else {})
     parsed.unknown.update(rest)

@@ -44,7 +44,7 @@ class SourceRecordsView(HubView):
             headers=(_PREFER,),
         )
     }
-    parser_classes: ClassVar = [JsonParser, NdjsonParser]
+    parser_classes = [JsonParser, NdjsonParser]
     keeps_odd_text = True
     most_keys = reading.MOST_KEYS
 

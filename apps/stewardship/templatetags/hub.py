@@ -28,8 +28,10 @@ _JOINERS = "\u200c\u200d"
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """An icon of the sprite; with a label it speaks, without one it is decoration."""
-    told = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')  # noqa: S308 - constant
-    return format_html('<svg class="icon" {}><use href="{}#{}"></use></svg>', told, static("vendor/bootstrap-icons/sprite.svg"), name)
+    told = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
+    return format_html(
+        '<svg class="icon" {}><use href="{}#{}"></use></svg>', told, static("vendor/bootstrap-icons/sprite.svg"), name
+    )
 
 
 @register.filter
@@ -39,7 +41,9 @@ def when(moment: datetime | None) -> SafeString:
         return mark_safe('<span class="none">never</span>')
     local = timezone.localtime(moment)
     exact = f"{local:%-d %b %Y, %H:%M:%S} {local.tzname()}"
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, _spoken(local, timezone.now()))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, _spoken(local, timezone.now())
+    )
 
 
 def _spoken(local: datetime, now: datetime) -> str:
@@ -59,7 +63,9 @@ def exact(moment: datetime | None) -> SafeString:
     if moment is None:
         return mark_safe('<span class="none">never</span>')
     local = timezone.localtime(moment)
-    return format_html('<time datetime="{}">{}</time>', local.isoformat(), f"{local:%-d %b %Y, %H:%M:%S} {local.tzname()}")
+    return format_html(
+        '<time datetime="{}">{}</time>', local.isoformat(), f"{local:%-d %b %Y, %H:%M:%S} {local.tzname()}"
+    )
 
 
 def is_hidden(text: str, at: int) -> bool:
@@ -87,25 +93,32 @@ def _marked(text: str) -> tuple[SafeString, int]:
 
 @register.filter
 def shown(value: Any) -> SafeString:
-    """Any text from outside: isolated from the direction of its neighbours, hidden characters visible and badged, long ones folded."""
+    """Any text from outside: its direction kept to itself, hidden characters made visible, long values folded."""
     if value is None or value == "":
         return mark_safe('<span class="none">no value</span>')
     text = value if isinstance(value, str) else json_of(value)
     if text.isprintable() and len(text) <= LONG:
         return format_html('<bdi dir="auto">{}</bdi>', text)
     marked, hidden = _marked(text[:LONG] if len(text) > LONG else text)
-    badge = format_html(' <span class="tag warn" title="{}">hidden characters</span>', "Characters that do not show themselves") if hidden else ""
+    badge = (
+        format_html(
+            ' <span class="tag warn" title="{}">hidden characters</span>', "Characters that do not show themselves"
+        )
+        if hidden
+        else ""
+    )
     if len(text) <= LONG:
         return format_html('<bdi dir="auto">{}</bdi>{}', marked, badge)
     whole, _ = _marked(text)
     return format_html(
-        '<details class="long"><summary><bdi dir="auto">{}…</bdi> <span class="tag">{} characters</span>{}</summary><bdi dir="auto">{}</bdi></details>',
+        '<details class="long"><summary><bdi dir="auto">{}…</bdi> <span class="tag">{} characters</span>{}</summary>'
+        '<bdi dir="auto">{}</bdi></details>',
         marked, f"{len(text):,}", badge, whole,
     )  # fmt: skip
 
 
 def json_of(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=isinstance(value, Mapping), default=str)
+    return json.dumps(value, ensure_ascii=False, indent=1, default=str)
 
 
 @register.filter
@@ -152,11 +165,13 @@ def rule_text(rule: str) -> str:
 def control(field: BoundField, extra: str = "") -> SafeString:
     """A form field's widget in the hub's look, tied to its help and its errors."""
     kind = getattr(field.field.widget, "input_type", "")
-    css = {"checkbox": "form-check-input", "radio": "form-check-input", "select": "form-select"}.get(kind, "form-control")
-    attrs = {"class": f"{css} {extra}".strip()}
+    css = {"checkbox": "form-check-input", "radio": "form-check-input", "select": "form-select"}.get(
+        kind, "form-control"
+    )
+    css = f"{css} {extra}".strip() + (" is-invalid" if field.errors else "")
+    attrs: dict[str, str | bool] = {"class": css}
     if field.errors:
         attrs["aria-invalid"] = "true"
-        attrs["class"] += " is-invalid"
     return field.as_widget(attrs=attrs)
 
 
@@ -196,15 +211,19 @@ def chosen_theme(context: RequestContext) -> str:
 
 @register.simple_tag(takes_context=True)
 def shortcuts_on(context: RequestContext) -> bool:
-    return context["request"].COOKIES.get("shortcuts") != "off"
+    return bool(context["request"].COOKIES.get("shortcuts") != "off")
 
 
 @register.inclusion_tag("stewardship/_system.html", takes_context=True)
 def system_badge(context: RequestContext, code: str, name: str = "", kind: str = "") -> dict[str, str]:
-    """A source system's badge. Where only the code is at hand, `looks` of the page (code -> name, kind) tells the rest."""
-    known = context.get("looks", {}).get(code, ("", ""))
+    """A source system's badge. Where only the code is at hand, the page's `looks` (code -> name, kind) say the rest."""
+    known = (context.get("looks") or {}).get(code, ("", ""))
     told = kind or known[1] or code
-    return {"code": code, "name": name or known[0] or wording.system_name(code), "kind": told if told in wording.SYSTEM_KINDS else ""}
+    return {
+        "code": code,
+        "name": name or known[0] or wording.system_name(code),
+        "kind": told if told in wording.SYSTEM_KINDS else "",
+    }
 
 
 @register.filter

@@ -11,7 +11,7 @@ from apps.customers import queries
 from apps.customers.models import SourceRecord, SourceRecordVersion
 from apps.customers.queries import CustomerDetail
 from apps.stewardship.evidence import pairs_of
-from apps.stewardship.grid import compare_versions, overview_lines, sources_grid
+from apps.stewardship.grid import compare_versions, overview_lines, sources_grid, told
 from apps.stewardship.overview import open_doubts, system_looks
 from apps.stewardship.permissions import may, page
 
@@ -41,7 +41,7 @@ def _shown(request: HttpRequest, detail: CustomerDetail, tab: str, **more: Any) 
 
 
 @page("customers.read")
-def overview(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002  (the word of the address)
+def overview(request: HttpRequest, id: UUID) -> HttpResponse:
     """Every value with where it came from."""
     detail = queries.customer_detail(id)
     singles, parts = overview_lines([] if detail.replaced else queries.lineage(id))
@@ -49,21 +49,26 @@ def overview(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002  (th
 
 
 @page("sources.read")
-def sources(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002
+def sources(request: HttpRequest, id: UUID) -> HttpResponse:
     """Attributes against sources, the winner marked."""
     detail = queries.customer_detail(id)
     return _shown(request, detail, "customer-sources", rows=sources_grid(detail))
 
 
 @page("customers.read")
-def lineage(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002
+def lineage(request: HttpRequest, id: UUID) -> HttpResponse:
     """Which rule chose each value, under which policy."""
     detail = queries.customer_detail(id)
-    return _shown(request, detail, "customer-lineage", lines=[] if detail.replaced else queries.lineage(id))
+    return _shown(
+        request,
+        detail,
+        "customer-lineage",
+        lines=[told(line) for line in ([] if detail.replaced else queries.lineage(id))],
+    )
 
 
 @page("customers.read")
-def history(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002
+def history(request: HttpRequest, id: UUID) -> HttpResponse:
     """All versions, newest first; a retired id keeps its own."""
     detail = queries.customer_detail(id)
     before = request.GET.get("before", "")
@@ -74,7 +79,7 @@ def history(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002
 
 
 @page("customers.read")
-def compare(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002
+def compare(request: HttpRequest, id: UUID) -> HttpResponse:
     """Two versions side by side."""
     detail = queries.customer_detail(id)
     chosen = [request.GET.get(name, "") for name in ("a", "b")]
@@ -86,19 +91,23 @@ def compare(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002
 
 
 @page("doubts.read")
-def matches(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002
+def matches(request: HttpRequest, id: UUID) -> HttpResponse:
     """Scored pairs of its records, inside and outside, and what is in doubt."""
     detail = queries.customer_detail(id)
     records = [s.record for s in detail.sources]
     pairs = [] if detail.replaced else pairs_of(detail.id, records)
     return _shown(
-        request, detail, "customer-matches", inside=[p for p in pairs if p.inside], outside=[p for p in pairs if not p.inside],
+        request,
+        detail,
+        "customer-matches",
+        inside=[p for p in pairs if p.inside],
+        outside=[p for p in pairs if not p.inside],
         doubts=open_doubts(records=records) if records else [],
-    )  # fmt: skip
+    )
 
 
 @page("sources.read")
-def record(request: HttpRequest, id: UUID, record: UUID) -> HttpResponse:  # noqa: A002
+def record(request: HttpRequest, id: UUID, record: UUID) -> HttpResponse:
     """A source record as it was received, with its earlier versions."""
     detail = queries.customer_detail(id)
     row = SourceRecord.objects.select_related("system").filter(id=record, customer_id=detail.id).first()

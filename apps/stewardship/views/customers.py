@@ -36,7 +36,13 @@ def customers(request: HttpRequest) -> HttpResponse:
         return redirect("customer", hits.items[0].id)
     systems = list(System.objects.exclude(kind="steward").order_by("name"))
     context = {
-        "looks": {s.code: (s.name, s.kind) for s in systems}, "hits": hits.items, "next": hits.next, "after": after, "asked": asked, "filtered": any(filters.values()),
-        "countries": wording.countries(), "systems": systems,
-    }  # fmt: skip
+        "looks": {s.code: (s.name, s.kind) for s in systems},
+        "hits": hits.items,
+        "next": hits.next,
+        "after": after,
+        "asked": asked,
+        "filtered": any(filters.values()),
+        "countries": wording.countries(),
+        "systems": systems,
+    }
     return render(request, "stewardship/customers.html", context)

@@ -6,8 +6,9 @@ from django.shortcuts import redirect, render
 
 from apps.stewardship.forms import PreferencesForm
 from apps.stewardship.overview import open_doubts, overview, system_looks, system_numbers
-from apps.stewardship.permissions import own_page, page
+from apps.stewardship.permissions import own_page, page, uuid_or_none
 
+PAGE = 50
 _YEAR = 365 * 24 * 3600
 
 
@@ -26,7 +27,15 @@ def systems(request: HttpRequest) -> HttpResponse:
 @page("doubts.read")
 def doubts(request: HttpRequest) -> HttpResponse:
     """Pairs the machine would not decide, newest first."""
-    return render(request, "stewardship/doubts.html", {"doubts": open_doubts(limit=100), "looks": system_looks()})
+    after = uuid_or_none(request.GET.get("after", ""))
+    listed = open_doubts(after=after, limit=PAGE + 1)
+    context = {
+        "doubts": listed[:PAGE],
+        "next": listed[PAGE - 1].id if len(listed) > PAGE else None,
+        "after": after,
+        "looks": system_looks(),
+    }
+    return render(request, "stewardship/doubts.html", context)
 
 
 @own_page

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.text import slugify
 
@@ -19,7 +20,7 @@ from apps.customers.canonical import FLAT_FIELDS
 from apps.customers.models import System
 from apps.stewardship import uploads, wording
 from apps.stewardship.forms import UploadForm
-from apps.stewardship.permissions import act_of, may, page
+from apps.stewardship.permissions import act_of, may, page, uuid_or_none
 from apps.stewardship.progress import Progress, start
 from apps.stewardship.uploads import Draft
 
@@ -32,21 +33,24 @@ _SESSION = "import-drafts"
 @page("jobs.read")
 def imports(request: HttpRequest) -> HttpResponse:
     """Every run, the newest first."""
-    before = request.GET.get("after", "")
+    before = uuid_or_none(request.GET.get("after", ""))
     found = tables.Run.objects.select_related("system").order_by("-id")
-    try:
-        found = found.filter(id__lt=UUID(before)) if before else found
-    except ValueError:
-        before = ""
+    found = found.filter(id__lt=before) if before else found
     listed = list(found[: PAGE + 1])
-    context = {"runs": [Progress(r) for r in listed[:PAGE]], "next": listed[PAGE - 1].id if len(listed) > PAGE else None, "after": before}
+    context = {
+        "runs": [Progress(r) for r in listed[:PAGE]],
+        "next": listed[PAGE - 1].id if len(listed) > PAGE else None,
+        "after": before,
+    }
     return render(request, "stewardship/imports.html", context)
 
 
 @page("imports.run", post="imports.run")
 def upload(request: HttpRequest) -> HttpResponse:
     """Step one: the system and its file."""
-    form = UploadForm(request.POST or None, request.FILES or None, user=request.user, initial={"system": request.GET.get("system")})
+    form = UploadForm(
+        request.POST or None, request.FILES or None, user=request.user, initial={"system": request.GET.get("system")}
+    )
     if request.method != "POST" or not form.is_valid():
         context = {"form": form, "most": uploads.most_bytes() // 2**20}
         return render(request, "stewardship/import_new.html", context, status=422 if form.errors else 200)
@@ -54,7 +58,9 @@ def upload(request: HttpRequest) -> HttpResponse:
         draft = uploads.keep(form.cleaned_data["file"], form.cleaned_data["system"])
     except Rejected as error:
         form.add_error("file", error.detail)
-        return render(request, "stewardship/import_new.html", {"form": form, "most": uploads.most_bytes() // 2**20}, status=422)
+        return render(
+            request, "stewardship/import_new.html", {"form": form, "most": uploads.most_bytes() // 2**20}, status=422
+        )
     _remember(request, draft)
     return redirect("import-columns", draft.id)
 
@@ -90,11 +96,20 @@ def columns(request: HttpRequest, draft: UUID) -> HttpResponse:
     chosen = _chosen(request, base, sampled)
     settings = _settings(request, base, system)
     context: dict[str, Any] = {
-        "draft": waiting, "system": system, "sampled": sampled, "columns": chosen, "saved": saved, "base": base, "settings": settings,
-        "fields": [(n, wording.attribute_name(n)) for n in FLAT_FIELDS], "countries": wording.countries(),
-    }  # fmt: skip
+        "draft": waiting,
+        "system": system,
+        "sampled": sampled,
+        "columns": chosen,
+        "saved": saved,
+        "base": base,
+        "settings": settings,
+        "fields": [(n, wording.attribute_name(n)) for n in FLAT_FIELDS],
+        "countries": wording.countries(),
+    }
     try:
-        mapping = uploads.document(chosen, base.body if base else {}, country=settings["country"], kind=settings["kind"])
+        mapping = uploads.document(
+            chosen, base.body if base else {}, country=settings["country"], kind=settings["kind"]
+        )
         context["preview"] = uploads.preview(sampled, mapping)
     except MappingError as error:
         context["preview"] = uploads.Preview(wrong=[e.detail for e in error.fields])
@@ -131,9 +146,11 @@ def _chosen(request: HttpRequest, base: tables.Mapping | None, sampled: uploads.
 def _settings(request: HttpRequest, base: tables.Mapping | None, system: System) -> dict[str, str]:
     body: dict[str, Any] = base.body if base else {}
     told = {
-        "country": body.get("default_country") or "", "kind": body.get("constants", {}).get("kind", ""),
-        "name": base.name if base else f"{system.code} file", "quiet": "",
-    }  # fmt: skip
+        "country": body.get("default_country") or "",
+        "kind": body.get("constants", {}).get("kind", ""),
+        "name": base.name if base else f"{system.code} file",
+        "quiet": "",
+    }
     if request.method == "POST":
         told = {name: request.POST.get(name, "").strip()[:100] for name in told}
     told["kind"] = told["kind"] if told["kind"] in ("person", "organization") else ""
@@ -141,12 +158,19 @@ def _settings(request: HttpRequest, base: tables.Mapping | None, system: System)
     return {**told, "name": told["name"] or f"{system.code} file"}
 
 
-def _run(request: HttpRequest, draft: Draft, system: System, mapping: ColumnMapping, settings: dict[str, str]) -> HttpResponse:
+def _run(
+    request: HttpRequest, draft: Draft, system: System, mapping: ColumnMapping, settings: dict[str, str]
+) -> HttpResponse:
     act = act_of(request, f"import of {draft.file_name}")
     try:
         kept = uploads.save_mapping(system=system, name=settings["name"], mapping=mapping, act=act)
         run = runs.create_file_run(
-            path=draft.path, file_name=draft.file_name, system=system, mapping=kept, act=act, quiet=bool(settings["quiet"])
+            path=draft.path,
+            file_name=draft.file_name,
+            system=system,
+            mapping=kept,
+            act=act,
+            quiet=bool(settings["quiet"]),
         )
     except HubError as error:
         messages.error(request, error.detail)
@@ -159,7 +183,7 @@ def _run(request: HttpRequest, draft: Draft, system: System, mapping: ColumnMapp
 
 
 @page("jobs.read")
-def run(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002  (the word of the address)
+def run(request: HttpRequest, id: UUID) -> HttpResponse:
     """A run: its progress, then its result."""
     found = get_object_or_404(tables.Run.objects.select_related("system", "mapping"), id=id)
     context = {"progress": Progress(found), "may_cancel": may(request.user, "jobs.cancel")}
@@ -167,7 +191,7 @@ def run(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002  (the wor
 
 
 @page("jobs.read")
-def progress(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002
+def progress(request: HttpRequest, id: UUID) -> HttpResponse:
     """The part of a run's page that moves; status 286 tells htmx that nothing will move any more."""
     found = Progress(get_object_or_404(tables.Run.objects.select_related("system", "mapping"), id=id))
     context = {"progress": found, "may_cancel": may(request.user, "jobs.cancel")}
@@ -175,7 +199,7 @@ def progress(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002
 
 
 @page("jobs.cancel", post_only=True)
-def cancel(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002
+def cancel(request: HttpRequest, id: UUID) -> HttpResponse:
     """Stops a run; what came in stays in."""
     try:
         runs.cancel(id)
@@ -186,7 +210,7 @@ def cancel(request: HttpRequest, id: UUID) -> HttpResponse:  # noqa: A002
 
 
 @page("quarantine.read")
-def rejected(request: HttpRequest, id: UUID) -> StreamingHttpResponse:  # noqa: A002
+def rejected(request: HttpRequest, id: UUID) -> HttpResponseBase:
     """The rejected records of a run as CSV; no cell can be taken for a formula by a spreadsheet."""
     found = get_object_or_404(tables.Run, id=id)
     name = slugify(found.file_name.rsplit(".", 1)[0])[:60] or "import"
@@ -207,7 +231,15 @@ def _rejected_lines(found: tables.Run) -> Iterator[str]:
     yield "\ufeff" + write(("line", "record_id", "field", "code", "cause", "state", "raw"))
     for row in runs.rejected_rows(found):
         for problem in row.problems or [{}]:
-            cells = (row.line, row.external_id, problem.get("field"), problem.get("code"), problem.get("detail"), row.state, row.raw)
+            cells = (
+                row.line,
+                row.external_id,
+                problem.get("field"),
+                problem.get("code"),
+                problem.get("detail"),
+                row.state,
+                row.raw,
+            )
             yield write([harmless(cell) for cell in cells])
 
 

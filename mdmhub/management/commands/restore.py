@@ -9,6 +9,7 @@ from django.db import connection
 from apps.customers.models import SourceRecord
 from mdmhub import embedded
 from mdmhub.backup import BackupFailed, broken_invariants, key_fingerprints, read_manifest, restore_backup, restore_keys
+from mdmhub.doctor import note_keys_backed_up
 from mdmhub.embedded.running import running
 from mdmhub.health import pending_migrations
 
@@ -37,6 +38,7 @@ class Command(BaseCommand):
                 raise CommandError("this hub is not empty; --force replaces what it holds")
             if options["keys"] is not None:
                 restore_keys(home, options["keys"])
+                note_keys_backed_up(home)
             elif not options["without_keys"] and manifest.keys != key_fingerprints(home):
                 raise CommandError(
                     "the backup belongs to other keys than those in "

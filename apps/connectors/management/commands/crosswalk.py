@@ -1,12 +1,11 @@
 """`manage.py crosswalk`: which customer every id of every system stands for, as CSV."""
 
 import csv
-import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any, TextIO
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
 from apps.customers.models import System
 from apps.customers.queries_sources import crosswalk
@@ -27,7 +26,7 @@ class Command(BaseCommand):
             known = ", ".join(System.objects.values_list("code", flat=True)) or "none"
             raise CommandError(f"There is no system {system}; known: {known}.")
         if options["output"] == "-":
-            count = _write(self.stdout._out if hasattr(self.stdout, "_out") else sys.stdout, system)
+            count = _write(self.stdout, system)
         else:
             count = self._to_file(Path(options["output"]), system)
         self.stderr.write(f"{count:,} ids written")
@@ -45,7 +44,7 @@ class Command(BaseCommand):
         return count
 
 
-def _write(out: TextIO, system: str | None) -> int:
+def _write(out: TextIO | OutputWrapper, system: str | None) -> int:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(HEADER)
     count = 0

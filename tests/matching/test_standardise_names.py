@@ -1,0 +1,67 @@
+"""Names of people and companies to tokens."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.matching.standardise_names import company_name, generic_text, person_name
+
+
+@pytest.mark.parametrize(
+    ("given_name", "family", "name", "expected"),
+    [
+        ("", "", "Orozson, Mark", (("mark",), ("orozson",), "")),
+        ("", "", "Mark Orozson", (("mark",), ("orozson",), "")),
+        ("", "", "Dr. Maria van der Berg", (("maria",), ("berg",), "")),
+        ("", "", "George Wexler Jr.", (("george",), ("wexler",), "jr")),
+        ("", "", "Wexler, Jr.", ((), ("wexler",), "jr")),
+        ("Jean-Luc", "D'Angelo", "", (("jean", "luc"), ("dangelo",), "")),
+        ("J.R.", "Mc Donald", "", (("j", "r"), ("mcdonald",), "")),
+        ("Paul", "Stevens-Lewis III", "", (("paul",), ("stevens", "lewis"), "3")),
+        ("Josh", "", "Josh Pearidge", (("josh",), ("pearidge",), "")),
+        ("", "Pearidge", "Josh Pearidge", (("josh",), ("pearidge",), "")),
+        ("I9or", "Sech1n", "", (("igor",), ("sechln",), "")),
+        ("unknown", "n/a", "", ((), (), "")),
+        ("", "", "Cher", ((), ("cher",), "")),
+        ("", "", ",", ((), (), "")),
+        ("", "", "Al", ((), ("al",), "")),
+    ],
+)
+def test_person(given_name: str, family: str, name: str, expected: tuple[object, ...]) -> None:
+    assert tuple(person_name(given_name, family, name)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "city", "names", "form"),
+    [
+        ("Dörhauser & Adolph, Gesellschaft mbH", "", ("dorhauser adolph",), "gmbh"),
+        ("SUPREMEWOOD PRODUCTS S.p.A.", "", ("supremewood products",), "spa"),
+        ("Blue Paint Ventures spółka z o.o.", "", ("blu paint ventures",), "spzoo"),
+        ("ООО Ромашка", "", ("romashka",), "ooo"),
+        ("Wilson Brothers - Nottingham", "Nottingham", ("wilson brothers",), ""),
+        ("Textile Manufacturing LLC - Rostov", "", ("textile manufacturing",), "llc"),
+        ("Legacy Crescent Optics, P.L.C.", "", ("legacy crescent optics",), "plc"),
+        ("Vista Wood Dist. LLC", "", ("vista wood distribution",), "llc"),
+        ("SupremedesignIndustries SA", "", ("supremedesignindustries",), "sa"),
+        ("Acme GmbH & Co. KG", "", ("acme",), "gmbh_co_kg"),
+        ("le chardonnay (los angeles)", "", ("chardonnay",), ""),
+        ("Halworth Ltd t/a The Blue Door", "", ("halworth", "blu door"), "ltd"),
+        ("株式会社山田", "", ("shantian",), "kk"),
+        ("First International Bank", "", ("1 international bank",), ""),
+        ("Limited", "", ("limited",), ""),
+        ("N/A", "", (), ""),
+        ("", "", (), ""),
+    ],
+)
+def test_company(text: str, city: str, names: tuple[str, ...], form: str) -> None:
+    found = company_name(text, city)
+    assert (found.names, found.form) == (names, form)
+
+
+@given(st.text(), st.text(), st.text())
+def test_any_text_is_read(one: str, other: str, third: str) -> None:
+    name = person_name(one, other, third)
+    assert all(token for token in (*name.given, *name.family))
+    company = company_name(one, other)
+    assert all(company.names)
+    generic_text(third)
