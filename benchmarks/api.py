@@ -200,9 +200,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         revoke_client(name="bench")
     except NotFound:
         pass
-    from apps.accounts.models import User
-
-    User.objects.filter(username="client.bench").delete()
     made = create_client(name="bench", scopes=SCOPES)
     result: dict[str, Any] = {"customers": Customer.objects.filter(active=True).count(), "connections": options.connections}
     makers = plans(sample, options.customers, options.seed)

@@ -40,9 +40,10 @@ def create_client(*, name: str, scopes: Iterable[str], systems: Sequence[str] = 
         known = f"Known scopes: {', '.join(SCOPES)}."
         raise Rejected(known, [FieldError("/scopes", "unknown_value", f"{s!r} is none.") for s in unknown])
     username = f"client.{name}"
-    if User.objects.filter(username=username).exists():
+    if Client.objects.filter(owner__username=username).exists():
         raise Conflict(f"A client named {name} exists; rotate its secret or take another name.")
-    owner = User(username=username, roles=["service"], systems=list(systems))
+    owner = User.objects.filter(username=username).first() or User(username=username)  # a revoked one's history goes on
+    owner.roles, owner.systems, owner.is_active = ["service"], list(systems), True
     owner.set_unusable_password()
     owner.save()
     client = Client(

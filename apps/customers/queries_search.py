@@ -21,7 +21,7 @@ from apps.customers.models import Customer
 
 LONGEST = 200
 """Characters of a search text that are looked at."""
-_CANDIDATES = 1_000
+_CANDIDATES = 500
 """Of a text that more customers than this hold, the first found are ranked: it says too little to rank the rest."""
 _SIMILAR = 100
 _FEW = 20
@@ -233,7 +233,7 @@ _WORDS = (
 def _by_words(text: str, narrow: _Filter) -> list[_Found]:
     """Customers whose search text holds every word, the last one perhaps only begun."""
     head, _, last = text.rpartition(" ")
-    begun = "'" + last.replace("\\", "\\\\").replace("'", "''") + "'"
+    begun = "'" + last.replace("\\", "\\\\").replace("'", "''") + "'" if len(last) > 1 else "''"
     with connection.cursor() as cursor:
         cursor.execute(_WORDS.format(narrow=narrow.sql), (text, head, last, begun, *narrow.params, _CANDIDATES))
         return [_Found(id_, "words", 1.0 + float(score)) for id_, score in cursor.fetchall()]

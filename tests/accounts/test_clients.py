@@ -55,7 +55,10 @@ def test_a_revoked_client_is_out_at_once() -> None:
     revoke_client(name="crm")
     assert Client().get("/api/v1/systems", HTTP_AUTHORIZATION=f"Bearer {bearer}").status_code == 401
     assert token(made).status_code in (400, 401)
-    assert User.objects.get(username="client.crm").is_active is False
+    user = User.objects.get(username="client.crm")
+    assert user.is_active is False
+    assert token(create_client(name="crm", scopes=["systems:read"])).status_code == 200
+    assert User.objects.get(username="client.crm").id == user.id
 
 
 @pytest.mark.parametrize(

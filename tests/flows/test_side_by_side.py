@@ -1,0 +1,145 @@
+"""Eight real processes at once: one golden record each, nothing missed in the feed, no promise broken."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from apps.events.queries import changes, head
+from apps.events.relay import relay_all
+from mdmhub.demo.checkdigits import TAX_ID
+from tests import pipeline
+from tests.flows.crew import WORKERS, Crew, crew
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.flow]
+FAMILIES = ("Abel", "Brandt", "Cordes", "Dahlke", "Engel", "Fuchs", "Gerlach", "Hagen", "Imhof", "Jansen", "Krüger", "Lehmann", "Maurer",
+            "Nagel", "Ortmann", "Peters", "Quandt", "Richter", "Sommer", "Thiel", "Ulrich", "Vogt", "Winter", "Xaver", "Zander")  # fmt: skip
+GIVEN = ("Ada", "Bruno", "Clara", "David", "Elif", "Finn")
+
+
+@pytest.fixture(scope="module")
+def workers(django_db_setup: None) -> Iterator[Crew]:
+    with crew() as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def hub() -> Iterator[None]:
+    pipeline.systems()
+    pipeline.empty()
+    yield
+    pipeline.empty()
+
+
+def person(number: int, system: str) -> tuple[str, dict[str, Any]]:
+    """Person `number` as `system` writes them: every system has half of the details, and each pair shares enough to be sure."""
+    given, family = GIVEN[number % len(GIVEN)], FAMILIES[number // len(GIVEN)]
+    item: dict[str, Any] = {"record_id": f"{system}-{number}", "kind": "person", "given_name": given, "family_name": family}
+    item |= {"birth_date": f"19{50 + number % 45}-0{1 + number % 9}-{10 + number % 18}", "email": f"{given}.{family}{number}@mail.example".lower()}
+    if system in ("erp", "billing"):
+        item |= {"phone": f"+49 30 55{number:05d}", "address_line1": f"Ringstr. {number}", "postal_code": f"{10115 + number}", "city": "Berlin", "country": "DE"}
+    return system, item
+
+
+def people(count: int, systems: tuple[str, ...] = tuple(pipeline.SYSTEMS)) -> list[tuple[str, dict[str, Any]]]:
+    return [person(n, system) for n in range(count) for system in systems]
+
+
+def test_one_golden_record_each(workers: Crew) -> None:
+    """The same 150 people, four records each, from all eight processes in eight orders."""
+    given = people(150)
+    pipeline.take("crm", {"record_id": "first", "kind": "person", "given_name": "Zoe", "family_name": "Zeta"})
+    results = workers.work([{"task": "ingest", "records": given, "seed": n, "sizes": [1, 5, 20]} for n in range(WORKERS)])
+    done = sum((Counter(r["done"]) for r in results), Counter())
+    assert done["created"] == len(given)
+    assert done.total() == WORKERS * len(given)
+    assert done.keys() <= {"created", "unchanged"}
+    pipeline.drain_all()
+    partition = pipeline.partition()
+    assert {len(names) for names in partition if "crm:first" not in names} == {4}
+    assert len(partition) == 151
+    assert pipeline.broken() == []
+    assert pipeline.one("SELECT count(*) FROM quarantine") == 0
+
+
+def test_strangers_do_not_wait_for_each_other(workers: Crew) -> None:
+    """While one transaction holds a person's records, the other processes take in everybody else."""
+    from django.db import transaction  # beside its use: the one place where a test holds locks itself
+
+    held = person(0, "crm")
+    pipeline.take(*held)
+    others = people(60)[4:]
+    with transaction.atomic():
+        pipeline.query("SELECT 1 FROM source_record FOR UPDATE")
+        results = workers.work([{"task": "ingest", "records": others[n::WORKERS], "seed": n, "sizes": [5]} for n in range(WORKERS)])
+        assert all(r["done"].get("created") for r in results)
+        assert pipeline.one("SELECT count(*) FROM source_record WHERE state = 'built'") == len(others) + 1
+    pipeline.drain_all()
+    assert len(pipeline.partition()) == 60
+
+
+PAUSE = """
+CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_sleep(random() * 0.02);
+  RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER pause AFTER INSERT ON event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pause();
+"""
+
+
+def test_the_feed_misses_nothing(workers: Crew) -> None:
+    """Every commit is held up at random, so positions are asked for in another order than times: a reader sees each event once."""
+    pipeline.query(PAUSE)
+    try:
+        tasks: list[dict[str, Any]] = [{"task": "ingest", "records": people(40), "seed": n, "sizes": [1, 2]} for n in range(WORKERS - 1)]
+        workers.start([*tasks, {"task": "relay", "seconds": 8}])
+        seen: list[tuple[int, UUID, int]] = []
+        while pipeline.one("SELECT count(*) FROM link") < 160 or head() < pipeline.one("SELECT count(*) FROM event"):
+            relay_all()
+            seen += [(e.position, e.subject, e.version) for e in changes(seen[-1][0] if seen else 0, 50)]
+        workers.results()
+    finally:
+        pipeline.query("DROP FUNCTION pause() CASCADE")
+    pipeline.drain_all()
+    while found := changes(seen[-1][0], 50):
+        seen += [(e.position, e.subject, e.version) for e in found]
+    assert [position for position, _, _ in seen] == list(range(1, len(seen) + 1))
+    assert len(seen) == pipeline.one("SELECT count(*) FROM event")
+    last: dict[UUID, int] = {}
+    for _, subject, version in seen:
+        assert version == last.get(subject, 0) + 1
+        last[subject] = version
+    assert last == dict(pipeline.query("SELECT id, version FROM customer"))
+    assert pipeline.broken() == []
+
+
+def mixed(workers: Crew, operations: int) -> Counter[str]:
+    pool = people(12) + [
+        (system, {"record_id": f"o{n}", "kind": "organization", "organization_name": f"Werft {n % 3} GmbH", "tax_id": TAX_ID["DE"](910_000 + n % 5)})
+        for n, system in enumerate(list(pipeline.SYSTEMS) * 3)
+    ]
+    for system, items in pipeline.by_system(pool).items():
+        pipeline.take(system, *items)
+    share = operations // WORKERS
+    results = workers.work([{"task": "mixed", "records": pool, "seed": n, "operations": share} for n in range(WORKERS)])
+    assert pipeline.broken() == []
+    pipeline.drain_all()
+    assert pipeline.broken() == []
+    assert None not in pipeline.resolved(row[0] for row in pipeline.query("SELECT id FROM customer")).values()
+    return sum((Counter(r["done"]) for r in results), Counter())
+
+
+def test_everything_at_once(workers: Crew) -> None:
+    """Intake, merge, unmerge and verdicts at random on the same few customers."""
+    done = mixed(workers, 600)
+    assert done.total() == 600
+    assert min(done["take"], done["merge"], done["unmerge"], done["separate"], done["join"]) > 10
+
+
+@pytest.mark.slow
+def test_everything_at_once_for_long(workers: Crew) -> None:
+    assert mixed(workers, int(os.environ.get("MIXED_OPERATIONS", "20000"))).total() > 0
