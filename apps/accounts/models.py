@@ -14,7 +14,7 @@ class User(AbstractUser):
     )
     time_zone = models.TextField(default="UTC")
 
-    class Meta(AbstractUser.Meta):  # type: ignore[name-defined,misc]
+    class Meta(AbstractUser.Meta):
         db_table = "user"
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ The result does not depend on the order of the members: every choice ends in (sy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from apps.customers.survivorship_parts import unite
@@ -127,7 +128,7 @@ def _unite_parts(
     for attribute in PARTS:
         holders = [m for m in members if m.canonical.get(attribute)]
         if holders:
-            ranked = sorted(holders, key=lambda m, a=attribute: _rank(m, a, policy), reverse=True)
+            ranked = sorted(holders, key=partial(_rank, attribute, policy), reverse=True)
             values[attribute] = unite(attribute, [(m.id, m.canonical[attribute]) for m in ranked])
             lineage[attribute] = {"record": ranked[0].id, "rule": "united", "of": len(holders)}
     extras: dict[str, Any] = {}
@@ -141,7 +142,7 @@ def _unite_parts(
         values["extra"] = extras
 
 
-def _rank(member: Member, attribute: str, policy: SurvivorshipPolicy) -> tuple[int, datetime, str, str]:
+def _rank(attribute: str, policy: SurvivorshipPolicy, member: Member) -> tuple[int, datetime, str, str]:
     return effective_trust(member, attribute, policy), member.updated_at, member.system, member.external_id
 
 

@@ -23,7 +23,7 @@ def relay(*, most: int = 10_000) -> int:
             " (SELECT id, occurred_at FROM event WHERE position IS NULL ORDER BY occurred_at, id LIMIT %s) x) w WHERE e.id = w.id",
             (head, most),
         )
-        given = cursor.rowcount
+        given: int = cursor.rowcount
         if given:
             cursor.execute("UPDATE feed_head SET position = position + %s WHERE id = 1", (given,))
     return given

@@ -20,7 +20,8 @@ from apps.common.ids import array
 from apps.customers import identity
 from apps.customers.golden import read_members
 from apps.matching import candidates, doubts
-from apps.matching.decide import Component, Decision, decide
+from apps.matching.decide import Component, Decision
+from apps.matching.decide_large import decide_capped
 from apps.matching.edges import Neighbourhood, Pair, Scored, neighbourhood, score_pairs, write_edges
 from apps.matching.model import ActiveModel, active_model
 
@@ -181,7 +182,7 @@ def decide_members(members: Sequence[UUID], found: Neighbourhood, model: ActiveM
         return (a, b) if a < b else (b, a)
 
     inside = sorted((*places(pair), *found.edges[pair]) for pair in found.edges_within(members))
-    return decide(
+    return decide_capped(
         Component(
             ids=[str(r) for r in members],
             systems=[found.members[r][0] for r in members],

@@ -3,11 +3,12 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import force_instance
 from drf_spectacular.utils import OpenApiResponse
 
 from apps.common.api.endpoints import Endpoint
 from apps.common.api.problems import MEDIA_TYPE
-from apps.common.api.serializers import NoParameters, ProblemOut
+from apps.common.api.serializers import NoParameters, ProblemOut, Strict
 from apps.common.api.views import HubView
 
 SCOPE_OF: dict[str, str] = {}
@@ -47,6 +48,12 @@ class HubSchema(AutoSchema):
             ProblemOut, description="What went wrong, and what to do about it."
         )
         return answers
+
+    def _map_serializer(self, serializer: Any, direction: str, bypass_extensions: bool = False) -> Any:  # noqa: FBT001, FBT002
+        mapped = super()._map_serializer(serializer, direction, bypass_extensions)
+        if isinstance(force_instance(serializer), Strict) and direction == "request":
+            mapped["additionalProperties"] = False
+        return mapped
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         if not self.view.authentication_classes:
