@@ -15,7 +15,7 @@ def uuid7() -> UUID:
     """A new UUIDv7: 48 bits of milliseconds, then 74 bits that start at random and only grow within one process.
 
     Two ids of one process sort in the order they were made, whatever the clock does."""
-    global _last
+    global _last  # noqa: PLW0603  (one counter per process is what makes the ids monotonic)
     fresh = (time.time_ns() // 1_000_000 << 74) | (int.from_bytes(os.urandom(9), "big") & ((1 << 72) - 1))
     with _lock:
         _last = value = fresh if fresh > _last else _last + 1 + (os.urandom(1)[0])

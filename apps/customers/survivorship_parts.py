@@ -35,7 +35,33 @@ def unite(attribute: str, ranked: Sequence[tuple[str, Sequence[Mapping[str, Any]
                 united[key] = {"id": digest, **{k: v for k, v in part.items() if k != "received"}, "from": [record]}
             elif record not in known["from"]:
                 known["from"].append(record)
-                for name, value in part.items():
-                    if name != "received" and value is not None:
-                        known.setdefault(name, value)
-    return list(united.values())
+                if attribute != "addresses":  # the parts of an address are never mixed from two records
+                    for name, value in part.items():
+                        if name != "received" and value is not None:
+                            known.setdefault(name, value)
+    found = list(united.values())
+    return _folded(found) if attribute == "addresses" and len(found) > 1 else found
+
+
+def _folded(addresses: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """An address that only says less than another ("Catania, Italy") is not one of its own: the fuller one is known from there too.
+
+    It goes to the first fuller one, best first, so the outcome depends on the members' rank alone."""
+    spoken = [{n: _bare(str(v)) for n, v in a.items() if n not in ("id", "from") and v} for a in addresses]
+    kept = []
+    for at, address in enumerate(addresses):
+        mine = spoken[at].items()
+        fuller = next((i for i, other in enumerate(spoken) if mine < other.items()), None)
+        if fuller is None:
+            kept.append(address)
+        else:
+            target = _fullest(fuller, spoken)
+            addresses[target]["from"] += [r for r in address["from"] if r not in addresses[target]["from"]]
+    return kept
+
+
+def _fullest(at: int, spoken: Sequence[Mapping[str, str]]) -> int:
+    """Follows from one address to a fuller one until none says more."""
+    while (further := next((i for i, other in enumerate(spoken) if spoken[at].items() < other.items()), None)) is not None:
+        at = further
+    return at

@@ -36,7 +36,9 @@ def demo(customers: int = 90) -> None:
 
 def largest() -> UUID:
     """The customer with the most records."""
-    found: UUID = pipeline.one("SELECT id FROM customer WHERE active ORDER BY member_count DESC, version DESC, id LIMIT 1")
+    found: UUID = pipeline.one(
+        "SELECT id FROM customer WHERE active ORDER BY member_count DESC, version DESC, id LIMIT 1"
+    )
     return found
 
 
@@ -53,7 +55,20 @@ def log_in_by_form(page: Page, role: str) -> None:
 @contextmanager
 def worker(log: Path) -> Iterator[None]:
     """A Celery worker on the current test database."""
-    command = [sys.executable, "-m", "celery", "-A", "mdmhub", "worker", "-Q", "interactive,bulk", "--pool", "solo", "--loglevel", "INFO"]
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "mdmhub",
+        "worker",
+        "-Q",
+        "interactive,bulk",
+        "--pool",
+        "solo",
+        "--loglevel",
+        "INFO",
+    ]
     with log.open("ab") as output:
         process = subprocess.Popen(
             command, env=live_environment(str(connection.settings_dict["NAME"])), stdout=output, stderr=output

@@ -9,12 +9,16 @@ from apps.connectors.models import Run
 from tests import pipeline
 from tests.browser.given import demo, largest, person
 
-RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
 
 
 def addresses() -> list[str]:
     """Every page of the hub with something on it."""
-    customer, record = pipeline.query("SELECT customer_id, id FROM source_record WHERE customer_id = %s LIMIT 1", largest())[0]
+    customer, record = pipeline.query(
+        "SELECT customer_id, id FROM source_record WHERE customer_id = %s LIMIT 1", largest()
+    )[0]
     row = pipeline.query("SELECT id FROM quarantine LIMIT 1")[0][0]
     run = Run.objects.create(
         kind="file", system=pipeline.systems()["crm"], state="succeeded", file_name="kunden.csv", actor="user:anna",

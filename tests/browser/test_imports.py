@@ -54,7 +54,9 @@ def test_a_messy_file_becomes_golden_records_and_its_bad_rows_are_mended(
     expect(page.get_by_text("It starts as soon as a worker is free.")).to_be_visible()
     with worker(tmp_path / "worker.log"):
         expect(page.get_by_role("heading", name="What became of them")).to_be_visible(timeout=60_000)
-    expect(page.locator(".sum")).to_have_text(re.compile(r"7 in.*5 linked.*0 unchanged.*0 older than known.*2 quarantined", re.DOTALL))
+    expect(page.locator(".sum")).to_have_text(
+        re.compile(r"7 in.*5 linked.*0 unchanged.*0 older than known.*2 quarantined", re.DOTALL)
+    )
     expect(page.locator("#progress")).not_to_have_attribute("hx-trigger", re.compile("."))
     screenshot(page, "import-result")
     assert Run.objects.get().state == "succeeded"
@@ -93,7 +95,9 @@ def test_a_run_nobody_wants_any_more_is_stopped(page: Page, log_in: LogIn, tmp_p
 
 def test_many_bad_records_are_discarded_at_once(page: Page, log_in: LogIn) -> None:
     pipeline.systems()
-    pipeline.take("crm", *({"record_id": f"C-{n}", "kind": "person", "name": "X Y", "country": "Atlantis"} for n in range(3)))
+    pipeline.take(
+        "crm", *({"record_id": f"C-{n}", "kind": "person", "name": "X Y", "country": "Atlantis"} for n in range(3))
+    )
     log_in(person("steward"))
     page.goto("/quarantine/")
     discard = page.get_by_role("button", name="Discard")

@@ -52,5 +52,3 @@ def anna() -> UUID:
 
 def text(answer: Any) -> str:
     return str(answer.content.decode())
-
-

@@ -157,7 +157,7 @@ def test_a_file_of_no_use_is_refused_in_a_sentence_and_not_kept(
     integrator: Client, tmp_path: Path, name: str, content: bytes, sentence: str
 ) -> None:
     answer = send(integrator, content, name)
-    assert answer.status_code == 422
+    assert answer.status_code == 200
     assert sentence.lower() in " ".join(answer.context["form"].errors["file"]).lower()
     assert list((tmp_path / "uploads").iterdir()) == []
 
@@ -190,7 +190,7 @@ def test_only_a_few_drafts_are_kept(integrator: Client, tmp_path: Path) -> None:
 def test_an_account_for_one_system_is_offered_no_other() -> None:
     User.objects.create(username="partner", roles=["integrator"], systems=["erp"])
     partner = browser("partner")
-    assert send(partner, MESSY, system="crm").status_code == 422
+    assert send(partner, MESSY, system="crm").status_code == 200
     assert send(partner, MESSY, system="erp").status_code == 302
 
 
@@ -205,8 +205,10 @@ def test_a_file_without_an_id_column_cannot_run(integrator: Client) -> None:
 def test_forged_columns_are_left_out(integrator: Client) -> None:
     address = send(integrator, MESSY)["Location"]
     page = integrator.get(address)
-    answer = integrator.post(address, form(page, **{"column-3": "__class__", "column-4": "extra.name", "kind": "dragon", "country": "XX"}))
-    assert answer.status_code == 422
+    answer = integrator.post(
+        address, form(page, **{"column-3": "__class__", "column-4": "extra.name", "kind": "dragon", "country": "XX"})
+    )
+    assert answer.status_code == 200
     assert "cannot be declared again" in text(answer)
 
 
@@ -234,7 +236,10 @@ def test_polling_stops_when_the_run_has_ended(integrator: Client) -> None:
 
 @pytest.mark.parametrize("name", ["kunden.ndjson", "kunden.json"], ids=["ndjson", "json"])
 def test_json_files_have_columns_too(integrator: Client, name: str) -> None:
-    lines = ['{"id": "1", "mail": "a@b.example", "nachname": "Adler"}', '{"id": "2", "vorname": "Bea", "nachname": "Busch"}']
+    lines = [
+        '{"id": "1", "mail": "a@b.example", "nachname": "Adler"}',
+        '{"id": "2", "vorname": "Bea", "nachname": "Busch"}',
+    ]
     content = "\n".join(lines) if name.endswith("ndjson") else "[" + ",".join(lines) + "]"
     page = integrator.get(send(integrator, content, name)["Location"])
     assert [c.name for c in page.context["columns"]] == ["id", "mail", "nachname", "vorname"]
@@ -243,6 +248,13 @@ def test_json_files_have_columns_too(integrator: Client, name: str) -> None:
 
 def test_a_mapping_of_value_tables_survives_a_change_of_columns() -> None:
     base = {"columns": {"status": "Zustand"}, "values": {"status": {"A": "active"}}, "constants": {"currency": "EUR"}}
-    chosen = [uploads.Column(n, i, c, None, "", ()) for i, (n, c) in enumerate([("Nr", "record_id"), ("Zustand", "status")])]
+    chosen = [
+        uploads.Column(n, i, c, None, "", ()) for i, (n, c) in enumerate([("Nr", "record_id"), ("Zustand", "status")])
+    ]
     mapping = uploads.document(chosen, base, country="DE", kind="person")
-    assert mapping.apply({"Nr": "1", "Zustand": "a"})[0] == {"record_id": "1", "status": "active", "kind": "person", "currency": "EUR"}
+    assert mapping.apply({"Nr": "1", "Zustand": "a"})[0] == {
+        "record_id": "1",
+        "status": "active",
+        "kind": "person",
+        "currency": "EUR",
+    }

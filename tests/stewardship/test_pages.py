@@ -24,8 +24,31 @@ def customer() -> UUID:
 def pages(customer: UUID) -> list[str]:
     record = pipeline.record_ids()["crm:C-1"]
     own = f"/customers/{customer}/"
-    tabs = [own, *(own + tab for tab in ("sources/", "lineage/", "history/", "history/compare/?a=1&b=2", "matches/", f"records/{record}/"))]
-    lists = ["/", "/customers/", "/customers/?q=anna", "/doubts/", "/systems/", "/imports/", "/imports/new/", "/quarantine/", "/preferences/"]
+    tabs = [
+        own,
+        *(
+            own + tab
+            for tab in (
+                "sources/",
+                "lineage/",
+                "history/",
+                "history/compare/?a=1&b=2",
+                "matches/",
+                f"records/{record}/",
+            )
+        ),
+    ]
+    lists = [
+        "/",
+        "/customers/",
+        "/customers/?q=anna",
+        "/doubts/",
+        "/systems/",
+        "/imports/",
+        "/imports/new/",
+        "/quarantine/",
+        "/preferences/",
+    ]
     return [*lists, *tabs]
 
 
@@ -38,7 +61,13 @@ def test_every_page_keeps_its_number_of_queries(customer: UUID, django_assert_ma
 
 
 def test_no_page_takes_more_queries_for_more_rows(customer: UUID, django_assert_max_num_queries: Any) -> None:
-    pipeline.take("billing", *({"record_id": f"B-{n}", "kind": "person", "name": f"Person {n}", "email": "x" if n % 2 else "a@b.example"} for n in range(60)))
+    pipeline.take(
+        "billing",
+        *(
+            {"record_id": f"B-{n}", "kind": "person", "name": f"Person {n}", "email": "x" if n % 2 else "a@b.example"}
+            for n in range(60)
+        ),
+    )
     steward = browser("steward")
     for path in ("/", "/customers/", "/customers/?q=person", "/quarantine/", "/systems/"):
         with django_assert_max_num_queries(MOST_QUERIES):
@@ -70,7 +99,11 @@ def test_search_finds_and_says_why(customer: UUID) -> None:
     assert "Search without filters" in text(steward.get("/customers/?q=Anna&country=PL"))
 
 
-@pytest.mark.parametrize("query", ["after=nonsense", "q=%00%ff", "kind=dragon", "country=%3Cb%3E", "system=none", "q=" + "x" * 5000], ids=range(6))
+@pytest.mark.parametrize(
+    "query",
+    ["after=nonsense", "q=%00%ff", "kind=dragon", "country=%3Cb%3E", "system=none", "q=" + "x" * 5000],
+    ids=range(6),
+)
 def test_a_forged_search_is_no_error(customer: UUID, query: str) -> None:
     assert browser("viewer").get(f"/customers/?{query}").status_code in (200, 302)
 
@@ -139,9 +172,27 @@ def test_a_retired_id_leads_to_what_it_is_part_of_and_keeps_its_history(customer
 
 
 def test_a_held_attribute_shows_what_is_proposed(customer: UUID) -> None:
-    pipeline.take("billing", {**ANNA, "record_id": "B-1", "payment_terms": "NET30", "credit_limit": "1200", "source_updated_at": "2024-06-01T10:00:00Z"})
+    pipeline.take(
+        "billing",
+        {
+            **ANNA,
+            "record_id": "B-1",
+            "payment_terms": "NET30",
+            "credit_limit": "1200",
+            "source_updated_at": "2024-06-01T10:00:00Z",
+        },
+    )
     pipeline.query("UPDATE system SET trust = 99 WHERE code = 'billing'")
-    pipeline.take("billing", {**ANNA, "record_id": "B-1", "payment_terms": "PREPAID", "credit_limit": "1200", "source_updated_at": "2024-07-01T10:00:00Z"})
+    pipeline.take(
+        "billing",
+        {
+            **ANNA,
+            "record_id": "B-1",
+            "payment_terms": "PREPAID",
+            "credit_limit": "1200",
+            "source_updated_at": "2024-07-01T10:00:00Z",
+        },
+    )
     pipeline.take("erp", {**ANNA, "record_id": "K-77", "deleted": True, "source_updated_at": "2024-08-01T10:00:00Z"})
     held = pipeline.one("SELECT held FROM customer WHERE id = %s", pipeline.where()["crm:C-1"])
     assert "payment_terms" in str(held)
@@ -154,7 +205,9 @@ def test_a_held_attribute_shows_what_is_proposed(customer: UUID) -> None:
 def test_names_that_try_to_hide_are_shown_safely() -> None:
     pipeline.systems()
     name = "<script>alert(1)</script> & 'Söhne'"
-    customer = pipeline.customer_of("crm", {"record_id": "<b>1</b>", "kind": "organization", "organization_name": name, "country": "DE"})
+    customer = pipeline.customer_of(
+        "crm", {"record_id": "<b>1</b>", "kind": "organization", "organization_name": name, "country": "DE"}
+    )
     for tab in ("", "sources/", "lineage/", "history/", "matches/"):
         seen = text(browser("steward").get(f"/customers/{customer}/{tab}"))
         assert "<script>alert" not in seen

@@ -45,7 +45,9 @@ def test_a_page_opens_for_the_roles_of_the_table_only(role: str) -> None:
     for pattern in PATTERNS:
         operation, post = pattern.callback.hub_page  # type: ignore[attr-defined]
         shown = str(customer) if "customers/" in str(pattern.pattern) else str(run)
-        method, needed = ("post", post) if operation == post and "new" not in str(pattern.pattern) else ("get", operation)
+        method, needed = (
+            ("post", post) if operation == post and "new" not in str(pattern.pattern) else ("get", operation)
+        )
         answer = getattr(browser(role), method)(address(pattern, shown))
         may = needed is None or role in OPERATIONS[needed].roles
         assert (answer.status_code == 403) is not may, f"{role} {method} {pattern.name}: {answer.status_code}"
@@ -77,7 +79,12 @@ def test_what_may_not_be_sent_is_refused_by_method() -> None:
 
 @pytest.mark.django_db
 def test_what_is_not_there_is_a_page_and_not_an_error() -> None:
-    for path in (f"/customers/{uuid4()}/", f"/quarantine/{uuid4()}/", f"/imports/{uuid4()}/", f"/imports/new/{uuid4()}/"):
+    for path in (
+        f"/customers/{uuid4()}/",
+        f"/quarantine/{uuid4()}/",
+        f"/imports/{uuid4()}/",
+        f"/imports/new/{uuid4()}/",
+    ):
         answer = browser("admin").get(path)
         assert answer.status_code == 404
         assert "Nothing here" in text(answer)

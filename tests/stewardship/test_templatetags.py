@@ -44,7 +44,9 @@ def test_a_direction_override_is_named() -> None:
     assert "hidden characters" in html
 
 
-@pytest.mark.parametrize("value", ["علی\u200cرضا", "Zoë", "株式会社", "Ελλάς"], ids=["persian", "latin", "japanese", "greek"])
+@pytest.mark.parametrize(
+    "value", ["علی\u200cرضا", "Zoë", "株式会社", "Ελλάς"], ids=["persian", "latin", "japanese", "greek"]
+)
 def test_spelling_is_not_called_hiding(value: str) -> None:
     assert "hidden characters" not in hub.shown(value)
 
@@ -60,7 +62,9 @@ def test_markup_in_a_value_is_text() -> None:
     assert "<img" not in hub.shown_raw('{"name": "<img src=x onerror=alert(1)>"}')
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+49 30 1", "-1", "@SUM(A1)", "\tx", "\rx"], ids=["equals", "plus", "minus", "at", "tab", "return"])
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+49 30 1", "-1", "@SUM(A1)", "\tx", "\rx"], ids=["equals", "plus", "minus", "at", "tab", "return"]
+)
 def test_a_cell_is_never_a_formula(cell: str) -> None:
     assert harmless(cell) == f"'{cell}"
 

@@ -9,7 +9,9 @@ from mdmhub.env import BASE_DIR
 from scripts import vendor
 
 TEMPLATES = sorted((BASE_DIR / "templates").rglob("*.html"))
-INLINE = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>|<style|\sstyle=|\son[a-z]+=|javascript:|hx-on|hx-vals=['\"]js:", re.IGNORECASE)
+INLINE = re.compile(
+    r"<script(?![^>]*\bsrc=)[^>]*>|<style|\sstyle=|\son[a-z]+=|javascript:|hx-on|hx-vals=['\"]js:", re.IGNORECASE
+)
 
 
 def test_the_fetched_files_are_those_of_the_manifest() -> None:

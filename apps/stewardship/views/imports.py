@@ -53,14 +53,12 @@ def upload(request: HttpRequest) -> HttpResponse:
     )
     if request.method != "POST" or not form.is_valid():
         context = {"form": form, "most": uploads.most_bytes() // 2**20}
-        return render(request, "stewardship/import_new.html", context, status=422 if form.errors else 200)
+        return render(request, "stewardship/import_new.html", context)
     try:
         draft = uploads.keep(form.cleaned_data["file"], form.cleaned_data["system"])
     except Rejected as error:
         form.add_error("file", error.detail)
-        return render(
-            request, "stewardship/import_new.html", {"form": form, "most": uploads.most_bytes() // 2**20}, status=422
-        )
+        return render(request, "stewardship/import_new.html", {"form": form, "most": uploads.most_bytes() // 2**20})
     _remember(request, draft)
     return redirect("import-columns", draft.id)
 
@@ -113,7 +111,7 @@ def columns(request: HttpRequest, draft: UUID) -> HttpResponse:
         context["preview"] = uploads.preview(sampled, mapping)
     except MappingError as error:
         context["preview"] = uploads.Preview(wrong=[e.detail for e in error.fields])
-        return render(request, "stewardship/import_columns.html", context, status=422)
+        return render(request, "stewardship/import_columns.html", context)
     if request.POST.get("action") == "run" and not context["preview"].wrong:
         return _run(request, waiting, system, mapping, settings)
     return render(request, "stewardship/import_columns.html", context)

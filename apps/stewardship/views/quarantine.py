@@ -50,7 +50,7 @@ def record(request: HttpRequest, id: UUID) -> HttpResponse:
     """One record with its problems at their fields; sending the form sends the mended record through."""
     row = get_object_or_404(Quarantine.objects.select_related("system"), id=id)
     if request.method != "POST":
-        return _form(request, row, status=200)
+        return _form(request, row)
     try:
         outcome = desk.resubmit(row.id, mended(row, request.POST), act_of(request, "mended in quarantine"))
     except Rejected as error:
@@ -66,7 +66,7 @@ def record(request: HttpRequest, id: UUID) -> HttpResponse:
     return redirect("customer", outcome.customer) if outcome.customer else redirect("quarantine-record", row.id)
 
 
-def _form(request: HttpRequest, row: Quarantine, *, errors: Rejected | None = None, status: int = 422) -> HttpResponse:
+def _form(request: HttpRequest, row: Quarantine, *, errors: Rejected | None = None) -> HttpResponse:
     posted = request.POST if errors is not None else None
     context = {
         "row": row,
@@ -74,7 +74,7 @@ def _form(request: HttpRequest, row: Quarantine, *, errors: Rejected | None = No
         "discard": DiscardForm(),
         "may_write": may(request.user, "quarantine.write") and row.state == Quarantine.State.OPEN,
     }
-    return render(request, "stewardship/quarantine_record.html", context, status=status)
+    return render(request, "stewardship/quarantine_record.html", context)
 
 
 @page("quarantine.write", post_only=True)
