@@ -55,8 +55,8 @@ test-all: .venv/ready-dev ## the tests and the long runs
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal
 
 check: .venv/ready-dev ## style, types, import contracts, migrations, deployment settings
-	$(PY) -m ruff check .
-	$(PY) -m ruff format --check .
+	$(PY) -m ruff check --output-format concise .
+	$(PY) -m ruff format --check --output-format concise .
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 	$(PY) manage.py makemigrations --check --dry-run

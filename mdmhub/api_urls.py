@@ -29,5 +29,5 @@ urlpatterns: list[URLPattern] = [
     path("quarantine/<uuid:quarantine_id>:discard", quarantine.DiscardView.as_view()),
     path("systems", systems.SystemsView.as_view()),
     path("hooks/<str:name>", HookView.as_view()),
-    re_path(r"(?s)^.*$", problems.nowhere),
+    re_path(r"^[\s\S]*$", problems.nowhere),
 ]

@@ -117,7 +117,7 @@ def permissions() -> Iterator[Finding]:
     if _mode(home.path) & ~allowed:
         open_ones.append(home.path)
     for server in embedded.servers():
-        if _mode(server.folder) & 0o077:
+        if server.folder.exists() and _mode(server.folder) & 0o077:
             open_ones.append(server.folder)
     if open_ones:
         names = " ".join(str(path) for path in open_ones)

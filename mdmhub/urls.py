@@ -22,6 +22,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/problems/<slug:kind>", problems.page),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(), name="api_docs"),
-    re_path(r"(?s)^api/.*$", problems.nowhere),
+    re_path(r"^api/[\s\S]*$", problems.nowhere),
     path("", include("apps.stewardship.urls")),
 ]

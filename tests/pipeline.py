@@ -1,6 +1,7 @@
 """What tests of the pipeline share: systems, records through the real door, the sweep, and what has become of them."""
 
 import json
+import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -158,6 +159,17 @@ def use_model(**thresholds: float) -> None:
     MatchModel.objects.filter(state="active").update(state="retired")
     MatchModel.objects.create(version=MatchModel.objects.count() + 1, parameters=document, hash=model.hash)
     assert active_model().model.hash == model.hash
+
+
+def person(number: int, **values: Any) -> dict[str, Any]:
+    """Person `number`, unlike every other: name, birth date, mail and phone share nothing by rule."""
+    rng = random.Random(number)
+    given, family = ("".join(rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") for _ in range(n)).title() for n in (3, 4))
+    return {
+        "record_id": f"P{number}", "kind": "person", "given_name": given, "family_name": family,
+        "birth_date": f"19{rng.randint(40, 99)}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}",
+        "email": f"{given}.{family}{number}@mail.example".lower(), "phone": f"+49 30 {rng.randint(2_000_000, 8_999_999)}", **values,
+    }  # fmt: skip
 
 
 def by_system(records: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, list[Mapping[str, Any]]]:

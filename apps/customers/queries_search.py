@@ -222,20 +222,21 @@ def _calling_codes() -> tuple[int, ...]:
     return tuple(COUNTRY_CODE_TO_REGION_CODE)
 
 
+# The last word is quoted after its accents are gone: only then is a typographic apostrophe a plain one.
 _WORDS = (
     "SELECT x.customer_id, similarity(x.names, lower(unaccent(%s))) FROM (SELECT d.customer_id, d.names"
     " FROM customer_search d JOIN customer c ON c.id = d.customer_id WHERE d.document @@"
-    " (plainto_tsquery('simple', unaccent(%s)) && (plainto_tsquery('simple', unaccent(%s))"
-    " || to_tsquery('simple', unaccent(%s) || ':*'))) AND {narrow} LIMIT %s) x"
+    " (plainto_tsquery('simple', unaccent(%s)) && (plainto_tsquery('simple', unaccent(%s)) || to_tsquery('simple',"
+    r" '''' || replace(replace(unaccent(%s), '\', '\\'), '''', '''''') || '''' || %s))) AND {narrow} LIMIT %s) x"
 )
 
 
 def _by_words(text: str, narrow: _Filter) -> list[_Found]:
-    """Customers whose search text holds every word, the last one perhaps only begun."""
+    """Customers whose search text holds every word, the last one perhaps only begun (one letter begins too many)."""
     head, _, last = text.rpartition(" ")
-    begun = "'" + last.replace("\\", "\\\\").replace("'", "''") + "'" if len(last) > 1 else "''"
+    begun = ":*" if len(last) > 1 else ""
     with connection.cursor() as cursor:
-        cursor.execute(_WORDS.format(narrow=narrow.sql), (text, head, last, begun, *narrow.params, _CANDIDATES))
+        cursor.execute(_WORDS.format(narrow=narrow.sql), (text, head, last, last, begun, *narrow.params, _CANDIDATES))
         return [_Found(id_, "words", 1.0 + float(score)) for id_, score in cursor.fetchall()]
 
 

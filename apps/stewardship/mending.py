@@ -18,7 +18,7 @@ from apps.connectors.models import Run
 from apps.customers.canonical import FLAT_FIELDS, LIST_FIELDS
 from apps.customers.models import Quarantine
 
-ALWAYS = ("record_id", "kind", "name")
+NAMES = ("name", "given_name", "family_name", "organization_name")
 _MANY_LINES = 80
 
 
@@ -65,7 +65,7 @@ def mending(
             found.setdefault(name, MendField(name, "", given=False)).problems.append(detail)
         else:
             general.append(detail)
-    for name in ALWAYS:
+    for name in ("record_id",) if found.keys() & set(NAMES) else ("record_id", "name"):
         found.setdefault(name, MendField(name, "", given=False))
     others = [MendField(name, "", given=False) for name in FLAT_FIELDS if name not in found]
     for one in (*found.values(), *others):

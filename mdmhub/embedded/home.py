@@ -101,16 +101,16 @@ class Home:
 
     def servers_folder(self) -> Path:
         """Where the embedded servers live; remembered, so that it stays when a parent's permissions change."""
-        folder = self.path / str(self.state()["folder"])
-        if not folder.is_dir():
-            folder.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-            folder.mkdir(mode=0o700, exist_ok=True)
-            _close(folder)
-        return folder
+        return self.path / str(self.state()["folder"])
 
-    def server_folder(self, name: str) -> Path:
-        """The folder of one server (0700, owned by the account that runs it)."""
-        folder = self.servers_folder() / name
+    def make_server_folder(self, name: str) -> Path:
+        """Make the folder of one server (0700, owned by the account that runs it), if it is not there."""
+        outer = self.servers_folder()
+        if not outer.is_dir():
+            outer.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+            outer.mkdir(mode=0o700, exist_ok=True)
+            _close(outer)
+        folder = outer / name
         if not folder.is_dir():
             folder.mkdir(mode=0o700, exist_ok=True)
             if is_root():

@@ -61,7 +61,7 @@ class Postgres:
 
     @property
     def folder(self) -> Path:
-        return self.home.server_folder("postgres")
+        return self.home.servers_folder() / "postgres"
 
     @property
     def data(self) -> Path:
@@ -104,6 +104,7 @@ class Postgres:
         """Attach to the live server, or start it; True when it was started. The caller holds the home's lock."""
         if self.pid() is not None and self._answers():
             return False
+        self.home.make_server_folder("postgres")
         fresh = not (self.data / "PG_VERSION").exists()
         if fresh:
             self._create()

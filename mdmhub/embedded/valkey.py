@@ -27,7 +27,7 @@ class Valkey:
 
     @property
     def folder(self) -> Path:
-        return self.home.server_folder("valkey")
+        return self.home.servers_folder() / "valkey"
 
     @property
     def socket(self) -> Path:
@@ -72,6 +72,7 @@ class Valkey:
         """Attach to the live server, or start it; True when it was started. The caller holds the home's lock."""
         if self.pid() is not None and self._answers():
             return False
+        self.home.make_server_folder("valkey")
         if not self.by_socket and not port_is_free(self.port):
             self.home.remember(valkey_port=free_ports(1)[0])
         for stale in (self.socket, self.folder / "server.pid"):

@@ -12,7 +12,8 @@ from django.db import connection
 from playwright.sync_api import Page
 
 from apps.accounts.models import User
-from mdmhub.demo.generator import generate
+from mdmhub.demo import load
+from mdmhub.demo.generator import STORIES, generate
 from tests import pipeline
 from tests.live import live_environment
 
@@ -28,7 +29,7 @@ def person(role: str) -> User:
 
 def demo(customers: int = 90) -> None:
     """The stories of the demo and some more customers, taken in through the same door as anybody's."""
-    pipeline.systems()
+    load.ensure_systems()
     records = [(r.system, r.item) for r in generate(customers, seed=7)]
     pipeline.take_all(records, [250] * (len(records) // 250 + 1))
     pipeline.drain_all()
@@ -40,6 +41,12 @@ def largest() -> UUID:
         "SELECT id FROM customer WHERE active ORDER BY member_count DESC, version DESC, id LIMIT 1"
     )
     return found
+
+
+def told(title: str) -> UUID:
+    """The customer that the first record of a story belongs to."""
+    system, record = next(story for story in STORIES if story.title == title).records[0]
+    return pipeline.where()[f"{system}:{record}"]
 
 
 def log_in_by_form(page: Page, role: str) -> None:

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from playwright.sync_api import Browser, Page, expect
 
 from tests import pipeline
-from tests.browser.given import PASSWORD, demo, largest, log_in_by_form, person
+from tests.browser.given import PASSWORD, demo, log_in_by_form, person, told
 from tests.browser.screenshots import screenshot
 
 __all__ = ["screenshot"]
@@ -19,7 +19,7 @@ LogIn = Callable[[AbstractBaseUser], None]
 
 def test_from_the_login_to_two_compared_versions(page: Page, screenshot: Callable[[Page, str], Path]) -> None:
     demo()
-    customer = largest()
+    customer = told("Two systems that disagree")
     log_in_by_form(page, "steward")
     expect(page.get_by_role("heading", name="Home")).to_be_visible()
     screenshot(page, "home")
@@ -135,6 +135,7 @@ def test_everything_to_read_works_without_javascript(browser: Browser, hub: str)
     page.get_by_role("button", name="Log in").click()
     page.get_by_label("Search customers").fill("a")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Results")).to_be_visible()
     page.goto("/customers/")
     page.get_by_label("Kind").select_option("organization")
     page.get_by_role("button", name="Search").click()

@@ -238,14 +238,30 @@ def test_a_foreign_cursor_is_rejected(text: str, cursor: str) -> None:
         queries.search(text, after=cursor)
 
 
-@example(st.text(max_size=40))
+@example(st.text(st.characters() | st.sampled_from("’＇'\\\"&|!:*()<-> "), max_size=40))
 @hypothesis_settings(max_examples=60, deadline=None)
 def test_any_text_can_be_searched(text: str) -> None:
     queries.search(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["\x00", "'; DROP TABLE customer", "\\", "a:* & !b", "\ud800", "%", "((", "x" * 5000, "' : *", "<->"]
+    "text",
+    [
+        "\x00",
+        "'; DROP TABLE customer",
+        "\\",
+        "a:* & !b",
+        "\ud800",
+        "%",
+        "((",
+        "x" * 5000,
+        "' : *",
+        "<->",
+        "O’Zzz",
+        "x’",
+        "’",
+        "'\\",
+    ],
 )
 def test_hostile_text_finds_nothing_and_breaks_nothing(text: str) -> None:
     assert queries.search(text).items == []
@@ -271,3 +287,9 @@ def test_the_feed_tells_merges_and_retirements() -> None:
     assert told["customer.merged"].body["merged"] == [str(retired)]
     assert told["customer.retired"].body["replaced_by"] == str(survivor)
     assert queries.changes(entries[-1].position, 10) == []
+
+
+@pytest.mark.parametrize("text", ["o’brien", "O'Brien", "O’Bri", "O'B"])
+def test_an_apostrophe_is_found_however_it_is_written(text: str) -> None:
+    id_ = given.customer(("crm", {"record_id": "1", "kind": "person", "given_name": "Pat", "family_name": "O’Brien"}))
+    assert [h.id for h in queries.search(text).items] == [id_]

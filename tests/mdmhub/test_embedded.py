@@ -244,3 +244,12 @@ def test_a_home_below_a_closed_folder_works(place: Path) -> None:
             assert (data.stat().st_uid, stat.S_IMODE(data.stat().st_mode)) == (65534, 0o700)
     finally:
         remove(settings)
+
+
+def test_knowing_the_address_makes_no_server_folder(settings: Env) -> None:
+    """Settings are read by every tool; only a start makes the servers' folders."""
+    assert valkey(settings).url().startswith("redis")
+    assert postgres(settings).url().startswith("postgresql://")
+    assert not valkey(settings).folder.exists()
+    assert not postgres(settings).folder.exists()
+    assert embedded.ensure_running(settings) == ["Postgres", "Valkey"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from apps.common.act import Act
 from apps.common.errors import Conflict, HubError
@@ -39,6 +39,9 @@ class Command(BaseCommand):
         except (HubError, files.FileProblem) as error:
             fields = "".join(f"\n  {f.field}: {f.detail}" for f in getattr(error, "fields", ()))
             raise CommandError(f"{error}{fields}") from error
+        except (InterfaceError, OperationalError) as error:
+            reason = str(error).strip()
+            raise CommandError(f"The database is gone: {reason}\nWhat was taken in is kept; the same command goes on from there.") from error
         self._report(run, as_json=options["json"])
         if run.state != "succeeded":
             raise CommandError(run.error or f"The run was {run.state}.")
