@@ -1,0 +1,152 @@
+"""Lists, deletions, unknown and declared fields in the canonical form."""
+
+from typing import Any
+
+from apps.customers.canonical import (
+    parse,
+    unknown_field_problems,
+)
+
+PERSON = {
+    "record_id": "C-17",
+    "kind": "person",
+    "given_name": "  Zoë ",
+    "family_name": "Müller\u00a0 Lüdenscheidt",
+    "birth_date": "03.04.1980",
+    "email": "Zoe.Mueller@Example.ORG",
+    "phone": "030 / 1234567",
+    "tax_id": "DE 136 695 976",
+    "address_line1": "Hauptstraße 1",
+    "city": "Berlin",
+    "postal_code": "10115",
+    "country": "Deutschland",
+    "currency": "€",
+    "language": "Deutsch",
+    "credit_limit": "1.200,50",
+    "status": "ACTIVE",
+    "website": "HTTPS://Www.Example.org/Zoe",
+    "source_updated_at": "2025-01-31T13:45:00+01:00",
+    "deleted": "no",
+}
+
+
+def problems(item: dict[str, Any], **options: Any) -> list[tuple[str, str]]:
+    return [(problem.field, problem.code) for problem in parse(item, **options).problems]
+
+
+def warnings(item: dict[str, Any], **options: Any) -> list[tuple[str, str]]:
+    return [(warning.field, warning.code) for warning in parse(item, **options).warnings]
+
+
+def canonical(**fields: Any) -> dict[str, Any]:
+    return parse({"record_id": "1", "kind": "person", **fields}).canonical
+
+
+def test_a_bare_deletion_needs_nothing_but_its_id():
+    parsed = parse({"record_id": "1", "deleted": True})
+    assert parsed.deleted and parsed.canonical == {} and not parsed.problems and not parsed.warnings
+
+
+def test_doubtful_contacts_and_identifiers_are_kept_and_marked():
+    parsed = parse({**PERSON, "email": "nobody@@example", "phone": "12", "tax_id": "DE136695977"})
+    assert not parsed.problems
+    assert [(one.field, one.code) for one in parsed.warnings] == [
+        ("email", "invalid_email"),
+        ("phone", "invalid_phone"),
+    ]
+    email, phone = parsed.canonical["contact_points"]
+    assert email == {"type": "email", "value": "nobody@@example", "valid": False}
+    assert phone == {"type": "phone", "value": "12", "valid": False}
+    assert parsed.canonical["identifiers"][0]["verified"] is False
+
+
+def test_several_addresses_in_one_value_become_several_contact_points():
+    points = canonical(email="a@example.org; b@example.org", phone="+49 30 1234567, +49 30 7654321")["contact_points"]
+    assert [point["value"] for point in points] == [
+        "a@example.org", "b@example.org", "+49301234567", "+49307654321"
+    ]  # fmt: skip
+
+
+def test_lists_in_json_stand_beside_flat_fields():
+    parsed = parse(
+        {
+            "record_id": "1",
+            "kind": "organization",
+            "email": "info@example.org",
+            "addresses": [{"type": "Billing", "city": "Wien", "country": "Austria"}, {"line1": " ", "city": None}],
+            "contact_points": [
+                {"type": "email", "value": "INFO@example.org"},
+                {"type": "phone", "value": "01 5123456", "ext": "12"},
+            ],
+            "identifiers": [
+                {"type": "lei", "value": "5299 00T8BM49AURSDO55"},
+                {"type": "duns", "value": "12-345-6789"},
+            ],
+        }
+    )
+    assert parsed.problems == ()
+    assert parsed.canonical["addresses"] == [{"type": "billing", "city": "Wien", "country": "AT"}]
+    assert parsed.canonical["contact_points"] == [
+        {"type": "email", "value": "info@example.org", "valid": True},
+        {"type": "phone", "value": "+4315123456", "valid": True, "ext": "12", "received": "01 5123456;ext=12"},
+    ]
+    assert [(one["value"], one["verified"]) for one in parsed.canonical["identifiers"]] == [
+        ("529900T8BM49AURSDO55", True),
+        ("123456789", None),
+    ]
+
+
+def test_what_is_wrong_in_a_list_is_named_by_its_place():
+    item = {
+        "record_id": "1",
+        "kind": "person",
+        "addresses": ["Berlin", {"country": "Narnia"}, {"city": 7.5}],
+        "contact_points": [{"type": "fax", "value": "1"}, {"type": "email"}, {"value": "x"}],
+        "identifiers": {"type": "lei"},
+    }
+    assert problems(item) == [
+        ("addresses/0", "wrong_type"),
+        ("addresses/1/country", "unknown_value"),
+        ("addresses/2/city", "wrong_type"),
+        ("contact_points/0/type", "unknown_value"),
+        ("contact_points/1/value", "missing"),
+        ("contact_points/2/type", "missing"),
+        ("identifiers", "wrong_type"),
+    ]
+    assert problems({"record_id": "1", "kind": "person", "addresses": [{}] * 201}) == [("addresses", "too_many")]
+
+
+def test_unknown_fields_are_handed_back_by_path():
+    parsed = parse({"record_id": "1", "kind": "person", "e-mail": "x", "addresses": [{"floor": 3}], "a/b": 1})
+    assert parsed.unknown == {"e-mail": "x", "a~1b": 1, "addresses/0/floor": 3}
+    found = unknown_field_problems(parsed)
+    assert [problem.code for problem in found] == ["unknown_field"] * 3
+    assert "did you mean email?" in found[0].detail
+
+
+def test_declared_extension_attributes_are_typed():
+    declared = {"segment": "text", "score": "number", "since": "date", "vip": "boolean"}
+    item = {"record_id": "1", "kind": "person", "segment": " A ", "score": "1.250", "since": "31/12/2020", "vip": "yes"}
+    parsed = parse({**item, "extra": {"other": 1}}, declared_extra=declared, default_country="Germany")
+    assert parsed.canonical["extra"] == {"segment": "A", "score": 1250, "since": "2020-12-31", "vip": True}
+    assert parsed.unknown == {"extra/other": 1}
+    bad = {"record_id": "1", "kind": "person", "extra": {"score": "many", "since": "x", "vip": "?", "segment": []}}
+    assert problems(bad, declared_extra=declared) == [
+        ("extra/score", "wrong_type"),
+        ("extra/since", "impossible_date"),
+        ("extra/vip", "unknown_value"),
+        ("extra/segment", "wrong_type"),
+    ]
+    empty = parse({"record_id": "1", "kind": "person", "segment": None}, declared_extra=declared)
+    assert empty.canonical == {"kind": "person", "empty": ["extra.segment"]}
+
+
+def test_the_country_of_the_record_decides_how_national_values_are_read():
+    us = {"record_id": "1", "kind": "person", "birth_date": "02/03/1980", "phone": "(212) 555-0100", "country": "USA"}
+    assert parse(us).canonical["birth_date"] == "1980-02-03"
+    assert parse(us).canonical["contact_points"][0]["value"] == "+12125550100"
+    del us["country"]
+    assert parse(us).canonical["birth_date"] == "1980-03-02"
+    assert parse(us, default_country="US").canonical["birth_date"] == "1980-02-03"
+    listed = parse({**us, "addresses": [{"city": "New York", "country": "US"}]}, default_country="DE")
+    assert listed.canonical["birth_date"] == "1980-02-03"
