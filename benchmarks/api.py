@@ -16,10 +16,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -176,8 +177,6 @@ def plans(sample: list[Any], customers: int, seed: int) -> dict[str, Callable[[]
     def search() -> Call:
         item = rng.choice(sample).item
         words = [item.get(n) for n in ("name", "organization_name", "family_name", "email", "phone", "record_id") if item.get(n)]
-        from urllib.parse import quote
-
         return "GET", f"/api/v1/customers?limit=20&q={quote(str(rng.choice(words)))}", None
 
     return {"create": create, "match": match, "read": read, "search": search}
@@ -194,12 +193,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if standing < options.customers // 2:
         sample = load(options.customers, options.seed)
     else:
-        sample = [r for r in islice(generate(options.customers, seed=options.seed, stories=False), 20_000)]
+        sample = list(islice(generate(options.customers, seed=options.seed, stories=False), 20_000))
     settle()
-    try:
+    with suppress(NotFound):
         revoke_client(name="bench")
-    except NotFound:
-        pass
     made = create_client(name="bench", scopes=SCOPES)
     result: dict[str, Any] = {"customers": Customer.objects.filter(active=True).count(), "connections": options.connections}
     makers = plans(sample, options.customers, options.seed)

@@ -212,7 +212,8 @@ def _effective(
             system=winner.system, kind=winner.system_kind, attribute=attribute
         )
         approved = change.approved.get(attribute) == holds.value_hash(derived)
-        protects = not (owned or approved or act.quiet or (now is None and known is None))
+        free = known is None and (now is None or change.event == "customer.unmerged")  # a first value, or one that left with its members
+        protects = not (owned or approved or act.quiet or free)
         value, hold_change = holds.settle(
             customer=change.customer, attribute=attribute, derived=derived, effective=now, live=known, protects=protects
         )

@@ -1,5 +1,7 @@
 """The numbers of the first page: each a small query, each with a list behind it."""
 
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +14,9 @@ from apps.customers.models import Quarantine, System
 from apps.events import queries as feed
 from apps.events.models import Event
 from apps.matching.models import Doubt
+
+KEPT_FROM = 20_000
+KEPT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +61,44 @@ class Overview:
         return not self.records and not self.quarantined and not self.runs
 
 
-def overview() -> Overview:
-    """Eight queries, whatever the hub holds."""
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """Counts that read whole tables. `systems`: records, deleted ones and the last arrival by system; `at`: when counted."""
+
+    customers: int
+    joined: int
+    systems: Mapping[int, tuple[int, int, datetime | None]]
+    at: float
+
+
+def _totals() -> _Totals:
+    """Counted anew for a hub of up to KEPT_FROM customers; a larger one's counts may be KEPT_SECONDS old."""
+    global _last_totals  # noqa: PLW0603 - one memory per process
+    kept = _last_totals
+    if kept is not None and kept.customers >= KEPT_FROM and time.monotonic() - kept.at < KEPT_SECONDS:
+        return kept
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*), count(*) FILTER (WHERE member_count > 1) FROM customer WHERE active")
         customers, joined = cursor.fetchone()
+        cursor.execute(
+            "SELECT system_id, count(*), count(*) FILTER (WHERE deleted), max(received_at)"
+            " FROM source_record GROUP BY system_id"
+        )
+        systems = {row[0]: (row[1], row[2], row[3]) for row in cursor.fetchall()}
+    _last_totals = _Totals(customers, joined, systems, time.monotonic())
+    return _last_totals
+
+
+_last_totals: _Totals | None = None
+
+
+def overview() -> Overview:
+    """Eight queries at most, whatever the hub holds."""
+    totals = _totals()
     return Overview(
-        customers=customers,
-        joined=joined,
-        systems=system_numbers(),
+        customers=totals.customers,
+        joined=totals.joined,
+        systems=system_numbers(totals),
         doubts=Doubt.objects.filter(state="open").count(),
         quarantined=Quarantine.objects.filter(state="open").count(),
         runs=list(Run.objects.select_related("system").order_by("-created_at")[:5]),
@@ -73,16 +107,12 @@ def overview() -> Overview:
     )
 
 
-def system_numbers(*, whole: bool = False) -> list[SystemNumbers]:
+def system_numbers(totals: _Totals | None = None, *, whole: bool = False) -> list[SystemNumbers]:
     """Every system but the stewards' own, by name; `whole`: with quarantine counts and connections."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT system_id, count(*), count(*) FILTER (WHERE deleted), max(received_at)"
-            " FROM source_record GROUP BY system_id"
-        )
-        counted: dict[int, tuple[int, int, datetime | None]] = {row[0]: row[1:] for row in cursor.fetchall()}
-        waiting: dict[int, int] = {}
-        if whole:
+    counted = (totals or _totals()).systems
+    waiting: dict[int, int] = {}
+    if whole:
+        with connection.cursor() as cursor:
             cursor.execute("SELECT system_id, count(*) FROM quarantine WHERE state = 'open' GROUP BY system_id")
             waiting = dict(cursor.fetchall())
     ways: dict[int, list[tuple[str, str]]] = {}

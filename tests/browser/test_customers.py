@@ -68,6 +68,7 @@ def test_by_keyboard_alone(page: Page, log_in: LogIn) -> None:
     page.keyboard.press("g")
     page.keyboard.press("c")
     expect(page).to_have_url(re.compile("/customers/$"))
+    page.wait_for_load_state()
     for key in ("j", "j", "k"):
         page.keyboard.press(key)
     first = page.locator("[data-row]").first
@@ -75,6 +76,7 @@ def test_by_keyboard_alone(page: Page, log_in: LogIn) -> None:
     name = first.get_by_role("link").inner_text()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    page.wait_for_load_state()  # the shortcuts are there when the page has loaded
 
     page.keyboard.press("/")
     page.keyboard.type("jjj?")

@@ -15,7 +15,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import given as example
 from openapi_spec_validator import validate
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from apps.accounts import checks
 from apps.accounts.roles import OPERATIONS

@@ -38,6 +38,7 @@ def post(headers: dict[str, str], body: str | bytes = BODY, name: str = "crm-eve
     return Client().post(f"/api/v1/hooks/{name}", data=body, content_type="application/json", **headers)
 
 
+@pytest.mark.django_db(transaction=True)  # a run matches on a second connection
 def test_a_signed_message_becomes_a_job(hook: Connection) -> None:
     response = post(signed(add_secret(hook.id)))
     assert response.status_code == 202
@@ -129,6 +130,7 @@ def test_a_body_has_a_limit(hook: Connection) -> None:
     assert post(signed(add_secret(hook.id), body), body).status_code == 413
 
 
+@pytest.mark.django_db(transaction=True)  # a run matches on a second connection
 def test_a_mapping_reads_the_senders_own_words(hook: Connection) -> None:
     mapping = {"columns": {"record_id": "customer.Id", "name": "customer.FullName"}, "constants": {"kind": "person"}}
     Mapping.objects.create(system=hook.system, name="events", body=mapping, created_by="test")

@@ -145,6 +145,7 @@ def test_a_mapping_reads_the_systems_own_words() -> None:
     assert send(ANNA, "system=erp&mapping=none").status_code == 400
 
 
+@pytest.mark.django_db(transaction=True)  # a run matches on a second connection
 def test_many_records_become_a_job() -> None:
     people = [
         {"record_id": f"P{i}", "kind": "person", "given_name": f"No{i}", "family_name": f"Mustermann{i}"}
@@ -260,6 +261,7 @@ def test_values_of_any_type_never_break_the_call(value: str, field: str) -> None
     assert response.status_code in (200, 400), response.content
 
 
+@pytest.mark.django_db(transaction=True)  # a run matches on a second connection
 def test_odd_text_in_a_job_is_set_aside_or_kept_and_never_stops_it() -> None:
     records = [
         {"record_id": "1", "name": "\ud800"},

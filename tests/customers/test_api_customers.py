@@ -42,7 +42,7 @@ def test_a_customer_is_read_with_its_effective_values() -> None:
     assert (body["name"], body["birth_date"], body["credit_limit"]) == ("Anna Müller", "1980-02-29", "1200.00")
     assert body["sources"][0]["system"] == "crm"
     assert "website" not in body
-    assert response["ETag"] == '"1"'
+    assert (response["ETag"], response["Cache-Control"]) == ('"1"', "private, no-cache")
 
 
 def test_a_retired_id_answers_with_its_successor() -> None:
@@ -119,6 +119,7 @@ def test_search_finds_filters_and_pages() -> None:
     )
     client = machine("customers:read")
     assert [h["name"] for h in client.get("/api/v1/customers", {"q": "muller"}).json()["items"]] == ["Anna Müller"]
+    assert client.get("/api/v1/customers")["Cache-Control"] == "no-store"
     assert [h["name"] for h in client.get("/api/v1/customers", {"country": "at"}).json()["items"]] == ["ACME AG"]
     first = client.get("/api/v1/customers", {"limit": 1}).json()
     second = client.get("/api/v1/customers", {"limit": 1, "cursor": first["next"]}).json()

@@ -7,6 +7,7 @@ import pytest
 
 from apps.customers.models import Customer
 from apps.matching import judge
+from apps.stewardship import overview
 from tests import pipeline
 from tests.stewardship.given import ANNA, BOB, anna, browser, text
 
@@ -233,3 +234,14 @@ def test_pages_carry_the_strict_policy(customer: UUID) -> None:
     assert "script-src 'self'" in policy
     assert "style-src 'self'" in policy
     assert "unsafe" not in policy
+
+
+def test_the_counts_of_a_large_hub_are_kept_for_a_while(customer: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "_last_totals", None)
+    monkeypatch.setattr(overview, "KEPT_FROM", 2)
+    steward = browser("steward")
+    assert steward.get("/").context["now"].customers == 2
+    pipeline.take("crm", {**BOB, "record_id": "C-3", "family_name": "Nowak"})
+    assert steward.get("/").context["now"].customers == 2
+    monkeypatch.setattr(overview, "KEPT_SECONDS", 0.0)
+    assert steward.get("/").context["now"].customers == 3

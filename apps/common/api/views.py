@@ -29,6 +29,12 @@ class HubView(APIView):
         if any("\x00" in str(value) for value in kwargs.values()):
             raise Problem("not-found", "There is nothing at this address.")
 
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """What is answered is about people: no cache between keeps it, unless a view says otherwise."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
+
     @property
     def endpoint(self) -> Endpoint:
         """What this request's method declares."""

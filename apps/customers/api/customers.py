@@ -61,10 +61,11 @@ class CustomerView(HubView):
             return Response(_snapshot(queries.as_of(customer_id, self.params["as_of"])))
         found = queries.resolve(customer_id)
         etag = f'"{found.customer.id}-{found.customer.version}"' if found.replaced else f'"{found.customer.version}"'
+        headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
         known = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
         if any(tag in ("*", etag, f"W/{etag}") for tag in known):
-            return Response(status=304, headers={"ETag": etag})
-        return Response(_customer(queries.detail_of(found)), headers={"ETag": etag})
+            return Response(status=304, headers=headers)
+        return Response(_customer(queries.detail_of(found)), headers=headers)
 
 
 def _customer(detail: queries.CustomerDetail) -> dict[str, Any]:

@@ -25,10 +25,8 @@ class Command(BaseCommand):
         if system and not System.objects.filter(code=system).exists():
             known = ", ".join(System.objects.values_list("code", flat=True)) or "none"
             raise CommandError(f"There is no system {system}; known: {known}.")
-        if options["output"] == "-":
-            count = _write(self.stdout, system)
-        else:
-            count = self._to_file(Path(options["output"]), system)
+        output = options["output"]
+        count = _write(self.stdout, system) if output == "-" else self._to_file(Path(output), system)
         self.stderr.write(f"{count:,} ids written")
 
     def _to_file(self, path: Path, system: str | None) -> int:
