@@ -141,7 +141,7 @@ def rebuild(changes: Sequence[Change], *, moves: Sequence[store.Move] = (), act:
     The caller holds the row locks of the customers and of their members. Without a difference nothing is written."""
     rule = rules()
     standing = read_customers([c.customer for c in changes])
-    live = holds.live_holds([i for i in standing if rule.approval.rules.protected]) if standing else {}
+    live = holds.live_holds(list(standing)) if standing else {}
     rows: list[store.CustomerRow] = []
     held: list[holds.HoldChange] = []
     for change in changes:
@@ -202,7 +202,8 @@ def _effective(
         return golden.values, {}
     effective, kept = dict(golden.values), {}
     by_id = {str(m.id): m.member for m in change.members}
-    for attribute in rule.approval.rules.protected:
+    protected = rule.approval.rules.protected
+    for attribute in (*protected, *(live.keys() - set(protected))):  # what is no longer protected is let go
         derived, now = golden.values.get(attribute), standing.values.get(attribute)
         known = live.get(attribute)
         if known is None and derived == now:
@@ -213,7 +214,7 @@ def _effective(
         )
         approved = change.approved.get(attribute) == holds.value_hash(derived)
         free = known is None and (now is None or change.event == "customer.unmerged")  # a first value, or one that left with its members
-        protects = not (owned or approved or act.quiet or free)
+        protects = attribute in protected and not (owned or approved or act.quiet or free)
         value, hold_change = holds.settle(
             customer=change.customer, attribute=attribute, derived=derived, effective=now, live=known, protects=protects
         )

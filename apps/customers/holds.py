@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from apps.common.act import Act
 from apps.common.errors import Conflict, FieldError, NotFound, Rejected
+from apps.common.ids import array
+from apps.common.jsontext import json_text, json_value
 from apps.customers.models import ChangeRequest, Hold
-from apps.common.jsontext import json_text
 from apps.customers.survivorship import ATTRIBUTES
 
 
@@ -83,11 +84,15 @@ class HoldChange:
 def live_holds(customers: Sequence[UUID]) -> dict[UUID, dict[str, LiveHold]]:
     """Open and rejected holds by customer and attribute: one query."""
     found: dict[UUID, dict[str, LiveHold]] = {}
-    rows = Hold.objects.filter(customer_id__in=customers, state__in=("open", "rejected")).values_list(
-        "customer_id", "attribute", "id", "state", "kept_value", "proposed_hash"
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT customer_id, attribute, id, state, kept_value::text, proposed_hash FROM hold"
+            " WHERE customer_id = ANY(%s::uuid[]) AND state IN ('open', 'rejected')",
+            (array(customers),),
+        )
+        rows = cursor.fetchall()
     for customer, attribute, id_, state, kept, digest in rows:
-        found.setdefault(customer, {})[attribute] = LiveHold(id_, state, kept, bytes(digest))
+        found.setdefault(customer, {})[attribute] = LiveHold(id_, state, None if kept is None else json_value(kept), bytes(digest))
     return found
 
 
