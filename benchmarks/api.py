@@ -156,7 +156,12 @@ def plans(sample: list[Any], customers: int, seed: int) -> dict[str, Callable[[]
     from mdmhub.demo.generator import generate
 
     rng = random.Random(seed)
-    ids = [str(i) for i in Customer.objects.filter(active=True).order_by("id").values_list("id", flat=True)[:: max(customers // 5000, 1)]]
+    ids = [
+        str(i)
+        for i in Customer.objects.filter(active=True)
+        .order_by("id")
+        .values_list("id", flat=True)[:: max(customers // 5000, 1)]
+    ]
     strangers = iter(islice(generate(customers + 20_000, seed=seed + 1, stories=False), 10**9))
     serial = iter(range(10**9))
 
@@ -176,7 +181,11 @@ def plans(sample: list[Any], customers: int, seed: int) -> dict[str, Callable[[]
 
     def search() -> Call:
         item = rng.choice(sample).item
-        words = [item.get(n) for n in ("name", "organization_name", "family_name", "email", "phone", "record_id") if item.get(n)]
+        words = [
+            item.get(n)
+            for n in ("name", "organization_name", "family_name", "email", "phone", "record_id")
+            if item.get(n)
+        ]
         return "GET", f"/api/v1/customers?limit=20&q={quote(str(rng.choice(words)))}", None
 
     return {"create": create, "match": match, "read": read, "search": search}
@@ -198,7 +207,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     with suppress(NotFound):
         revoke_client(name="bench")
     made = create_client(name="bench", scopes=SCOPES)
-    result: dict[str, Any] = {"customers": Customer.objects.filter(active=True).count(), "connections": options.connections}
+    result: dict[str, Any] = {
+        "customers": Customer.objects.filter(active=True).count(),
+        "connections": options.connections,
+    }
     makers = plans(sample, options.customers, options.seed)
     with server(options.threads) as port:
         bearer = token(port, made.client_id, made.secret)
@@ -212,11 +224,15 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("customers", type=int, nargs="?", default=100_000)
-    parser.add_argument("--calls", type=int, default=1_000, help="calls of each kind that are measured (default: %(default)s)")
+    parser.add_argument(
+        "--calls", type=int, default=1_000, help="calls of each kind that are measured (default: %(default)s)"
+    )
     parser.add_argument("--connections", type=int, default=1, help="callers at a time (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=4, help="threads of the server (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--keep", type=Path, help="run in this HUB_HOME and keep it; one that is loaded already is used as it is")
+    parser.add_argument(
+        "--keep", type=Path, help="run in this HUB_HOME and keep it; one that is loaded already is used as it is"
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with scratch_hub(options.keep):
@@ -227,7 +243,9 @@ def main() -> None:
     print(f"{result['customers']:,} customers, {result['connections']} caller(s)")
     for name, promise in PROMISES.items():
         r = result[name]
-        print(f"{name:<8} p50 {r['p50_ms']:>7.1f} ms   p95 {r['p95_ms']:>7.1f} ms   promise {promise:>4.0f} ms   ratio {r['ratio']:.2f}")
+        print(
+            f"{name:<8} p50 {r['p50_ms']:>7.1f} ms   p95 {r['p95_ms']:>7.1f} ms   promise {promise:>4.0f} ms   ratio {r['ratio']:.2f}"
+        )
 
 
 if __name__ == "__main__":

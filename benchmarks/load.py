@@ -54,11 +54,11 @@ def staged(n: int, seed: int) -> dict[str, Any]:
     from django.db import connection
 
     from apps.common.act import Act
+    from apps.common.jsontext import json_text
     from apps.connectors import inbound
     from apps.connectors.inbound import Door, Item
     from apps.customers import identity
     from apps.customers.models import System
-    from apps.common.jsontext import json_text
 
     systems = {s.code: s for s in System.objects.all()}
     watch, act = Stopwatch(), Act("benchmark", "load")
@@ -176,7 +176,9 @@ def main() -> None:
             result["staged"] = staged(options.records, options.seed) | {"broken_invariants": broken()}
     if options.only != "staged":
         with scratch_hub(options.keep):
-            result["end_to_end"] = end_to_end(options.records, options.seed, options.workers) | {"broken_invariants": broken()}
+            result["end_to_end"] = end_to_end(options.records, options.seed, options.workers) | {
+                "broken_invariants": broken()
+            }
     if options.json:
         print(json.dumps(result))
         return

@@ -45,7 +45,9 @@ def ingest_files(header: list[str], by_system: Mapping[str, list[dict[str, str]]
                 writer.writerows(rows)
             command = [sys.executable, "manage.py", "ingest", str(path), "--system", system, "--json", "--restart"]
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-            total.update({k: v for k, v in json.loads(done.stdout).items() if isinstance(v, int) and not isinstance(v, bool)})
+            total.update(
+                {k: v for k, v in json.loads(done.stdout).items() if isinstance(v, int) and not isinstance(v, bool)}
+            )
     from django.core.management import call_command
 
     call_command("drain", verbosity=0)
@@ -57,9 +59,9 @@ def ingest_shuffled(by_system: Mapping[str, list[dict[str, str]]], seed: int) ->
     from django.core.management import call_command
 
     from apps.common.act import Act
+    from apps.common.jsontext import json_text
     from apps.connectors.inbound import Door, Item, take_in
     from apps.customers.models import System
-    from apps.common.jsontext import json_text
 
     rng = random.Random(seed)
     doors = {s.code: Door(s) for s in System.objects.all()}
@@ -116,7 +118,10 @@ def score(clusters: Partition, truth: Mapping[str, str]) -> dict[str, float]:
     named = {"pair_P": precision, "pair_R": recall, "b3_P": b_precision, "b3_R": b_recall}
     named["pair_F1"] = 2 * precision * recall / (precision + recall)
     named["b3_F1"] = 2 * b_precision * b_recall / (b_precision + b_recall)
-    return {name: round(value, 4) for name, value in named.items()} | {"clusters": len(sizes), "entities": len(entities)}
+    return {name: round(value, 4) for name, value in named.items()} | {
+        "clusters": len(sizes),
+        "entities": len(entities),
+    }
 
 
 def empty_hub() -> None:

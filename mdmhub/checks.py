@@ -15,13 +15,23 @@ from mdmhub.schedule import SCHEDULE
 @register("hub")
 def named_functions_exist(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
     """Every verb, handler and periodic task that is named as text can be imported."""
-    named = [stage.verb for stage in STAGES] + [h for event in EVENTS for h in event.handlers] + [entry.task for entry in SCHEDULE]
+    named = (
+        [stage.verb for stage in STAGES]
+        + [h for event in EVENTS for h in event.handlers]
+        + [entry.task for entry in SCHEDULE]
+    )
     errors: list[CheckMessage] = []
     for path in named:
         try:
             import_string(path)
         except ImportError as error:
-            errors.append(Error(f"{path} cannot be imported: {error}", hint="See mdmhub/flow.py and mdmhub/schedule.py.", id="hub.E001"))
+            errors.append(
+                Error(
+                    f"{path} cannot be imported: {error}",
+                    hint="See mdmhub/flow.py and mdmhub/schedule.py.",
+                    id="hub.E001",
+                )
+            )
     return errors
 
 

@@ -27,14 +27,30 @@ class EventType:
 STAGES = (
     Stage("read", "apps.connectors.files.open_rows", "none", "rows, the unreadable ones with their cause"),
     Stage("map and parse", "apps.customers.canonical.parse", "none", "canonical records, or problems by field"),
-    Stage("receive", "apps.customers.receive.receive", "keep", "source records in state received; the rest in quarantine"),
-    Stage("index", "apps.matching.candidates.index", "keep", "features and blocking keys, committed before anyone searches"),
-    Stage("find candidates", "apps.matching.candidates.pairs_for", "none", "pairs that share a key which is not oversized"),
+    Stage(
+        "receive", "apps.customers.receive.receive", "keep", "source records in state received; the rest in quarantine"
+    ),
+    Stage(
+        "index",
+        "apps.matching.candidates.index",
+        "keep",
+        "features and blocking keys, committed before anyone searches",
+    ),
+    Stage(
+        "find candidates", "apps.matching.candidates.pairs_for", "none", "pairs that share a key which is not oversized"
+    ),
     Stage("score", "apps.matching.edges.score_pairs", "none", "weights above the lower threshold"),
-    Stage("lock and decide", "apps.matching.match.apply_decision", "match", "edges; a partition of each component; doubts"),
+    Stage(
+        "lock and decide", "apps.matching.match.apply_decision", "match", "edges; a partition of each component; doubts"
+    ),
     Stage("place", "apps.customers.identity.place", "match", "memberships, ids by the id rules"),
     Stage("rebuild", "apps.customers.golden.rebuild", "match", "derived and effective values, holds"),
-    Stage("write", "apps.customers.store.write", "match", "customer, snapshot, event, look-up keys, search text; state built"),
+    Stage(
+        "write",
+        "apps.customers.store.write",
+        "match",
+        "customer, snapshot, event, look-up keys, search text; state built",
+    ),
     Stage("publish", "apps.events.relay.relay", "relay", "change-feed positions without gaps"),
 )
 

@@ -21,10 +21,33 @@ from apps.matching.sweep import drain
 
 ACT = Act("hub:test", "a test")
 SYSTEMS = {"crm": 70, "erp": 80, "billing": 75, "support": 50}
-TABLES = tuple(
-    "doubt edge redo match_record blocking_key oversized_key match_model judgement hold change_request quarantine field_drift"
-    " inbound_message run mapping lookup_key customer_search redirect membership link source_record_version source_record"
-    " historical_customer customer event policy".split()
+TABLES = (
+    "doubt",
+    "edge",
+    "redo",
+    "match_record",
+    "blocking_key",
+    "oversized_key",
+    "match_model",
+    "judgement",
+    "hold",
+    "change_request",
+    "quarantine",
+    "field_drift",
+    "inbound_message",
+    "run",
+    "mapping",
+    "lookup_key",
+    "customer_search",
+    "redirect",
+    "membership",
+    "link",
+    "source_record_version",
+    "source_record",
+    "historical_customer",
+    "customer",
+    "event",
+    "policy",
 )
 Partition = frozenset[frozenset[str]]
 
@@ -101,7 +124,7 @@ def broken() -> list[tuple[Any, ...]]:
 
 
 def where() -> dict[str, UUID]:
-    """"system:external id" -> customer, of every record that has one."""
+    """ "system:external id" -> customer, of every record that has one."""
     return dict(
         query(
             "SELECT y.code || ':' || s.external_id, s.customer_id FROM source_record s JOIN system y ON y.id = s.system_id"
@@ -119,9 +142,11 @@ def partition() -> Partition:
 
 
 def record_ids() -> dict[str, UUID]:
-    """"system:external id" -> source record."""
+    """ "system:external id" -> source record."""
     return dict(
-        query("SELECT y.code || ':' || s.external_id, s.id FROM source_record s JOIN system y ON y.id = s.system_id WHERE y.kind <> 'steward'")
+        query(
+            "SELECT y.code || ':' || s.external_id, s.id FROM source_record s JOIN system y ON y.id = s.system_id WHERE y.kind <> 'steward'"
+        )
     )
 
 
@@ -164,7 +189,9 @@ def use_model(**thresholds: float) -> None:
 def person(number: int, **values: Any) -> dict[str, Any]:
     """Person `number`, unlike every other: name, birth date, mail and phone share nothing by rule."""
     rng = random.Random(number)
-    given, family = ("".join(rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") for _ in range(n)).title() for n in (3, 4))
+    given, family = (
+        "".join(rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") for _ in range(n)).title() for n in (3, 4)
+    )
     return {
         "record_id": f"P{number}", "kind": "person", "given_name": given, "family_name": family,
         "birth_date": f"19{rng.randint(40, 99)}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}",

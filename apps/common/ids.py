@@ -19,7 +19,9 @@ def uuid7() -> UUID:
     fresh = (time.time_ns() // 1_000_000 << 74) | (int.from_bytes(os.urandom(9), "big") & ((1 << 72) - 1))
     with _lock:
         _last = value = fresh if fresh > _last else _last + 1 + (os.urandom(1)[0])
-    return UUID(int=((value >> 74) << 80) | (((value >> 62) & 0xFFF) << 64) | (value & ((1 << 62) - 1)) | _VERSION_AND_VARIANT)
+    return UUID(
+        int=((value >> 74) << 80) | (((value >> 62) & 0xFFF) << 64) | (value & ((1 << 62) - 1)) | _VERSION_AND_VARIANT
+    )
 
 
 def array(values: Iterable[UUID | int]) -> str:

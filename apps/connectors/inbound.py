@@ -15,12 +15,12 @@ from apps.common import seal
 from apps.common.act import Act
 from apps.common.errors import Retryable
 from apps.common.ids import uuid7
+from apps.common.jsontext import json_text
 from apps.connectors.mapping import Mapping as ColumnMapping
 from apps.customers import canonical
 from apps.customers.canonical import Problem
 from apps.customers.models import Quarantine, System
 from apps.customers.receive import Incoming, Merge, Outcome, receive
-from apps.common.jsontext import json_text
 from apps.matching import candidates
 from apps.matching import match as matching
 from apps.matching.model import active_model
@@ -142,10 +142,18 @@ def _prepare(door: Door, item: Item) -> _Prepared:
     problems = parsed.problems
     if unknown and not door.keep_unknown:
         problems += tuple(
-            Problem(name, "unknown_field", f"{name} is no canonical name; declare it in a mapping or send ?unknown=keep.") for name in unknown
+            Problem(
+                name, "unknown_field", f"{name} is no canonical name; declare it in a mapping or send ?unknown=keep."
+            )
+            for name in unknown
         )
     if problems or parsed.external_id is None:
-        return _Prepared(item, ItemOutcome("quarantined", parsed.external_id, problems=problems, warnings=parsed.warnings), None, unknown)
+        return _Prepared(
+            item,
+            ItemOutcome("quarantined", parsed.external_id, problems=problems, warnings=parsed.warnings),
+            None,
+            unknown,
+        )
     incoming = Incoming(
         external_id=parsed.external_id,
         raw=item.raw,
@@ -165,11 +173,11 @@ def _merger(values: Mapping[str, Any], parsed: canonical.Parsed, door: Door) -> 
 
     def merge(stored: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
         if parsed.deleted:
-            return dict(stored), canonical.content_digest(dict(stored), True)
+            return dict(stored), canonical.content_digest(dict(stored), deleted=True)
         country = canonical.country_of(dict(stored))
         change = canonical.parse(values, default_country=country, patch=True, declared_extra=extra)
         whole = canonical.patch(dict(stored), change)
-        return whole, canonical.content_digest(whole, False)
+        return whole, canonical.content_digest(whole, deleted=False)
 
     return merge
 
@@ -240,7 +248,10 @@ def _note_drift(system: System, unknowns: Iterable[Mapping[str, Any]]) -> None:
             " VALUES (%s, %s, %s, %s, clock_timestamp(), clock_timestamp())"
             " ON CONFLICT (system_id, field) DO UPDATE SET seen = field_drift.seen + excluded.seen,"
             " sample = excluded.sample, last_seen_at = excluded.last_seen_at",
-            [(system.id, name, len(values), _clean(json_text(values[-1]))[:200]) for name, values in sorted(seen.items())],
+            [
+                (system.id, name, len(values), _clean(json_text(values[-1]))[:200])
+                for name, values in sorted(seen.items())
+            ],
         )
 
 
@@ -248,5 +259,7 @@ def _customers_of(records: Sequence[UUID]) -> dict[UUID, UUID]:
     if not records:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id, customer_id FROM source_record WHERE id = ANY(%s) AND customer_id IS NOT NULL", (list(records),))
+        cursor.execute(
+            "SELECT id, customer_id FROM source_record WHERE id = ANY(%s) AND customer_id IS NOT NULL", (list(records),)
+        )
         return dict(cursor.fetchall())

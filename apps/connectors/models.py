@@ -27,7 +27,9 @@ class Connection(models.Model):
 
     class Meta:
         db_table = "connection"
-        constraints = (models.CheckConstraint(condition=Q(mode__in=["observe", "live", "paused"]), name="connection_mode"),)
+        constraints = (
+            models.CheckConstraint(condition=Q(mode__in=["observe", "live", "paused"]), name="connection_mode"),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -90,7 +92,9 @@ class Run(models.Model):
                 condition=Q(state__in=["queued", "running", "succeeded", "failed", "cancelled"]), name="run_state"
             ),
         )
-        indexes = (models.Index(fields=["created_at"], name="run_waiting", condition=Q(state__in=["queued", "running"])),)
+        indexes = (
+            models.Index(fields=["created_at"], name="run_waiting", condition=Q(state__in=["queued", "running"])),
+        )
 
     def __str__(self) -> str:
         return f"{self.kind} {self.file_name or self.id} ({self.state})"

@@ -36,7 +36,14 @@ Progress = Callable[[tables.Run], None]
 
 
 def create_file_run(
-    *, path: Path, file_name: str, system: System, mapping: tables.Mapping | None, act: Act, quiet: bool = False, dry_run: bool = False
+    *,
+    path: Path,
+    file_name: str,
+    system: System,
+    mapping: tables.Mapping | None,
+    act: Act,
+    quiet: bool = False,
+    dry_run: bool = False,
 ) -> tables.Run:
     """A queued run over a file that stays where it is until the run has ended. Raises FileProblem's sentence as Rejected."""
     try:
@@ -147,7 +154,11 @@ class _Execution:
         options = run.options
         self.dry_run = bool(options.get("dry_run"))
         self.act = Act(
-            run.actor, f"run {run.file_name or run.id}", correlation_id=run.correlation_id, run_id=run.id, quiet=bool(options.get("quiet"))
+            run.actor,
+            f"run {run.file_name or run.id}",
+            correlation_id=run.correlation_id,
+            run_id=run.id,
+            quiet=bool(options.get("quiet")),
         )
         mapping = ColumnMapping.from_dict(run.mapping.body) if run.mapping else None
         self.door = Door(run.system, mapping, run.file_name, keep_unknown=bool(options.get("keep_unknown", True)))
@@ -175,7 +186,11 @@ class _Execution:
 
     def _catch_up(self) -> None:
         """What a process kept before it died, and had not matched yet."""
-        left = SourceRecord.objects.filter(run_id=self.run.id, state="received").order_by("id").values_list("id", flat=True)
+        left = (
+            SourceRecord.objects.filter(run_id=self.run.id, state="received")
+            .order_by("id")
+            .values_list("id", flat=True)
+        )
         with suppress(Retryable):
             match(list(left), act=self.act)
 
@@ -188,7 +203,9 @@ class _Execution:
             self._save(position)
             return
         before = dict(self.run.counts)
-        intake = inbound.keep(door=self.door, items=batch, act=self.act, also=lambda kept: self._kept(kept, position, before))
+        intake = inbound.keep(
+            door=self.door, items=batch, act=self.act, also=lambda kept: self._kept(kept, position, before)
+        )
         self._settle()
         self.waiting = matcher.submit(inbound.finish, intake, act=self.act)
 
@@ -241,7 +258,10 @@ class _Execution:
             raise Conflict("The file changed since the run was created; start a new run.")
         with files.open_rows(path, position=self.run.position.get("at", 0)) as reader:
             for row in reader:
-                yield Item(row.values, row.raw, row.line, row.problems), {"at": reader.position, "bytes": reader.bytes_read}
+                yield (
+                    Item(row.values, row.raw, row.line, row.problems),
+                    {"at": reader.position, "bytes": reader.bytes_read},
+                )
 
     def _message_items(self) -> Iterator[tuple[Item, dict[str, Any]]]:
         message = tables.InboundMessage.objects.get(run=self.run)
@@ -256,7 +276,9 @@ class _Execution:
 
 def cancel(run_id: UUID) -> tables.Run:
     """Stops a run that has not ended; what it has taken in stays. Raises NotFound, Conflict."""
-    if tables.Run.objects.filter(id=run_id, state__in=("queued", "running")).update(state="cancelled", finished_at=timezone.now()):
+    if tables.Run.objects.filter(id=run_id, state__in=("queued", "running")).update(
+        state="cancelled", finished_at=timezone.now()
+    ):
         return tables.Run.objects.get(id=run_id)
     if tables.Run.objects.filter(id=run_id).exists():
         raise Conflict("This run has ended already.")

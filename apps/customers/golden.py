@@ -135,7 +135,9 @@ def rules() -> Rules:
     return Rules(active("survivorship"), active("approval"), active("ownership"))
 
 
-def rebuild(changes: Sequence[Change], *, moves: Sequence[store.Move] = (), act: Act, model_version: int | None = None) -> list[UUID]:
+def rebuild(
+    changes: Sequence[Change], *, moves: Sequence[store.Move] = (), act: Act, model_version: int | None = None
+) -> list[UUID]:
     """Derives, applies holds, and writes every customer of `changes` that differs; returns the ids of those written.
 
     The caller holds the row locks of the customers and of their members. Without a difference nothing is written."""
@@ -197,8 +199,10 @@ def _effective(
     change: Change, standing: Standing | None, golden: Golden, live: Mapping[str, holds.LiveHold], rule: Rules,
     held: list[holds.HoldChange], act: Act,
 ) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
-    """Effective values, and the derived value of every attribute that is held back."""
-    if standing is None or not standing.active:
+    """Effective values, and the derived value of every attribute that is held back.
+
+    A customer that comes back goes on from the values it had in force when it was retired."""
+    if standing is None:
         return golden.values, {}
     effective, kept = dict(golden.values), {}
     by_id = {str(m.id): m.member for m in change.members}
@@ -213,7 +217,8 @@ def _effective(
             system=winner.system, kind=winner.system_kind, attribute=attribute
         )
         approved = change.approved.get(attribute) == holds.value_hash(derived)
-        free = known is None and (now is None or change.event == "customer.unmerged")  # a first value, or one that left with its members
+        left = standing.active and change.event == "customer.unmerged"  # with the members that gave the value
+        free = known is None and (now is None or left)
         protects = attribute in protected and not (owned or approved or act.quiet or free)
         value, hold_change = holds.settle(
             customer=change.customer, attribute=attribute, derived=derived, effective=now, live=known, protects=protects

@@ -92,7 +92,9 @@ def live_holds(customers: Sequence[UUID]) -> dict[UUID, dict[str, LiveHold]]:
         )
         rows = cursor.fetchall()
     for customer, attribute, id_, state, kept, digest in rows:
-        found.setdefault(customer, {})[attribute] = LiveHold(id_, state, None if kept is None else json_value(kept), bytes(digest))
+        found.setdefault(customer, {})[attribute] = LiveHold(
+            id_, state, None if kept is None else json_value(kept), bytes(digest)
+        )
     return found
 
 
@@ -123,13 +125,16 @@ def write_changes(changes: Sequence[HoldChange], act: Act) -> None:
         _close(closing, "closed")
     for change in changes:
         if change.move:
-            Hold.objects.filter(id=change.move).update(proposed_value=change.proposed, proposed_hash=value_hash(change.proposed))
+            Hold.objects.filter(id=change.move).update(
+                proposed_value=change.proposed, proposed_hash=value_hash(change.proposed)
+            )
     requests: dict[UUID, ChangeRequest] = {}
     holds = []
     for change in changes:
         if change.opens:
             request = requests.setdefault(
-                change.customer, ChangeRequest(kind="hold", author=act.actor, reason=act.reason, correlation_id=act.correlation_id)
+                change.customer,
+                ChangeRequest(kind="hold", author=act.actor, reason=act.reason, correlation_id=act.correlation_id),
             )
             holds.append(
                 Hold(

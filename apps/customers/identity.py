@@ -41,7 +41,10 @@ class _Known:
 def lock_records(ids: Iterable[UUID]) -> dict[UUID, int]:
     """Row locks in id order; everybody who changes membership takes them first. Returns the versions of the locked records."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id, version FROM source_record WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE", (array(set(ids)),))
+        cursor.execute(
+            "SELECT id, version FROM source_record WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE",
+            (array(set(ids)),),
+        )
         return dict(cursor.fetchall())
 
 
@@ -55,7 +58,12 @@ def lock_customers(ids: Iterable[UUID]) -> dict[UUID, _Known]:
 
 
 def place(
-    *, clusters: Sequence[Sequence[UUID]], touched: Iterable[UUID] = (), act: Act, action: str = "attached", model_version: int | None = None
+    *,
+    clusters: Sequence[Sequence[UUID]],
+    touched: Iterable[UUID] = (),
+    act: Act,
+    action: str = "attached",
+    model_version: int | None = None,
 ) -> Placed:
     """Brings membership to `clusters` (each a set of source records that are one customer) and rebuilds what changes.
 
@@ -139,7 +147,9 @@ def _former_ids(clusters: Sequence[Sequence[UUID]]) -> list[UUID | None]:
     return chosen
 
 
-def _anchor_home(anchor: MemberRow, target: Mapping[UUID, UUID], now: Mapping[UUID, UUID | None], by_id: Mapping[UUID, MemberRow]) -> UUID:
+def _anchor_home(
+    anchor: MemberRow, target: Mapping[UUID, UUID], now: Mapping[UUID, UUID | None], by_id: Mapping[UUID, MemberRow]
+) -> UUID:
     """A steward's anchor goes with the record it was hung on: the anchor's external id names it."""
     hung_on = next((r for r in target if str(r) == anchor.external_id), None)
     if hung_on is not None:
@@ -187,7 +197,8 @@ def _changes(
             change.event = "customer.unmerged"
         changes.append(change)
     changes += [
-        Change(loser, (), event="customer.retired", successor=successor, reason="merged") for loser, successor in sorted(losers.items())
+        Change(loser, (), event="customer.retired", successor=successor, reason="merged")
+        for loser, successor in sorted(losers.items())
     ]
     return changes
 

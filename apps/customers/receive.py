@@ -60,7 +60,7 @@ class _Stored:
     canonical: str
 
 
-def receive(*, system_id: int, records: Sequence[Incoming], act: Act, lease: bool = True) -> list[Outcome]:
+def receive(*, system_id: int, records: Sequence[Incoming], act: Act, *, lease: bool = True) -> list[Outcome]:
     """Upserts up to some hundred records of one system; outcomes stand in the order of `records`.
 
     Several versions of one record in a batch are taken one after the other. `lease`: the caller goes on to match them at once,
@@ -76,13 +76,15 @@ def receive(*, system_id: int, records: Sequence[Incoming], act: Act, lease: boo
                     later.append(i)
                 else:
                     wave[records[i].external_id] = i
-            for i, outcome in _receive_wave(system_id, [(i, records[i]) for i in wave.values()], act, lease):
+            for i, outcome in _receive_wave(system_id, [(i, records[i]) for i in wave.values()], act, lease=lease):
                 outcomes[i] = outcome
             left = later
     return [o for o in outcomes if o is not None]
 
 
-def _receive_wave(system_id: int, wave: Sequence[tuple[int, Incoming]], act: Act, lease: bool) -> list[tuple[int, Outcome]]:
+def _receive_wave(
+    system_id: int, wave: Sequence[tuple[int, Incoming]], act: Act, *, lease: bool
+) -> list[tuple[int, Outcome]]:
     done: list[tuple[int, Outcome]] = []
     pending = list(wave)
     while pending:
@@ -102,8 +104,8 @@ def _receive_wave(system_id: int, wave: Sequence[tuple[int, Incoming]], act: Act
                 changed.append((record, known))
             done.append((i, Outcome(known.id, record.external_id, outcome)))
         if changed:
-            _change(changed, act, lease)
-        ids = _insert(system_id, [r for _, r in fresh], act, lease) if fresh else {}
+            _change(changed, act, lease=lease)
+        ids = _insert(system_id, [r for _, r in fresh], act, lease=lease) if fresh else {}
         done += [(i, Outcome(ids[r.external_id], r.external_id, "created")) for i, r in fresh if r.external_id in ids]
         pending = [(i, r) for i, r in fresh if r.external_id not in ids]
     return done
@@ -150,7 +152,7 @@ def _copy(records: Sequence[tuple[UUID, Incoming]]) -> None:
                 )  # fmt: skip
 
 
-def _insert(system_id: int, records: Sequence[Incoming], act: Act, lease: bool) -> dict[str, UUID]:
+def _insert(system_id: int, records: Sequence[Incoming], act: Act, *, lease: bool) -> dict[str, UUID]:
     """New source records with their links; a record that somebody else inserted meanwhile is missing from the answer."""
     _copy([(uuid7(), r) for r in records])
     with connection.cursor() as cursor:
@@ -172,7 +174,7 @@ def _insert(system_id: int, records: Sequence[Incoming], act: Act, lease: bool) 
     return ids
 
 
-def _change(changes: Sequence[tuple[Incoming, _Stored]], act: Act, lease: bool) -> None:
+def _change(changes: Sequence[tuple[Incoming, _Stored]], act: Act, *, lease: bool) -> None:
     """The version that is replaced is kept whole; the record takes the new one and goes back to the start of the pipeline."""
     _copy([(known.id, record) for record, known in changes])
     with connection.cursor() as cursor:

@@ -11,22 +11,26 @@ from apps.common import seal
 from apps.common.act import Act
 from apps.common.errors import Conflict, FieldError, NotFound, Rejected
 from apps.common.ids import uuid7
+from apps.common.jsontext import json_text
 from apps.customers import canonical, holds, identity
 from apps.customers.golden import Change, MemberRow, read_members, rebuild
 from apps.customers.models import Hold
-from apps.common.jsontext import json_text
 from apps.customers.store import Move
 from apps.customers.survivorship import ATTRIBUTES, newest_pins
 from apps.customers.systems import steward_system
 
 
 @transaction.atomic
-def refresh(customers: Sequence[UUID], *, act: Act, approved: Mapping[UUID, Mapping[str, bytes]] | None = None) -> list[UUID]:
+def refresh(
+    customers: Sequence[UUID], *, act: Act, approved: Mapping[UUID, Mapping[str, bytes]] | None = None
+) -> list[UUID]:
     """Derives `customers` (250 or fewer) again and writes those that differ; raises Conflict if members moved meanwhile."""
     members = _locked_members(customers)
     known = identity.lock_customers(customers)
     changes = [
-        Change(id_, members.get(id_, []), approved=(approved or {}).get(id_, {})) for id_ in sorted(customers) if known[id_].active
+        Change(id_, members.get(id_, []), approved=(approved or {}).get(id_, {}))
+        for id_ in sorted(customers)
+        if known[id_].active
     ]
     return rebuild([c for c in changes if c.members], act=act)
 
@@ -48,7 +52,9 @@ def _locked_members(customers: Sequence[UUID]) -> dict[UUID, list[MemberRow]]:
 def decide_request(*, change_request: UUID, approve: bool, act: Act) -> list[UUID]:
     """Approves or rejects a change request and lets what was approved become effective; returns the customers written."""
     customers = list(
-        Hold.objects.filter(change_request=change_request, state="open").values_list("customer_id", flat=True).distinct()
+        Hold.objects.filter(change_request=change_request, state="open")
+        .values_list("customer_id", flat=True)
+        .distinct()
     )
     _locked_members(customers)
     decided = holds.decide(change_request=change_request, approve=approve, act=act)
@@ -65,7 +71,10 @@ def pin(*, customer: UUID, attribute: str, value: Any, act: Act) -> list[UUID]:
     It hangs on an anchor record of the system `steward`, which goes with the customer's oldest record on merge and unmerge.
     Returns the customers written. Raises Rejected (no reason, unknown attribute, impossible value) and NotFound."""
     if attribute not in ATTRIBUTES or attribute in ("kind", "extra"):
-        raise Rejected("This attribute cannot be pinned.", [FieldError("/attribute", "unknown_value", f"{attribute} cannot be pinned.")])
+        raise Rejected(
+            "This attribute cannot be pinned.",
+            [FieldError("/attribute", "unknown_value", f"{attribute} cannot be pinned.")],
+        )
     if not act.reason:
         raise Rejected("A pin needs a reason.", [FieldError("/reason", "missing", "Say why this value is right.")])
     members = _locked_members([customer]).get(customer, [])
@@ -110,7 +119,12 @@ def _hang(
     standing = newest_pins([a.member for a in anchors]).get(attribute)
     if standing is not None and standing[0].value == value:
         return []
-    pinned = {"value": value, "reason": act.reason, "actor": act.actor, "at": timezone.now().isoformat(timespec="microseconds")}
+    pinned = {
+        "value": value,
+        "reason": act.reason,
+        "actor": act.actor,
+        "at": timezone.now().isoformat(timespec="microseconds"),
+    }
     anchor = next((a for a in anchors if a.external_id == str(oldest.id)), None)
     if anchor is not None:
         _write_pins(anchor, {**anchor.member.canonical["pins"], attribute: pinned})
@@ -133,7 +147,18 @@ def _create_anchor(oldest: MemberRow, pins: Mapping[str, Any], act: Act) -> UUID
             " version, received_at, changed_at, deleted, state, attempts, last_error, customer_active, correlation_id, quiet)"
             " SELECT %s, %s, %s, kind, %s, %s, %s, %s::jsonb, %s, 1, clock_timestamp(), clock_timestamp(), false, 'received', 0, '',"
             " true, %s, false FROM source_record WHERE id = %s",
-            (anchor, steward_system().id, str(oldest.id), text, salt, digest, text, content, act.correlation_id, oldest.id),
+            (
+                anchor,
+                steward_system().id,
+                str(oldest.id),
+                text,
+                salt,
+                digest,
+                text,
+                content,
+                act.correlation_id,
+                oldest.id,
+            ),
         )
     return anchor
 

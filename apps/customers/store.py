@@ -18,7 +18,17 @@ from apps.common.jsontext import json_text
 from apps.customers.survivorship import PARTS, SCALARS
 
 DERIVED = ("kind", *SCALARS, *PARTS, "extra", "held", "lineage")
-COLUMNS = ("id", "active", "replaced_by", "retired_reason", "version", *DERIVED, "policy_hash", "member_count", "released")
+COLUMNS = (
+    "id",
+    "active",
+    "replaced_by",
+    "retired_reason",
+    "version",
+    *DERIVED,
+    "policy_hash",
+    "member_count",
+    "released",
+)
 _JSON = frozenset((*PARTS, "extra", "held", "lineage"))
 _SNAPSHOT = (*COLUMNS, "created_at", "updated_at")
 EMPTY_LIST = frozenset(PARTS)
@@ -86,7 +96,9 @@ def _copy_rows(rows: Sequence[CustomerRow]) -> None:
         cursor.execute("SELECT clock_timestamp()")
         now = cursor.fetchone()[0]
         columns = ", ".join((*COLUMNS, "history_id", "event_id", "event", "body", "created_at", "updated_at"))
-        with cursor.copy(f"COPY incoming_customer ({columns}) FROM STDIN") as copy:  # names are constants of this module
+        with cursor.copy(
+            f"COPY incoming_customer ({columns}) FROM STDIN"
+        ) as copy:  # names are constants of this module
             for row in rows:
                 copy.write_row(_flat(row, now))
 
@@ -111,7 +123,9 @@ def _flat(row: CustomerRow, now: datetime) -> list[Any]:
 def _insert_new() -> None:
     names = ", ".join(_SNAPSHOT)
     with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO customer ({names}) SELECT {names} FROM incoming_customer WHERE version = 1 ORDER BY id")
+        cursor.execute(
+            f"INSERT INTO customer ({names}) SELECT {names} FROM incoming_customer WHERE version = 1 ORDER BY id"
+        )
 
 
 def _update(condition: str, expected: int) -> None:
@@ -180,7 +194,9 @@ def _redirect(rows: Sequence[CustomerRow], moves: Sequence[Move], act: Act) -> N
         hops = {id_: successor for id_, successor in retired.items() if successor} | followers
         if not hops:
             return
-        told = json_text([{"i": uuid7().hex, "r": r.hex, "s": s.hex, "h": uuid7().hex, "e": uuid7().hex} for r, s in hops.items()])
+        told = json_text(
+            [{"i": uuid7().hex, "r": r.hex, "s": s.hex, "h": uuid7().hex, "e": uuid7().hex} for r, s in hops.items()]
+        )
         if followers:
             cursor.execute(_CLOSE_REDIRECTS, (array(followers),))
             cursor.execute(_MOVE_FOLLOWERS, (told, array(followers)))
@@ -212,7 +228,10 @@ def _followers(cursor: Any, retired: Mapping[UUID, UUID | None], left: Iterable[
     """Retired ids whose hop has to change, with where it leads from now on."""
     found: dict[UUID, UUID] = {}
     if retired:
-        cursor.execute("SELECT retired_id, successor_id FROM redirect WHERE until IS NULL AND successor_id = ANY(%s::uuid[])", (array(retired),))
+        cursor.execute(
+            "SELECT retired_id, successor_id FROM redirect WHERE until IS NULL AND successor_id = ANY(%s::uuid[])",
+            (array(retired),),
+        )
         found = {id_: successor for id_, gone in cursor.fetchall() if (successor := retired[gone])}
     if left:
         cursor.execute(

@@ -105,7 +105,9 @@ def _choose_all(
         holders = [m for m in members if any(m.canonical.get(a) is not None for a in group)]
         if holders:
             lead = group[0]
-            winner, rule = choose(lead, holders, policy, value_of=lambda m, g=group: tuple(m.canonical.get(a) for a in g))
+            winner, rule = choose(
+                lead, holders, policy, value_of=lambda m, g=group: tuple(m.canonical.get(a) for a in g)
+            )
             for attribute in group:
                 if winner.canonical.get(attribute) is not None:
                     values[attribute] = winner.canonical[attribute]

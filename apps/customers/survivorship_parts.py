@@ -14,7 +14,9 @@ def part_key(attribute: str, part: Mapping[str, Any]) -> str:
     """Two parts with one key are the same thing. An address: letters and digits of its first line, and postal code or else city."""
     if attribute == "addresses":
         place = part.get("postal_code") or part.get("city") or ""
-        return "|".join((part.get("type") or "", _bare(part.get("line1") or ""), _bare(place), part.get("country") or ""))
+        return "|".join(
+            (part.get("type") or "", _bare(part.get("line1") or ""), _bare(place), part.get("country") or "")
+        )
     return "|".join(str(part.get(name) or "") for name in _IDENTITY[attribute])
 
 
@@ -62,6 +64,8 @@ def _folded(addresses: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _fullest(at: int, spoken: Sequence[Mapping[str, str]]) -> int:
     """Follows from one address to a fuller one until none says more."""
-    while (further := next((i for i, other in enumerate(spoken) if spoken[at].items() < other.items()), None)) is not None:
+    while (
+        further := next((i for i, other in enumerate(spoken) if spoken[at].items() < other.items()), None)
+    ) is not None:
         at = further
     return at

@@ -47,7 +47,9 @@ def parse_survivorship(body: Mapping[str, Any]) -> SurvivorshipPolicy:
     for system, row in trusts.items():
         for attribute, value in row.items():
             if not isinstance(value, int) or not 0 <= value <= 100:
-                wrong.append(FieldError(f"/trust/{system}/{attribute}", "out_of_range", "A whole number from 0 to 100."))
+                wrong.append(
+                    FieldError(f"/trust/{system}/{attribute}", "out_of_range", "A whole number from 0 to 100.")
+                )
     if wrong:
         raise Rejected("The survivorship policy cannot be used.", wrong)
     return SurvivorshipPolicy(default, attributes, groups, trusts)

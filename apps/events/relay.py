@@ -32,7 +32,9 @@ def relay(*, most: int = 10_000) -> int:
 def _restore_head() -> int:
     """The head row is missing (a table was emptied): it is made again from the positions that were given."""
     with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO feed_head (id, position) SELECT 1, coalesce(max(position), 0) FROM event ON CONFLICT DO NOTHING")
+        cursor.execute(
+            "INSERT INTO feed_head (id, position) SELECT 1, coalesce(max(position), 0) FROM event ON CONFLICT DO NOTHING"
+        )
     return relay()
 
 

@@ -114,7 +114,10 @@ def pairs_for(records: Sequence[UUID], model: Model) -> set[tuple[UUID, UUID]]:
     A key seen to be oversized for the first time puts all its records into the redo queue, so that pairs it had joined before
     are judged again: the result does not depend on who came first."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT unnest(keys) FROM match_record WHERE source_record_id = ANY(%s::uuid[])", (id_array(records),))
+        cursor.execute(
+            "SELECT DISTINCT unnest(keys) FROM match_record WHERE source_record_id = ANY(%s::uuid[])",
+            (id_array(records),),
+        )
         keys = [row[0] for row in cursor.fetchall()]
     asking = set(records)
     pairs: set[tuple[UUID, UUID]] = set()

@@ -94,6 +94,8 @@ def _cut(component: Component, piece_of: dict[int, int], thresholds: Thresholds)
             key = (between[0], between[1])
             best[key] = max(best.get(key, (weight, a, b)), (weight, a, b), key=lambda x: (x[0], -x[1], -x[2]))
     return [
-        Doubt(a, b, weight, "size_cap", f"Too many records hang together ({len(component.ids)}); the chain was cut here.")
+        Doubt(
+            a, b, weight, "size_cap", f"Too many records hang together ({len(component.ids)}); the chain was cut here."
+        )
         for weight, a, b in (best[key] for key in sorted(best))
     ]

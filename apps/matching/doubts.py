@@ -31,7 +31,9 @@ def bring(wanted: Sequence[NewDoubt], *, within: Sequence[UUID]) -> None:
             (array(within),) * 2,
         )
         standing = {(a, b): (id_, reason) for id_, a, b, reason in cursor.fetchall()}
-        overtaken = [id_ for pair, (id_, reason) in standing.items() if pair not in pairs or pairs[pair].reason != reason]
+        overtaken = [
+            id_ for pair, (id_, reason) in standing.items() if pair not in pairs or pairs[pair].reason != reason
+        ]
         if overtaken:
             cursor.execute(
                 "UPDATE doubt SET state = 'overtaken', closed_at = clock_timestamp() WHERE id = ANY(%s)",

@@ -44,13 +44,18 @@ def score_pairs(pairs: Iterable[Pair], model: Model) -> dict[Pair, Scored]:
     kept = np.flatnonzero(engine.keep(scores, model))
     return {
         listed[i]: Scored(
-            round(float(scores.weight[i]), 4), round(float(scores.probability[i]), 6), tuple(scores.levels[i].tolist()), int(scores.flags[i])
+            round(float(scores.weight[i]), 4),
+            round(float(scores.probability[i]), 6),
+            tuple(scores.levels[i].tolist()),
+            int(scores.flags[i]),
         )
         for i in kept.tolist()
     }
 
 
-def write_edges(touched: Sequence[UUID], scored: Mapping[Pair, Scored], model_version: int, *, searched_at: datetime) -> None:
+def write_edges(
+    touched: Sequence[UUID], scored: Mapping[Pair, Scored], model_version: int, *, searched_at: datetime
+) -> None:
     """Brings the live edges of `touched` to `scored`: what differs is superseded and written anew. Evidence is never rewritten.
 
     An edge that somebody else wrote since `searched_at`, when the search for `scored` began, is newer evidence than its absence
@@ -69,7 +74,8 @@ def write_edges(touched: Sequence[UUID], scored: Mapping[Pair, Scored], model_ve
         stale = [
             id_
             for pair, (id_, weight, flags, version) in live.items()
-            if pair not in scored or (scored[pair].weight, scored[pair].flags, model_version) != (weight, flags, version)
+            if pair not in scored
+            or (scored[pair].weight, scored[pair].flags, model_version) != (weight, flags, version)
         ]
         if stale:
             cursor.execute("UPDATE edge SET superseded_at = clock_timestamp() WHERE id = ANY(%s)", (stale,))
@@ -81,7 +87,8 @@ def write_edges(touched: Sequence[UUID], scored: Mapping[Pair, Scored], model_ve
 
 def _insert(fresh: Sequence[tuple[Pair, Scored]], model_version: int) -> None:
     rows = [
-        {"i": uuid7().hex, "a": a.hex, "b": b.hex, "w": s.weight, "p": s.probability, "l": s.levels, "f": s.flags} for (a, b), s in fresh
+        {"i": uuid7().hex, "a": a.hex, "b": b.hex, "w": s.weight, "p": s.probability, "l": s.levels, "f": s.flags}
+        for (a, b), s in fresh
     ]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -169,7 +176,9 @@ def neighbourhood(records: Iterable[UUID], scored: Mapping[Pair, Scored] | None 
     while frontier:
         asked |= frontier
         _read_ring(found, frontier)
-        reached = {r for pair in found.edges for r in pair} | {r for pair in found.must for r in pair} | found.members.keys()
+        reached = (
+            {r for pair in found.edges for r in pair} | {r for pair in found.must for r in pair} | found.members.keys()
+        )
         reached.update(n for r in frontier for n in waiting.get(r, ()))
         frontier = reached - asked
     found.cannot = {p for p in found.cannot if p[0] in found.members and p[1] in found.members}

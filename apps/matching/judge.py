@@ -33,7 +33,9 @@ def members_of(customers: Iterable[UUID]) -> dict[UUID, list[UUID]]:
     missing = [id_ for id_, records in found.items() if not records]
     if missing:
         retired = Customer.objects.filter(id__in=missing, active=False).exists()
-        raise (Conflict if retired else NotFound)(f"Customer {missing[0]} {'was retired meanwhile' if retired else 'does not exist'}.")
+        raise (Conflict if retired else NotFound)(
+            f"Customer {missing[0]} {'was retired meanwhile' if retired else 'does not exist'}."
+        )
     return found
 
 
@@ -91,7 +93,9 @@ def _loosen(taken: Sequence[UUID], left: Sequence[UUID], act: Act) -> None:
     said again; what it said of records that were one customer before is not: that was never a person's verdict."""
     mine, others = set(taken), set(left)
     live = list(
-        Judgement.objects.filter(verdict="match", superseded_at=None, record_a__in=mine | others, record_b__in=mine | others)
+        Judgement.objects.filter(
+            verdict="match", superseded_at=None, record_a__in=mine | others, record_b__in=mine | others
+        )
     )
     crossing = {j.correlation_id for j in live if (j.record_a_id in mine) != (j.record_b_id in mine)}
     tied = [j for j in live if j.correlation_id in crossing]
@@ -102,7 +106,9 @@ def _loosen(taken: Sequence[UUID], left: Sequence[UUID], act: Act) -> None:
         for side in (mine, others):
             kept = sorted(named & side)
             if len({former.get(r) for r in kept}) > 1:
-                judge([_ordered(kept[0], r) for r in kept[1:]], verdict="match", act=replace(act, correlation_id=merge_id))
+                judge(
+                    [_ordered(kept[0], r) for r in kept[1:]], verdict="match", act=replace(act, correlation_id=merge_id)
+                )
 
 
 def _customers_before(merge_id: UUID, records: Iterable[UUID]) -> dict[UUID, UUID]:
@@ -112,7 +118,11 @@ def _customers_before(merge_id: UUID, records: Iterable[UUID]) -> dict[UUID, UUI
         (m.source_record_id, m.until): m.customer_id
         for m in Membership.objects.filter(source_record__in=records, until__isnull=False)
     }
-    return {m.source_record_id: before[m.source_record_id, m.since] for m in moved if (m.source_record_id, m.since) in before}
+    return {
+        m.source_record_id: before[m.source_record_id, m.since]
+        for m in moved
+        if (m.source_record_id, m.since) in before
+    }
 
 
 def separate(*, record_a: UUID, record_b: UUID, act: Act) -> Matched:

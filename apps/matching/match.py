@@ -53,34 +53,36 @@ def match(records: Sequence[UUID], *, act: Act, indexed: bool = False) -> Matche
     Of a batch that fails, halves are tried until the offending records stand alone in `failed`."""
     result = Matched()
     for start in range(0, len(records), BATCH):
-        result.absorb(_match_or_bisect(list(records[start : start + BATCH]), act, indexed))
+        result.absorb(_match_or_bisect(list(records[start : start + BATCH]), act, indexed=indexed))
     return result
 
 
-def _match_or_bisect(batch: list[UUID], act: Act, indexed: bool) -> Matched:
+def _match_or_bisect(batch: list[UUID], act: Act, *, indexed: bool) -> Matched:
     """A batch driver: it records what it caught."""
     try:
-        return _match_batch(batch, act, indexed)
+        return _match_batch(batch, act, indexed=indexed)
     except Exception as error:
         if transient(error):
             raise Retryable("The records are being changed by others; try again.", after=1.0) from error
         if len(batch) == 1:
             return Matched(failed={batch[0]: f"{type(error).__name__}: {error}"})
     middle = len(batch) // 2
-    result = _match_or_bisect(batch[:middle], act, indexed)
-    result.absorb(_match_or_bisect(batch[middle:], act, indexed))
+    result = _match_or_bisect(batch[:middle], act, indexed=indexed)
+    result.absorb(_match_or_bisect(batch[middle:], act, indexed=indexed))
     return result
 
 
 def transient(error: BaseException) -> bool:
     """Whether the same work may succeed when it is done again."""
     cause = error.__cause__
-    return isinstance(error, Conflict | Retryable) or isinstance(cause, _TRANSIENT) or (
-        isinstance(error, OperationalError) and not isinstance(cause, psycopg.errors.ProgramLimitExceeded)
+    return (
+        isinstance(error, Conflict | Retryable)
+        or isinstance(cause, _TRANSIENT)
+        or (isinstance(error, OperationalError) and not isinstance(cause, psycopg.errors.ProgramLimitExceeded))
     )
 
 
-def _match_batch(batch: list[UUID], act: Act, indexed: bool) -> Matched:
+def _match_batch(batch: list[UUID], act: Act, *, indexed: bool) -> Matched:
     model = active_model()
     if not indexed:
         index(batch, model)
@@ -123,7 +125,7 @@ def retried(work: Callable[[], T]) -> T:
         except (Conflict, DatabaseError) as error:
             if not (isinstance(error, Conflict) or isinstance(error.__cause__, _TRANSIENT)) or attempt == _TRIES - 1:
                 raise
-            time.sleep(random.uniform(0.002, 0.02) * (attempt + 1))  # noqa: S311 - jitter, not a secret
+            time.sleep(random.uniform(0.002, 0.02) * (attempt + 1))
     raise AssertionError("unreachable")
 
 
@@ -166,7 +168,9 @@ def apply_decision(
         for record, label in zip(members, decision.label, strict=True):
             grouped.setdefault(label, []).append(record)
         clusters.extend(grouped.values())
-        open_doubts += [doubts.NewDoubt(members[d.a], members[d.b], d.reason, d.weight, d.sentence) for d in decision.doubts]
+        open_doubts += [
+            doubts.NewDoubt(members[d.a], members[d.b], d.reason, d.weight, d.sentence) for d in decision.doubts
+        ]
     placed = identity.place(clusters=clusters, touched=touched, act=act, action=action, model_version=model.version)
     doubts.bring(open_doubts, within=[r for c in clusters for r in c])
     _forget_redo(touched)

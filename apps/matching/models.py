@@ -49,7 +49,9 @@ class BlockingKey(models.Model):
 
     pk = models.CompositePrimaryKey("key", "source_record")
     key = models.BigIntegerField()
-    source_record = models.ForeignKey(SourceRecord, models.CASCADE, related_name="+", db_index=False, db_constraint=False)
+    source_record = models.ForeignKey(
+        SourceRecord, models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
 
     class Meta:
         db_table = "blocking_key"
@@ -90,7 +92,9 @@ class Edge(models.Model):
     class Meta:
         db_table = "edge"
         constraints = (
-            models.UniqueConstraint(fields=["record_a", "record_b"], condition=Q(superseded_at__isnull=True), name="edge_one_live"),
+            models.UniqueConstraint(
+                fields=["record_a", "record_b"], condition=Q(superseded_at__isnull=True), name="edge_one_live"
+            ),
             models.CheckConstraint(condition=Q(record_a__lt=F("record_b")), name="edge_ordered"),
         )
         indexes = (models.Index(fields=["record_b"], name="edge_live_b", condition=Q(superseded_at__isnull=True)),)

@@ -52,7 +52,9 @@ def ensure_logins() -> dict[str, str]:
     logins: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     for role in ROLES:
         password = logins.setdefault(role, secrets.token_urlsafe(9))
-        user, created = User.objects.get_or_create(username=role, defaults={"roles": [role], "email": f"{role}@hub.example"})
+        user, created = User.objects.get_or_create(
+            username=role, defaults={"roles": [role], "email": f"{role}@hub.example"}
+        )
         if created or not user.check_password(password):
             user.set_password(password)
             user.is_staff = user.is_superuser = role == "admin"

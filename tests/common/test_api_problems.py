@@ -14,7 +14,17 @@ from apps.common import errors
 from apps.common.api.problems import KINDS, Problem, problem_of
 from tests.callers import machine
 
-PATHS = ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v1/none", "/api/v1/customers/", "/api/v2/customers", "/api/v1/a%0Ab", "/api/v1/%00"]
+PATHS = [
+    "/api",
+    "/api/",
+    "/api/v1",
+    "/api/v1/",
+    "/api/v1/none",
+    "/api/v1/customers/",
+    "/api/v2/customers",
+    "/api/v1/a%0Ab",
+    "/api/v1/%00",
+]
 
 
 @pytest.mark.parametrize("path", PATHS[1:])

@@ -11,7 +11,11 @@ from apps.common.errors import Rejected
 from apps.common.ids import uuid7
 
 
-@given(st.lists(st.text(max_size=8) | st.integers() | st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=3))
+@given(
+    st.lists(
+        st.text(max_size=8) | st.integers() | st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=3
+    )
+)
 def test_a_cursor_comes_back_as_it_was(parts: list[Any]) -> None:
     assert cursors.decode(cursors.encode(parts), *map(type, parts)) == parts
 

@@ -24,12 +24,15 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def hub() -> None:
     pipeline.systems()
+    policy("ownership", {"owners": {}})
 
 
 def policy(kind: str, body: dict[str, object]) -> None:
     version = Policy.objects.filter(kind=kind).count() + 1
     Policy.objects.filter(kind=kind, state="active").update(state="retired")
-    Policy.objects.create(kind=kind, version=version, state="active", body=body, hash=document_hash(body), author="alice")
+    Policy.objects.create(
+        kind=kind, version=version, state="active", body=body, hash=document_hash(body), author="alice"
+    )
 
 
 def terms(value: str | None, *, system: str = "crm", act: Act | None = None) -> UUID:
@@ -189,6 +192,16 @@ def test_what_left_with_its_members_does_not_stay_in_force() -> None:
     assert standing(one) == ("NET60", {})
     judge.unmerge(customer=one, records=[pipeline.record_ids()["erp:P2"]], act=bob())
     assert (standing(one), standing(other)) == ((None, {}), ("NET60", {}))
+
+
+def test_a_merge_and_an_unmerge_are_no_way_around_an_approval() -> None:
+    one = pipeline.customer_of("erp", pipeline.person(2))
+    other = terms("NET30")
+    terms("NET60")
+    judge.merge(customers=[one, other], act=alice())
+    judge.unmerge(customer=one, records=[pipeline.record_ids()["crm:P1"]], act=alice())
+    assert standing(other) == ("NET30", {"payment_terms": "NET60"})
+    assert pipeline.broken() == []
 
 
 def test_a_retired_customers_holds_end() -> None:

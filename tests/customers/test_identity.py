@@ -50,7 +50,9 @@ def test_of_two_the_older_survives_whatever_the_order_of_asking() -> None:
 
 def test_of_two_of_one_moment_the_one_with_more_members_survives() -> None:
     """One batch makes both at the same time."""
-    one, two = given.customers([("crm", pipeline.person(1))], [("crm", pipeline.person(2)), ("erp", pipeline.person(3))])
+    one, two = given.customers(
+        [("crm", pipeline.person(1))], [("crm", pipeline.person(2)), ("erp", pipeline.person(3))]
+    )
     assert Customer.objects.get(id=one).created_at == Customer.objects.get(id=two).created_at
     given.place([records_of(one, two)])
     assert (leads_to(one), leads_to(two)) == (two, two)

@@ -11,7 +11,13 @@ from tests import pipeline
 from tests.customers.given import ACT
 
 pytestmark = pytest.mark.django_db
-ADA: dict[str, Any] = {"record_id": "1", "kind": "person", "given_name": "Ada", "family_name": "Lund", "birth_date": "1980-02-03"}
+ADA: dict[str, Any] = {
+    "record_id": "1",
+    "kind": "person",
+    "given_name": "Ada",
+    "family_name": "Lund",
+    "birth_date": "1980-02-03",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -73,13 +79,18 @@ def test_an_older_version_never_overwrites_a_newer() -> None:
     take({**ADA, "source_updated_at": "2024-03-02T00:00:00Z"})
     assert take({**ADA, "given_name": "Old", "source_updated_at": "2024-03-01T00:00:00Z"}) == "stale"
     assert stored().canonical["given_name"] == "Ada"
-    assert take({**ADA, "given_name": "New", "source_updated_at": "2024-03-02T00:00:00Z"}) == "changed", "of one moment the later arrival"
+    assert take({**ADA, "given_name": "New", "source_updated_at": "2024-03-02T00:00:00Z"}) == "changed", (
+        "of one moment the later arrival"
+    )
     assert take({**ADA, "given_name": "Undated"}) == "changed"
     assert stored().source_updated_at is not None
 
 
 def test_versions_in_one_batch_are_taken_one_after_the_other() -> None:
-    items = [{**ADA, "given_name": name, "source_updated_at": f"2024-03-0{day}T00:00:00Z"} for name, day in (("A", 2), ("B", 3), ("C", 1))]
+    items = [
+        {**ADA, "given_name": name, "source_updated_at": f"2024-03-0{day}T00:00:00Z"}
+        for name, day in (("A", 2), ("B", 3), ("C", 1))
+    ]
     outcomes = pipeline.take("crm", *items)
     assert [o.outcome for o in outcomes] == ["created", "changed", "stale"]
     assert len({o.customer for o in outcomes}) == 1
@@ -94,7 +105,12 @@ def test_a_deletion_is_a_version_and_can_be_taken_back() -> None:
     customer = pipeline.customer_of("crm", ADA)
     assert take({"deleted": True}) == "deleted"
     record = stored()
-    assert (record.deleted, record.version, record.canonical["given_name"], record.customer_id) == (True, 2, "Ada", customer)
+    assert (record.deleted, record.version, record.canonical["given_name"], record.customer_id) == (
+        True,
+        2,
+        "Ada",
+        customer,
+    )
     assert take({"deleted": True}) == "unchanged"
     assert take(ADA) == "changed"
     assert (stored().deleted, stored().version) == (False, 3)
@@ -106,9 +122,18 @@ def test_the_deletion_of_a_record_nobody_has_makes_nothing() -> None:
 
 
 def test_a_deleted_record_yields_to_any_live_one() -> None:
-    same = {"kind": "person", "given_name": "Ada", "family_name": "Lund", "birth_date": "1980-02-03", "email": "ada@lund.example"}
+    same = {
+        "kind": "person",
+        "given_name": "Ada",
+        "family_name": "Lund",
+        "birth_date": "1980-02-03",
+        "email": "ada@lund.example",
+    }
     customer = pipeline.customer_of("erp", {"record_id": "e", **same, "payment_terms": "NET60"})
-    assert pipeline.customer_of("support", {"record_id": "s", **same, "payment_terms": "NET7", "status": "active"}) == customer
+    assert (
+        pipeline.customer_of("support", {"record_id": "s", **same, "payment_terms": "NET7", "status": "active"})
+        == customer
+    )
     assert pipeline.one("SELECT payment_terms FROM customer WHERE id = %s", customer) == "NET60"
     pipeline.take("erp", {"record_id": "e", "deleted": True})
     held = pipeline.one("SELECT held FROM customer WHERE id = %s", customer)
@@ -116,7 +141,10 @@ def test_a_deleted_record_yields_to_any_live_one() -> None:
 
 
 def test_what_is_replaced_is_kept_byte_for_byte_and_sealed() -> None:
-    raws = ['{"record_id":  "1", "kind":"person","given_name":"Ada  ", "note": "ü\\u00fc"}', '{"record_id":"1","kind":"person","given_name":"Eva"}']
+    raws = [
+        '{"record_id":  "1", "kind":"person","given_name":"Ada  ", "note": "ü\\u00fc"}',
+        '{"record_id":"1","kind":"person","given_name":"Eva"}',
+    ]
     from apps.connectors.inbound import Door, Item, take_in
     from apps.customers.models import System
 

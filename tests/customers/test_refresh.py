@@ -57,7 +57,12 @@ def test_a_pin_is_standardised_as_a_sources_value_is() -> None:
     pin(customer=customer, attribute="credit_limit", value="12", act=alice())
     assert values(customer)["credit_limit"] == "12.00"
     assert refresh([customer], act=alice()) == []
-    pin(customer=customer, attribute="contact_points", value=[{"type": "email", "value": "New@Berg.Example"}], act=alice())
+    pin(
+        customer=customer,
+        attribute="contact_points",
+        value=[{"type": "email", "value": "New@Berg.Example"}],
+        act=alice(),
+    )
     assert [p["value"] for p in values(customer)["contact_points"]] == ["new@berg.example"]  # type: ignore[attr-defined]
     assert pipeline.one("SELECT count(*) FROM lookup_key WHERE kind = 'email' AND value = 'new@berg.example'") == 1
     assert pipeline.broken() == []
@@ -69,7 +74,10 @@ def test_a_pinned_name_is_what_people_read() -> None:
     assert values(customer)["name"] == "The Lady"
 
 
-@pytest.mark.parametrize(("attribute", "value"), [("birth_date", "never"), ("credit_limit", "much"), ("language", ""), ("kind", "person"), ("shoes", "42")])
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [("birth_date", "never"), ("credit_limit", "much"), ("language", ""), ("kind", "person"), ("shoes", "42")],
+)
 def test_a_pin_that_makes_no_sense_is_refused(attribute: str, value: str) -> None:
     customer = pipeline.customer_of("crm", pipeline.person(1))
     before = pipeline.activity()
@@ -138,7 +146,9 @@ def test_a_change_of_policy_shows_when_customers_are_derived_again() -> None:
     assert values(customer)["website"] == "https://crm.example"
     body = shipped("survivorship")
     body["trust"]["erp"]["website"] = 99
-    Policy.objects.create(kind="survivorship", version=1, state="active", body=body, hash=document_hash(body), author="alice")
+    Policy.objects.create(
+        kind="survivorship", version=1, state="active", body=body, hash=document_hash(body), author="alice"
+    )
     assert refresh([customer], act=alice()) == [customer]
     assert values(customer)["website"] == "https://erp.example"
     assert refresh([customer], act=alice()) == []

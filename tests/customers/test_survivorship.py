@@ -23,13 +23,33 @@ def policy(*strategies: str) -> SurvivorshipPolicy:
     return parse_survivorship({"default": list(strategies)})
 
 
-def member(external_id: str, *, system: str = "crm", trust: int = 50, day: int = 0, downgraded: bool = False, **canonical: Any) -> Member:
+def member(
+    external_id: str, *, system: str = "crm", trust: int = 50, day: int = 0, downgraded: bool = False, **canonical: Any
+) -> Member:
     canonical.setdefault("kind", "person")
-    return Member(f"{system}-{external_id}", system, system, external_id, trust, START + timedelta(days=day), canonical, downgraded)
+    return Member(
+        f"{system}-{external_id}",
+        system,
+        system,
+        external_id,
+        trust,
+        START + timedelta(days=day),
+        canonical,
+        downgraded,
+    )
 
 
 def anchor(external_id: str, at: str, **pins: Any) -> Member:
-    return Member(f"a{external_id}", "steward", "steward", external_id, 100, START, {}, pins={a: Pin(at, v) for a, v in pins.items()})
+    return Member(
+        f"a{external_id}",
+        "steward",
+        "steward",
+        external_id,
+        100,
+        START,
+        {},
+        pins={a: Pin(at, v) for a, v in pins.items()},
+    )
 
 
 texts = st.sampled_from(("a", "bb", "ccc"))
@@ -45,11 +65,15 @@ members = st.lists(
     ),
     min_size=1, max_size=5,
 ).map(lambda found: [Member(f"r{i}", m.system, m.system, str(i), m.trust, m.updated_at, m.canonical, m.downgraded) for i, m in enumerate(found)])  # fmt: skip
-pins = st.lists(st.tuples(st.sampled_from(("1", "2")), st.dictionaries(st.sampled_from(("status", "website")), texts)), max_size=2)
+pins = st.lists(
+    st.tuples(st.sampled_from(("1", "2")), st.dictionaries(st.sampled_from(("status", "website")), texts)), max_size=2
+)
 
 
 @given(members, pins, st.randoms(use_true_random=False))
-def test_the_order_of_the_members_does_not_matter(found: list[Member], hung: list[tuple[str, dict[str, str]]], rng: Any) -> None:
+def test_the_order_of_the_members_does_not_matter(
+    found: list[Member], hung: list[tuple[str, dict[str, str]]], rng: Any
+) -> None:
     everybody = [*found, *(anchor(str(i), f"2024-01-0{day}", **values) for i, (day, values) in enumerate(hung))]
     expected = survive(everybody, POLICY)
     for _ in range(3):
@@ -69,7 +93,14 @@ def test_every_value_is_some_members_and_lineage_names_it(found: list[Member]) -
 
 
 @pytest.mark.parametrize(
-    ("strategy", "expected"), [("trust", "trusted"), ("recent", "newest"), ("oldest", "first"), ("frequent", "often"), ("complete", "the longest")]
+    ("strategy", "expected"),
+    [
+        ("trust", "trusted"),
+        ("recent", "newest"),
+        ("oldest", "first"),
+        ("frequent", "often"),
+        ("complete", "the longest"),
+    ],
 )
 def test_each_strategy(strategy: str, expected: str) -> None:
     found = [
@@ -77,14 +108,21 @@ def test_each_strategy(strategy: str, expected: str) -> None:
         member("4", day=2, website="often"), member("5", day=3, website="often"), member("6", day=4, website="the longest"),
     ]  # fmt: skip
     golden = survive(found, policy(strategy))
-    assert (golden.values["website"], golden.lineage["website"]["rule"], golden.lineage["website"]["of"]) == (expected, strategy, 6)
+    assert (golden.values["website"], golden.lineage["website"]["rule"], golden.lineage["website"]["of"]) == (
+        expected,
+        strategy,
+        6,
+    )
 
 
 def test_a_tie_goes_on_to_the_next_strategy_and_ends_with_system_and_id() -> None:
     found = [member("2", website="b"), member("1", website="a"), member("1", system="billing", website="c")]
     golden = survive(found, policy("trust", "recent"))
     assert (golden.values["website"], golden.lineage["website"]["rule"]) == ("c", "tie")
-    assert survive([member("1", website="x"), member("2", website="x")], policy("trust")).lineage["website"]["rule"] == "agreed"
+    assert (
+        survive([member("1", website="x"), member("2", website="x")], policy("trust")).lineage["website"]["rule"]
+        == "agreed"
+    )
 
 
 def test_trust_by_system_before_trust_by_kind_before_general_trust() -> None:
@@ -112,22 +150,33 @@ def test_a_deleted_record_gives_way_to_any_live_one_and_serves_where_there_is_no
 
 def test_parts_are_united_once_each_with_where_they_came_from() -> None:
     mail = {"type": "email", "value": "a@x.example"}
-    golden = survive([member("1", contact_points=[mail]), member("2", trust=90, contact_points=[{**mail, "valid": True}])], POLICY)
+    golden = survive(
+        [member("1", contact_points=[mail]), member("2", trust=90, contact_points=[{**mail, "valid": True}])], POLICY
+    )
     (point,) = golden.values["contact_points"]
     assert (point["value"], point["valid"], point["from"]) == ("a@x.example", True, ["crm-2", "crm-1"])
     assert len(point["id"]) == 12
 
 
 def test_a_pin_stands_above_all_and_of_two_the_newer() -> None:
-    found = [member("1", trust=100, status="active"), anchor("1", "2024-05-02", status="closed"), anchor("2", "2024-05-01", status="blocked")]
+    found = [
+        member("1", trust=100, status="active"),
+        anchor("1", "2024-05-02", status="closed"),
+        anchor("2", "2024-05-01", status="blocked"),
+    ]
     golden = survive(found, POLICY)
     assert (golden.values["status"], golden.lineage["status"]) == ("closed", {"record": "a1", "rule": "pin", "of": 1})
 
 
 def test_what_people_read_as_the_name() -> None:
-    assert survive([member("1", given_name="Ada", family_name="Lund", name="L., A.")], POLICY).values["name"] == "Ada Lund"
+    assert (
+        survive([member("1", given_name="Ada", family_name="Lund", name="L., A.")], POLICY).values["name"] == "Ada Lund"
+    )
     assert survive([member("1", name="Ada Lund")], POLICY).values["name"] == "Ada Lund"
-    assert survive([member("1", kind="organization", organization_name="Werft", name="W")], POLICY).values["name"] == "Werft"
+    assert (
+        survive([member("1", kind="organization", organization_name="Werft", name="W")], POLICY).values["name"]
+        == "Werft"
+    )
     assert "name" not in survive([member("1")], POLICY).values
 
 

@@ -31,7 +31,9 @@ class OwnHub:
     def __init__(self, path: Path) -> None:
         self.settings = Env(DATABASE_URL=None, BROKER_URL=None, HUB_HOME=path, DEBUG=True, HUB_DURABLE=True)
         self.server = Postgres(Home(path))
-        self.environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "BROKER_URL", "HUB_DURABLE")}
+        self.environment = {
+            k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "BROKER_URL", "HUB_DURABLE")
+        }
         self.environment |= {"HUB_HOME": str(path), "DJANGO_SETTINGS_MODULE": "mdmhub.settings", "DEBUG": "true"}
         self.manage("migrate", "--verbosity", "0")
         self.query("INSERT INTO system (code, name, kind, region, trust, delete_policy, one_record_per_customer, record_url, is_active,"
@@ -39,7 +41,9 @@ class OwnHub:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "manage.py", *arguments]
-        return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
 
     def manage(self, *arguments: str) -> str:
         process = self.start(*arguments)
@@ -84,10 +88,14 @@ def load_file(tmp_path: Path, letter: str) -> Path:
 def all_in(hub: OwnHub, letter: str) -> None:
     """Every record of the file is in, built, once; counts add up; every promise holds."""
     hub.manage("drain", "--verbosity", "0")
-    found = hub.query(f"SELECT count(*), count(DISTINCT external_id), count(customer_id) FROM source_record WHERE external_id LIKE '{letter}%'")
+    found = hub.query(
+        f"SELECT count(*), count(DISTINCT external_id), count(customer_id) FROM source_record WHERE external_id LIKE '{letter}%'"
+    )
     assert found == [(RECORDS, RECORDS, RECORDS)]
     assert hub.one("SELECT count(*) FROM source_record WHERE state <> 'built'") == 0
-    read, created = hub.query(f"SELECT sum((counts->>'read')::int), sum((counts->>'created')::int) FROM run WHERE file_name = '{letter}.csv'")[0]
+    read, created = hub.query(
+        f"SELECT sum((counts->>'read')::int), sum((counts->>'created')::int) FROM run WHERE file_name = '{letter}.csv'"
+    )[0]
     assert (read, created) == (RECORDS, RECORDS)
     assert hub.query("SELECT * FROM broken_invariants") == []
 
@@ -108,7 +116,9 @@ def test_a_killed_ingest_goes_on(hub: OwnHub, tmp_path: Path) -> None:
     assert again.returncode == 0, progress
     assert "Going on with the run" in progress
     assert f"{RECORDS:,} records in = {RECORDS:,} linked" in output
-    assert hub.one("SELECT count(*) FROM source_record WHERE state <> 'built'") == 0, "what the killed process kept was not matched"
+    assert hub.one("SELECT count(*) FROM source_record WHERE state <> 'built'") == 0, (
+        "what the killed process kept was not matched"
+    )
     assert hub.one("SELECT count(*) FROM run WHERE file_name = 'k.csv'") == 1
     all_in(hub, "k")
 

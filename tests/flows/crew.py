@@ -21,7 +21,8 @@ class Crew:
         environment = live_environment(str(connection.settings_dict["NAME"]))
         command = [sys.executable, "-m", "tests.flows.worker"]
         self.workers = [
-            subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(size)
+            subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(size)
         ]
         for worker in self.workers:
             assert self._answer(worker) == {"ready": True}

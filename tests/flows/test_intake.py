@@ -53,7 +53,9 @@ def test_one_customer_from_four_systems() -> None:
     """Conflicting values: each golden value says which record gave it and why; a change is a new version with one event."""
     same = {"kind": "person", "given_name": "Ada", "family_name": "Lovelace", "email": "ada@lovelace.example"}
     customers = {
-        pipeline.customer_of("crm", {"record_id": "1", **same, "phone": "+44 20 7946 0001", "birth_date": "1985-12-10"}),
+        pipeline.customer_of(
+            "crm", {"record_id": "1", **same, "phone": "+44 20 7946 0001", "birth_date": "1985-12-10"}
+        ),
         pipeline.customer_of("erp", {"record_id": "77", **same, "payment_terms": "NET60", "birth_date": "1985-12-10"}),
         pipeline.customer_of("billing", {"record_id": "b", **same, "payment_terms": "NET30"}),
         pipeline.customer_of("support", {"record_id": "s", **same, "phone": "+44 20 7946 0001"}),
@@ -94,7 +96,12 @@ def test_a_dry_run_keeps_nothing(tmp_path: Path) -> None:
     path = write(tmp_path / "crm.csv", [person(n) for n in range(10)] + [person(10, birth_date="never")])
     answer = ingest(path, "crm", "--dry-run")
     assert (answer["created"], answer["quarantined"], answer["dry_run"]) == (10, 1, True)
-    assert pipeline.one("SELECT (SELECT count(*) FROM source_record) + (SELECT count(*) FROM customer) + (SELECT count(*) FROM quarantine)") == 0
+    assert (
+        pipeline.one(
+            "SELECT (SELECT count(*) FROM source_record) + (SELECT count(*) FROM customer) + (SELECT count(*) FROM quarantine)"
+        )
+        == 0
+    )
     assert pipeline.broken() == []
 
 

@@ -17,6 +17,7 @@ from tests.flows.crew import WORKERS, Crew, crew
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.flow]
 
+
 @pytest.fixture(scope="module")
 def workers(django_db_setup: None) -> Iterator[Crew]:
     with crew() as made:
@@ -47,7 +48,9 @@ def test_one_golden_record_each(workers: Crew) -> None:
     """The same 150 people, four records each, from all eight processes in eight orders."""
     given = people(150)
     pipeline.take("crm", {"record_id": "first", "kind": "person", "given_name": "Zoe", "family_name": "Zeta"})
-    results = workers.work([{"task": "ingest", "records": given, "seed": n, "sizes": [1, 5, 20]} for n in range(WORKERS)])
+    results = workers.work(
+        [{"task": "ingest", "records": given, "seed": n, "sizes": [1, 5, 20]} for n in range(WORKERS)]
+    )
     done = sum((Counter(r["done"]) for r in results), Counter())
     assert done["created"] == len(given)
     assert done.total() == WORKERS * len(given)
@@ -67,7 +70,9 @@ def test_strangers_do_not_wait_for_each_other(workers: Crew) -> None:
     others = people(60)[4:]
     with transaction.atomic():
         pipeline.query("SELECT 1 FROM source_record FOR UPDATE")
-        results = workers.work([{"task": "ingest", "records": others[n::WORKERS], "seed": n, "sizes": [5]} for n in range(WORKERS)])
+        results = workers.work(
+            [{"task": "ingest", "records": others[n::WORKERS], "seed": n, "sizes": [5]} for n in range(WORKERS)]
+        )
         assert all(r["done"].get("created") for r in results)
         assert pipeline.one("SELECT count(*) FROM source_record WHERE state = 'built'") == len(others) + 1
     pipeline.drain_all()
@@ -88,7 +93,9 @@ def test_the_feed_misses_nothing(workers: Crew) -> None:
     """Every commit is held up at random, so positions are asked for in another order than times: a reader sees each event once."""
     pipeline.query(PAUSE)
     try:
-        tasks: list[dict[str, Any]] = [{"task": "ingest", "records": people(40), "seed": n, "sizes": [1, 2]} for n in range(WORKERS - 1)]
+        tasks: list[dict[str, Any]] = [
+            {"task": "ingest", "records": people(40), "seed": n, "sizes": [1, 2]} for n in range(WORKERS - 1)
+        ]
         workers.start([*tasks, {"task": "relay", "seconds": 8}])
         seen: list[tuple[int, UUID, int]] = []
         while pipeline.one("SELECT count(*) FROM link") < 160 or head() < pipeline.one("SELECT count(*) FROM event"):
@@ -112,7 +119,15 @@ def test_the_feed_misses_nothing(workers: Crew) -> None:
 
 def mixed(workers: Crew, operations: int) -> Counter[str]:
     pool = people(12) + [
-        (system, {"record_id": f"o{n}", "kind": "organization", "organization_name": f"Werft {n % 3} GmbH", "tax_id": TAX_ID["DE"](910_000 + n % 5)})
+        (
+            system,
+            {
+                "record_id": f"o{n}",
+                "kind": "organization",
+                "organization_name": f"Werft {n % 3} GmbH",
+                "tax_id": TAX_ID["DE"](910_000 + n % 5),
+            },
+        )
         for n, system in enumerate(list(pipeline.SYSTEMS) * 3)
     ]
     for system, items in pipeline.by_system(pool).items():

@@ -68,10 +68,14 @@ def _merge(rng: random.Random, records: list[Record]) -> None:
 
 
 def _unmerge(rng: random.Random, records: list[Record]) -> None:
-    row = pipeline.query("SELECT customer_id, array_agg(id) FROM source_record WHERE customer_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1")
+    row = pipeline.query(
+        "SELECT customer_id, array_agg(id) FROM source_record WHERE customer_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1"
+    )
     if row:
         customer, members = rng.choice(row)
-        judge.unmerge(customer=customer, records=rng.sample(members, rng.randrange(1, len(members))), act=pipeline.alice())
+        judge.unmerge(
+            customer=customer, records=rng.sample(members, rng.randrange(1, len(members))), act=pipeline.alice()
+        )
 
 
 def _verdict(verb: Callable[..., Any]) -> Callable[[random.Random, list[Record]], None]:

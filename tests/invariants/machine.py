@@ -27,12 +27,46 @@ HAMBURG = {"address_line1": "Deichstr. 9", "city": "Hamburg", "postal_code": "20
 BERLIN = {"address_line1": "Torstrasse 1", "city": "Berlin", "postal_code": "10119", "country": "DE"}
 # Few enough to meet all the time: two people with nearly one name, father and son, a company and its sister.
 TEMPLATES: tuple[dict[str, Any], ...] = (
-    {"kind": "person", "given_name": "Anna", "family_name": "Berg", "birth_date": "1980-02-03", "email": "anna@berg.example", **HAMBURG},
-    {"kind": "person", "given_name": "Anne", "family_name": "Berg", "birth_date": "1980-03-02", "email": "anne@berg.example", **HAMBURG},
-    {"kind": "person", "given_name": "Karl", "family_name": "Ohm", "birth_date": "1950-01-01", "phone": PHONES[0], **BERLIN},
-    {"kind": "person", "given_name": "Karl", "family_name": "Ohm", "birth_date": "1981-01-01", "phone": PHONES[0], **BERLIN},
+    {
+        "kind": "person",
+        "given_name": "Anna",
+        "family_name": "Berg",
+        "birth_date": "1980-02-03",
+        "email": "anna@berg.example",
+        **HAMBURG,
+    },
+    {
+        "kind": "person",
+        "given_name": "Anne",
+        "family_name": "Berg",
+        "birth_date": "1980-03-02",
+        "email": "anne@berg.example",
+        **HAMBURG,
+    },
+    {
+        "kind": "person",
+        "given_name": "Karl",
+        "family_name": "Ohm",
+        "birth_date": "1950-01-01",
+        "phone": PHONES[0],
+        **BERLIN,
+    },
+    {
+        "kind": "person",
+        "given_name": "Karl",
+        "family_name": "Ohm",
+        "birth_date": "1981-01-01",
+        "phone": PHONES[0],
+        **BERLIN,
+    },
     {"kind": "organization", "organization_name": "Nordwind GmbH", "tax_id": VAT[0], "phone": PHONES[2], **HAMBURG},
-    {"kind": "organization", "organization_name": "Nordwind Handel GmbH", "tax_id": VAT[1], "phone": PHONES[2], **HAMBURG},
+    {
+        "kind": "organization",
+        "organization_name": "Nordwind Handel GmbH",
+        "tax_id": VAT[1],
+        "phone": PHONES[2],
+        **HAMBURG,
+    },
 )
 OVERRIDES: dict[str, tuple[Any, ...]] = {
     "given_name": ("Anna", "Anne", "Karl", None), "family_name": ("Berg", "Ohm", "Berk"),
@@ -85,7 +119,9 @@ class Hub(RuleBasedStateMachine):
         self._take(key, {**TEMPLATES[template], **overridden(changes)}, moment)
 
     @rule(template=templates, changes=overrides, moment=moments, many=st.lists(keys, min_size=2, max_size=4))
-    def receive_batch(self, template: int, changes: dict[str, int], moment: str | None, many: list[tuple[str, str]]) -> None:
+    def receive_batch(
+        self, template: int, changes: dict[str, int], moment: str | None, many: list[tuple[str, str]]
+    ) -> None:
         """Several records of one system in one batch, perhaps the same one twice."""
         system = many[0][0]
         items = []
@@ -218,7 +254,12 @@ class Hub(RuleBasedStateMachine):
         body["trust"].setdefault(kind, {})[attribute] = trust
         Policy.objects.filter(kind="survivorship", state="active").update(state="retired")
         Policy.objects.create(
-            kind="survivorship", version=self.policies, state="active", body=body, hash=document_hash(body), author="alice"
+            kind="survivorship",
+            version=self.policies,
+            state="active",
+            body=body,
+            hash=document_hash(body),
+            author="alice",
         )
         refresh(list(Customer.objects.filter(active=True).values_list("id", flat=True)), act=ACT)
 
@@ -279,7 +320,9 @@ class Hub(RuleBasedStateMachine):
             return
         partition, doubts = pipeline.partition(), pipeline.open_doubts()
         records = [(name, self._stored(name), self._deleted(name)) for name in sorted(self.held)]
-        model = pipeline.one("SELECT (parameters -> 'thresholds' ->> 'block_cap')::int FROM match_model WHERE state = 'active'")
+        model = pipeline.one(
+            "SELECT (parameters -> 'thresholds' ->> 'block_cap')::int FROM match_model WHERE state = 'active'"
+        )
         shuffled = random.Random(self.step)
         shuffled.shuffle(records)
         pipeline.empty()
@@ -339,4 +382,3 @@ class Hub(RuleBasedStateMachine):
         """The record as the hub holds it: the canonical form is a record that is read as itself."""
         item = {**self._canonical(name), "record_id": name.partition(":")[2]}
         return item | ({"source_updated_at": self.held[name][1]} if self.held[name][1] else {})
-

@@ -1,7 +1,8 @@
 """Every verb in any order: after every step every promise holds."""
 
-import pytest
 import os
+
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -12,8 +13,12 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.flow]
 
 def run(examples: int, steps: int) -> None:
     chosen = settings(
-        max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True,
-        phases=[Phase.generate] if os.environ.get('NOSHRINK') else list(Phase),
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+        phases=[Phase.generate] if os.environ.get("NOSHRINK") else list(Phase),
     )
     run_state_machine_as_test(Hub, settings=chosen)
 

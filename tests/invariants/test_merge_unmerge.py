@@ -23,10 +23,17 @@ from tests.pipeline import alice
 
 pytestmark = pytest.mark.django_db
 RELAXED = settings(
-    max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.reuse, Phase.generate)
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )  # an example takes a tenth of a second: shrinking would take minutes
 
-records = st.lists(st.tuples(st.sampled_from(tuple(pipeline.SYSTEMS)), st.integers(0, len(TEMPLATES) - 1), overrides), min_size=4, max_size=9)
+records = st.lists(
+    st.tuples(st.sampled_from(tuple(pipeline.SYSTEMS)), st.integers(0, len(TEMPLATES) - 1), overrides),
+    min_size=4,
+    max_size=9,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +52,12 @@ def undone() -> Iterator[None]:
 def take(drawn: Sequence[tuple[str, int, dict[str, int]]]) -> list[UUID]:
     """The drawn records, from as many systems' ids; the active customers they make, oldest first."""
     for at, (system, template, changes) in enumerate(drawn):
-        item = {**TEMPLATES[template], **overridden(changes), "record_id": str(at), "source_updated_at": f"2024-02-{at + 1:02d}T00:00:00Z"}
+        item = {
+            **TEMPLATES[template],
+            **overridden(changes),
+            "record_id": str(at),
+            "source_updated_at": f"2024-02-{at + 1:02d}T00:00:00Z",
+        }
         pipeline.take(system, item)
     return customers()
 
@@ -73,7 +85,9 @@ def picture() -> dict[UUID, tuple[Any, ...]]:
     }  # fmt: skip
 
 
-@given(drawn=records, first=st.integers(0, 8), second=st.integers(0, 8), pinned=st.booleans(), older_leaves=st.booleans())
+@given(
+    drawn=records, first=st.integers(0, 8), second=st.integers(0, 8), pinned=st.booleans(), older_leaves=st.booleans()
+)
 @RELAXED
 def test_an_unmerge_equals_never_merged(
     drawn: list[tuple[str, int, dict[str, int]]], first: int, second: int, pinned: bool, older_leaves: bool

@@ -27,7 +27,9 @@ def records() -> list[tuple[str, dict[str, object]]]:
     return [(r.system, r.item) for r in generate(700)][:RECORDS]
 
 
-def partition_of(order: list[tuple[str, dict[str, object]]], rng: random.Random) -> tuple[Partition, set[tuple[frozenset[str], str]]]:
+def partition_of(
+    order: list[tuple[str, dict[str, object]]], rng: random.Random
+) -> tuple[Partition, set[tuple[frozenset[str], str]]]:
     pipeline.take_all(order, iter(lambda: rng.choice(SIZES), 0))
     pipeline.drain_all()
     assert pipeline.broken() == []
@@ -65,12 +67,22 @@ def test_keys_that_overflow_link_nobody_whoever_came_first() -> None:
 def test_a_key_that_falls_back_to_the_cap_links_again() -> None:
     pipeline.use_model(block_cap=3)
     people = [
-        {"record_id": str(n), "kind": "person", "given_name": "Ada", "family_name": "Lund", "email": "ada@lund.example"} for n in range(4)
+        {"record_id": str(n), "kind": "person", "given_name": "Ada", "family_name": "Lund", "email": "ada@lund.example"}
+        for n in range(4)
     ]
     pipeline.take("crm", *people)
     pipeline.drain_all()
     assert len(pipeline.partition()) == 4
-    pipeline.take("crm", {"record_id": "0", "kind": "person", "given_name": "Vera", "family_name": "Stein", "email": "vera@stein.example"})
+    pipeline.take(
+        "crm",
+        {
+            "record_id": "0",
+            "kind": "person",
+            "given_name": "Vera",
+            "family_name": "Stein",
+            "email": "vera@stein.example",
+        },
+    )
     pipeline.drain_all()
     assert pipeline.partition() == {frozenset({"crm:0"}), frozenset({"crm:1", "crm:2", "crm:3"})}
     pipeline.take("crm", {**people[0]})

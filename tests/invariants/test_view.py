@@ -26,7 +26,10 @@ def hub() -> None:
         pipeline.take("erp", pipeline.person(number, payment_terms="NET30"))
     other = pipeline.customer_of("crm", pipeline.person(3))
     judge.merge(customers=[customer("crm", "P2"), other], act=pipeline.alice())
-    pipeline.take("billing", {"record_id": "o", "kind": "organization", "organization_name": "Werft GmbH", "tax_id": TAX_ID["DE"](910_001)})
+    pipeline.take(
+        "billing",
+        {"record_id": "o", "kind": "organization", "organization_name": "Werft GmbH", "tax_id": TAX_ID["DE"](910_001)},
+    )
     assert pipeline.broken() == []
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -54,7 +57,9 @@ def record_of_nobody() -> None:
 
 
 def record_without_membership() -> None:
-    query("UPDATE membership SET until = clock_timestamp() + interval '1 hour' WHERE source_record_id = %s", record().id)
+    query(
+        "UPDATE membership SET until = clock_timestamp() + interval '1 hour' WHERE source_record_id = %s", record().id
+    )
 
 
 def record_of_a_retired_customer() -> None:
@@ -84,7 +89,9 @@ def members_miscounted() -> None:
 
 
 def active_without_members() -> None:
-    query("UPDATE source_record SET customer_id = %s WHERE customer_id = %s", customer("crm", "P2"), customer("crm", "P1"))
+    query(
+        "UPDATE source_record SET customer_id = %s WHERE customer_id = %s", customer("crm", "P2"), customer("crm", "P1")
+    )
 
 
 def identifier_torn() -> None:

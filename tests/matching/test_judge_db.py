@@ -60,7 +60,11 @@ def test_the_last_verdict_of_a_person_counts() -> None:
     for verb, customers in ((judge.join, 1), (judge.separate, 2), (judge.join, 1)):
         verb(record_a=a, record_b=b, act=alice())
         assert len(pipeline.partition()) == customers
-    assert list(Judgement.objects.order_by("decided_at").values_list("verdict", flat=True)) == ["match", "no_match", "match"]
+    assert list(Judgement.objects.order_by("decided_at").values_list("verdict", flat=True)) == [
+        "match",
+        "no_match",
+        "match",
+    ]
     assert Judgement.objects.filter(superseded_at=None).count() == 1
 
 
@@ -91,7 +95,14 @@ def test_a_machine_never_replaces_a_persons_verdict() -> None:
     people(1, 2)
     a, b = sorted((record("crm:P1"), record("crm:P2")))
     judge.separate(record_a=a, record_b=b, act=alice())
-    machine = {"record_a_id": a, "record_b_id": b, "verdict": "match", "origin": "machine", "actor": "hub:match", "correlation_id": uuid7()}
+    machine = {
+        "record_a_id": a,
+        "record_b_id": b,
+        "verdict": "match",
+        "origin": "machine",
+        "actor": "hub:match",
+        "correlation_id": uuid7(),
+    }
     with pytest.raises(IntegrityError), transaction.atomic():
         Judgement.objects.create(**machine)
 

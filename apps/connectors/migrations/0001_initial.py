@@ -6,126 +6,212 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_initial'),
+        ("customers", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Mapping',
+            name="Mapping",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.TextField()),
-                ('version', models.IntegerField(default=1)),
-                ('body', models.JSONField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.TextField()),
-                ('system', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='mappings', to='customers.system')),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.TextField()),
+                ("version", models.IntegerField(default=1)),
+                ("body", models.JSONField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("created_by", models.TextField()),
+                (
+                    "system",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="mappings", to="customers.system"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'mapping',
+                "db_table": "mapping",
             },
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.TextField()),
-                ('state', models.TextField(choices=[('queued', 'Queued'), ('running', 'Running'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued')),
-                ('file_name', models.TextField(blank=True)),
-                ('file_digest', models.TextField(blank=True)),
-                ('file_path', models.TextField(blank=True)),
-                ('options', models.JSONField(default=dict)),
-                ('position', models.JSONField(default=dict)),
-                ('counts', models.JSONField(default=dict)),
-                ('total', models.BigIntegerField(null=True)),
-                ('actor', models.TextField()),
-                ('error', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('heartbeat_at', models.DateTimeField(null=True)),
-                ('correlation_id', models.UUIDField()),
-                ('mapping', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='connectors.mapping')),
-                ('system', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='customers.system')),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("kind", models.TextField()),
+                (
+                    "state",
+                    models.TextField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                    ),
+                ),
+                ("file_name", models.TextField(blank=True)),
+                ("file_digest", models.TextField(blank=True)),
+                ("file_path", models.TextField(blank=True)),
+                ("options", models.JSONField(default=dict)),
+                ("position", models.JSONField(default=dict)),
+                ("counts", models.JSONField(default=dict)),
+                ("total", models.BigIntegerField(null=True)),
+                ("actor", models.TextField()),
+                ("error", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("heartbeat_at", models.DateTimeField(null=True)),
+                ("correlation_id", models.UUIDField()),
+                (
+                    "mapping",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="runs",
+                        to="connectors.mapping",
+                    ),
+                ),
+                (
+                    "system",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="runs", to="customers.system"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'run',
+                "db_table": "run",
             },
         ),
         migrations.CreateModel(
-            name='InboundMessage',
+            name="InboundMessage",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('message_id', models.TextField()),
-                ('content_type', models.TextField(blank=True)),
-                ('body', models.BinaryField(null=True)),
-                ('received_at', models.DateTimeField(auto_now_add=True)),
-                ('correlation_id', models.UUIDField()),
-                ('salt', models.BinaryField(null=True)),
-                ('digest', models.BinaryField()),
-                ('system', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='customers.system')),
-                ('run', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='connectors.run')),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("message_id", models.TextField()),
+                ("content_type", models.TextField(blank=True)),
+                ("body", models.BinaryField(null=True)),
+                ("received_at", models.DateTimeField(auto_now_add=True)),
+                ("correlation_id", models.UUIDField()),
+                ("salt", models.BinaryField(null=True)),
+                ("digest", models.BinaryField()),
+                (
+                    "system",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="messages",
+                        to="customers.system",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="messages",
+                        to="connectors.run",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'inbound_message',
+                "db_table": "inbound_message",
             },
         ),
         migrations.CreateModel(
-            name='Connection',
+            name="Connection",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.TextField(unique=True)),
-                ('adapter', models.TextField(default='webhook')),
-                ('mode', models.TextField(choices=[('observe', 'Observe'), ('live', 'Live'), ('paused', 'Paused')], default='observe')),
-                ('settings', models.JSONField(blank=True, default=dict)),
-                ('webhook_secrets', models.BinaryField(null=True)),
-                ('cursor', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('system', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='connections', to='customers.system')),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.TextField(unique=True)),
+                ("adapter", models.TextField(default="webhook")),
+                (
+                    "mode",
+                    models.TextField(
+                        choices=[("observe", "Observe"), ("live", "Live"), ("paused", "Paused")], default="observe"
+                    ),
+                ),
+                ("settings", models.JSONField(blank=True, default=dict)),
+                ("webhook_secrets", models.BinaryField(null=True)),
+                ("cursor", models.JSONField(blank=True, default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "system",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="connections", to="customers.system"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'connection',
-                'constraints': [models.CheckConstraint(condition=models.Q(('mode__in', ['observe', 'live', 'paused'])), name='connection_mode')],
+                "db_table": "connection",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("mode__in", ["observe", "live", "paused"])), name="connection_mode"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='FieldDrift',
+            name="FieldDrift",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('field', models.TextField()),
-                ('seen', models.BigIntegerField(default=0)),
-                ('sample', models.TextField(blank=True)),
-                ('first_seen_at', models.DateTimeField(auto_now_add=True)),
-                ('last_seen_at', models.DateTimeField(auto_now=True)),
-                ('system', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='field_drift', to='customers.system')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("field", models.TextField()),
+                ("seen", models.BigIntegerField(default=0)),
+                ("sample", models.TextField(blank=True)),
+                ("first_seen_at", models.DateTimeField(auto_now_add=True)),
+                ("last_seen_at", models.DateTimeField(auto_now=True)),
+                (
+                    "system",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="field_drift",
+                        to="customers.system",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'field_drift',
-                'constraints': [models.UniqueConstraint(fields=('system', 'field'), name='field_drift_key')],
+                "db_table": "field_drift",
+                "constraints": [models.UniqueConstraint(fields=("system", "field"), name="field_drift_key")],
             },
         ),
         migrations.AddConstraint(
-            model_name='mapping',
-            constraint=models.UniqueConstraint(fields=('system', 'name', 'version'), name='mapping_version_unique'),
+            model_name="mapping",
+            constraint=models.UniqueConstraint(fields=("system", "name", "version"), name="mapping_version_unique"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('state__in', ['queued', 'running'])), fields=['created_at'], name='run_waiting'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("state__in", ["queued", "running"])), fields=["created_at"], name="run_waiting"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['file', 'api', 'webhook'])), name='run_kind'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["file", "api", "webhook"])), name="run_kind"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'running', 'succeeded', 'failed', 'cancelled'])), name='run_state'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["queued", "running", "succeeded", "failed", "cancelled"])),
+                name="run_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='inboundmessage',
-            constraint=models.UniqueConstraint(fields=('system', 'message_id'), name='inbound_message_once'),
+            model_name="inboundmessage",
+            constraint=models.UniqueConstraint(fields=("system", "message_id"), name="inbound_message_once"),
         ),
     ]

@@ -11,7 +11,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -23,533 +22,837 @@ class Migration(migrations.Migration):
         TrigramExtension(),
         UnaccentExtension(),
         migrations.CreateModel(
-            name='Customer',
+            name="Customer",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('active', models.BooleanField(default=True)),
-                ('replaced_by', models.UUIDField(null=True)),
-                ('retired_reason', models.TextField(blank=True)),
-                ('version', models.IntegerField(default=1)),
-                ('kind', models.TextField()),
-                ('name', models.TextField(null=True)),
-                ('given_name', models.TextField(null=True)),
-                ('family_name', models.TextField(null=True)),
-                ('organization_name', models.TextField(null=True)),
-                ('birth_date', models.DateField(null=True)),
-                ('website', models.TextField(null=True)),
-                ('currency', models.TextField(null=True)),
-                ('language', models.TextField(null=True)),
-                ('payment_terms', models.TextField(null=True)),
-                ('credit_limit', models.DecimalField(decimal_places=2, max_digits=18, null=True)),
-                ('status', models.TextField(null=True)),
-                ('addresses', models.JSONField(default=list)),
-                ('contact_points', models.JSONField(default=list)),
-                ('identifiers', models.JSONField(default=list)),
-                ('extra', models.JSONField(default=dict)),
-                ('held', models.JSONField(default=dict)),
-                ('lineage', models.JSONField(default=dict)),
-                ('policy_hash', models.TextField()),
-                ('member_count', models.IntegerField(default=1)),
-                ('released', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("active", models.BooleanField(default=True)),
+                ("replaced_by", models.UUIDField(null=True)),
+                ("retired_reason", models.TextField(blank=True)),
+                ("version", models.IntegerField(default=1)),
+                ("kind", models.TextField()),
+                ("name", models.TextField(null=True)),
+                ("given_name", models.TextField(null=True)),
+                ("family_name", models.TextField(null=True)),
+                ("organization_name", models.TextField(null=True)),
+                ("birth_date", models.DateField(null=True)),
+                ("website", models.TextField(null=True)),
+                ("currency", models.TextField(null=True)),
+                ("language", models.TextField(null=True)),
+                ("payment_terms", models.TextField(null=True)),
+                ("credit_limit", models.DecimalField(decimal_places=2, max_digits=18, null=True)),
+                ("status", models.TextField(null=True)),
+                ("addresses", models.JSONField(default=list)),
+                ("contact_points", models.JSONField(default=list)),
+                ("identifiers", models.JSONField(default=list)),
+                ("extra", models.JSONField(default=dict)),
+                ("held", models.JSONField(default=dict)),
+                ("lineage", models.JSONField(default=dict)),
+                ("policy_hash", models.TextField()),
+                ("member_count", models.IntegerField(default=1)),
+                ("released", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
             ],
             options={
-                'db_table': 'customer',
+                "db_table": "customer",
             },
         ),
         migrations.CreateModel(
-            name='HistoricalCustomer',
+            name="HistoricalCustomer",
             fields=[
-                ('actor', models.TextField(blank=True)),
-                ('correlation_id', models.UUIDField(null=True)),
-                ('salt', models.BinaryField(null=True)),
-                ('digest', models.BinaryField(null=True)),
-                ('id', models.UUIDField(db_index=True, default=apps.common.ids.uuid7, editable=False)),
-                ('active', models.BooleanField(default=True)),
-                ('replaced_by', models.UUIDField(null=True)),
-                ('retired_reason', models.TextField(blank=True)),
-                ('version', models.IntegerField(default=1)),
-                ('kind', models.TextField()),
-                ('name', models.TextField(null=True)),
-                ('given_name', models.TextField(null=True)),
-                ('family_name', models.TextField(null=True)),
-                ('organization_name', models.TextField(null=True)),
-                ('birth_date', models.DateField(null=True)),
-                ('website', models.TextField(null=True)),
-                ('currency', models.TextField(null=True)),
-                ('language', models.TextField(null=True)),
-                ('payment_terms', models.TextField(null=True)),
-                ('credit_limit', models.DecimalField(decimal_places=2, max_digits=18, null=True)),
-                ('status', models.TextField(null=True)),
-                ('addresses', models.JSONField(default=list)),
-                ('contact_points', models.JSONField(default=list)),
-                ('identifiers', models.JSONField(default=list)),
-                ('extra', models.JSONField(default=dict)),
-                ('held', models.JSONField(default=dict)),
-                ('lineage', models.JSONField(default=dict)),
-                ('policy_hash', models.TextField()),
-                ('member_count', models.IntegerField(default=1)),
-                ('released', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('history_id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField()),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ("actor", models.TextField(blank=True)),
+                ("correlation_id", models.UUIDField(null=True)),
+                ("salt", models.BinaryField(null=True)),
+                ("digest", models.BinaryField(null=True)),
+                ("id", models.UUIDField(db_index=True, default=apps.common.ids.uuid7, editable=False)),
+                ("active", models.BooleanField(default=True)),
+                ("replaced_by", models.UUIDField(null=True)),
+                ("retired_reason", models.TextField(blank=True)),
+                ("version", models.IntegerField(default=1)),
+                ("kind", models.TextField()),
+                ("name", models.TextField(null=True)),
+                ("given_name", models.TextField(null=True)),
+                ("family_name", models.TextField(null=True)),
+                ("organization_name", models.TextField(null=True)),
+                ("birth_date", models.DateField(null=True)),
+                ("website", models.TextField(null=True)),
+                ("currency", models.TextField(null=True)),
+                ("language", models.TextField(null=True)),
+                ("payment_terms", models.TextField(null=True)),
+                ("credit_limit", models.DecimalField(decimal_places=2, max_digits=18, null=True)),
+                ("status", models.TextField(null=True)),
+                ("addresses", models.JSONField(default=list)),
+                ("contact_points", models.JSONField(default=list)),
+                ("identifiers", models.JSONField(default=list)),
+                ("extra", models.JSONField(default=dict)),
+                ("held", models.JSONField(default=dict)),
+                ("lineage", models.JSONField(default=dict)),
+                ("policy_hash", models.TextField()),
+                ("member_count", models.IntegerField(default=1)),
+                ("released", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "history_id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("history_date", models.DateTimeField()),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
             ],
             options={
-                'verbose_name': 'historical customer',
-                'verbose_name_plural': 'historical customers',
-                'db_table': 'historical_customer',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical customer",
+                "verbose_name_plural": "historical customers",
+                "db_table": "historical_customer",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('attribute', models.TextField()),
-                ('kept_value', models.JSONField(null=True)),
-                ('proposed_value', models.JSONField(null=True)),
-                ('proposed_hash', models.BinaryField()),
-                ('state', models.TextField(choices=[('open', 'Open'), ('approved', 'Approved'), ('rejected', 'Rejected'), ('closed', 'Closed')], default='open')),
-                ('opened_at', models.DateTimeField(auto_now_add=True)),
-                ('decided_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("attribute", models.TextField()),
+                ("kept_value", models.JSONField(null=True)),
+                ("proposed_value", models.JSONField(null=True)),
+                ("proposed_hash", models.BinaryField()),
+                (
+                    "state",
+                    models.TextField(
+                        choices=[
+                            ("open", "Open"),
+                            ("approved", "Approved"),
+                            ("rejected", "Rejected"),
+                            ("closed", "Closed"),
+                        ],
+                        default="open",
+                    ),
+                ),
+                ("opened_at", models.DateTimeField(auto_now_add=True)),
+                ("decided_at", models.DateTimeField(null=True)),
             ],
             options={
-                'db_table': 'hold',
+                "db_table": "hold",
             },
         ),
         migrations.CreateModel(
-            name='Judgement',
+            name="Judgement",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('verdict', models.TextField(choices=[('match', 'Match'), ('no_match', 'No Match'), ('unsure', 'Unsure')])),
-                ('origin', models.TextField(choices=[('machine', 'Machine'), ('person', 'Person')])),
-                ('actor', models.TextField()),
-                ('reason', models.TextField(blank=True)),
-                ('evidence_digest', models.BinaryField(null=True)),
-                ('correlation_id', models.UUIDField()),
-                ('decided_at', models.DateTimeField(auto_now_add=True)),
-                ('superseded_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "verdict",
+                    models.TextField(choices=[("match", "Match"), ("no_match", "No Match"), ("unsure", "Unsure")]),
+                ),
+                ("origin", models.TextField(choices=[("machine", "Machine"), ("person", "Person")])),
+                ("actor", models.TextField()),
+                ("reason", models.TextField(blank=True)),
+                ("evidence_digest", models.BinaryField(null=True)),
+                ("correlation_id", models.UUIDField()),
+                ("decided_at", models.DateTimeField(auto_now_add=True)),
+                ("superseded_at", models.DateTimeField(null=True)),
             ],
             options={
-                'db_table': 'judgement',
+                "db_table": "judgement",
             },
         ),
         migrations.CreateModel(
-            name='Link',
+            name="Link",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('external_id', models.TextField()),
-                ('state', models.TextField(choices=[('active', 'Active'), ('duplicate', 'Duplicate'), ('retired', 'Retired')], default='active')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('retired_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("external_id", models.TextField()),
+                (
+                    "state",
+                    models.TextField(
+                        choices=[("active", "Active"), ("duplicate", "Duplicate"), ("retired", "Retired")],
+                        default="active",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("retired_at", models.DateTimeField(null=True)),
             ],
             options={
-                'db_table': 'link',
+                "db_table": "link",
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('since', models.DateTimeField()),
-                ('until', models.DateTimeField(null=True)),
-                ('action', models.TextField()),
-                ('actor', models.TextField()),
-                ('reason', models.TextField(blank=True)),
-                ('model_version', models.IntegerField(null=True)),
-                ('correlation_id', models.UUIDField()),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("since", models.DateTimeField()),
+                ("until", models.DateTimeField(null=True)),
+                ("action", models.TextField()),
+                ("actor", models.TextField()),
+                ("reason", models.TextField(blank=True)),
+                ("model_version", models.IntegerField(null=True)),
+                ("correlation_id", models.UUIDField()),
             ],
             options={
-                'db_table': 'membership',
+                "db_table": "membership",
             },
         ),
         migrations.CreateModel(
-            name='Quarantine',
+            name="Quarantine",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('run_id', models.UUIDField(null=True)),
-                ('file_name', models.TextField(blank=True)),
-                ('line', models.BigIntegerField(null=True)),
-                ('external_id', models.TextField(blank=True)),
-                ('raw', models.TextField(null=True)),
-                ('problems', models.JSONField()),
-                ('state', models.TextField(choices=[('open', 'Open'), ('resubmitted', 'Resubmitted'), ('discarded', 'Discarded')], default='open')),
-                ('fixed', models.JSONField(null=True)),
-                ('resolved_by', models.TextField(blank=True)),
-                ('resolved_at', models.DateTimeField(null=True)),
-                ('received_at', models.DateTimeField(auto_now_add=True)),
-                ('correlation_id', models.UUIDField()),
-                ('salt', models.BinaryField(null=True)),
-                ('digest', models.BinaryField()),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("run_id", models.UUIDField(null=True)),
+                ("file_name", models.TextField(blank=True)),
+                ("line", models.BigIntegerField(null=True)),
+                ("external_id", models.TextField(blank=True)),
+                ("raw", models.TextField(null=True)),
+                ("problems", models.JSONField()),
+                (
+                    "state",
+                    models.TextField(
+                        choices=[("open", "Open"), ("resubmitted", "Resubmitted"), ("discarded", "Discarded")],
+                        default="open",
+                    ),
+                ),
+                ("fixed", models.JSONField(null=True)),
+                ("resolved_by", models.TextField(blank=True)),
+                ("resolved_at", models.DateTimeField(null=True)),
+                ("received_at", models.DateTimeField(auto_now_add=True)),
+                ("correlation_id", models.UUIDField()),
+                ("salt", models.BinaryField(null=True)),
+                ("digest", models.BinaryField()),
             ],
             options={
-                'verbose_name_plural': 'quarantine',
-                'db_table': 'quarantine',
+                "verbose_name_plural": "quarantine",
+                "db_table": "quarantine",
             },
         ),
         migrations.CreateModel(
-            name='Redirect',
+            name="Redirect",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('since', models.DateTimeField()),
-                ('until', models.DateTimeField(null=True)),
-                ('reason', models.TextField(blank=True)),
-                ('actor', models.TextField()),
-                ('correlation_id', models.UUIDField()),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("since", models.DateTimeField()),
+                ("until", models.DateTimeField(null=True)),
+                ("reason", models.TextField(blank=True)),
+                ("actor", models.TextField()),
+                ("correlation_id", models.UUIDField()),
             ],
             options={
-                'db_table': 'redirect',
+                "db_table": "redirect",
             },
         ),
         migrations.CreateModel(
-            name='SourceRecord',
+            name="SourceRecord",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('external_id', models.TextField()),
-                ('kind', models.TextField()),
-                ('raw', models.TextField(null=True)),
-                ('raw_salt', models.BinaryField(null=True)),
-                ('raw_digest', models.BinaryField()),
-                ('canonical', models.JSONField()),
-                ('content_digest', models.BinaryField()),
-                ('version', models.IntegerField(default=1)),
-                ('source_updated_at', models.DateTimeField(null=True)),
-                ('newest_source_at', models.DateTimeField(null=True)),
-                ('received_at', models.DateTimeField()),
-                ('changed_at', models.DateTimeField()),
-                ('deleted', models.BooleanField(default=False)),
-                ('state', models.TextField(choices=[('received', 'Received'), ('built', 'Built'), ('quarantined', 'Quarantined')], default='received')),
-                ('due_at', models.DateTimeField(null=True)),
-                ('attempts', models.SmallIntegerField(default=0)),
-                ('last_error', models.TextField(blank=True)),
-                ('customer_active', models.BooleanField(default=True)),
-                ('correlation_id', models.UUIDField()),
-                ('run_id', models.UUIDField(null=True)),
-                ('quiet', models.BooleanField(default=False)),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("external_id", models.TextField()),
+                ("kind", models.TextField()),
+                ("raw", models.TextField(null=True)),
+                ("raw_salt", models.BinaryField(null=True)),
+                ("raw_digest", models.BinaryField()),
+                ("canonical", models.JSONField()),
+                ("content_digest", models.BinaryField()),
+                ("version", models.IntegerField(default=1)),
+                ("source_updated_at", models.DateTimeField(null=True)),
+                ("newest_source_at", models.DateTimeField(null=True)),
+                ("received_at", models.DateTimeField()),
+                ("changed_at", models.DateTimeField()),
+                ("deleted", models.BooleanField(default=False)),
+                (
+                    "state",
+                    models.TextField(
+                        choices=[("received", "Received"), ("built", "Built"), ("quarantined", "Quarantined")],
+                        default="received",
+                    ),
+                ),
+                ("due_at", models.DateTimeField(null=True)),
+                ("attempts", models.SmallIntegerField(default=0)),
+                ("last_error", models.TextField(blank=True)),
+                ("customer_active", models.BooleanField(default=True)),
+                ("correlation_id", models.UUIDField()),
+                ("run_id", models.UUIDField(null=True)),
+                ("quiet", models.BooleanField(default=False)),
             ],
             options={
-                'db_table': 'source_record',
+                "db_table": "source_record",
             },
         ),
         migrations.CreateModel(
-            name='SourceRecordVersion',
+            name="SourceRecordVersion",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('version', models.IntegerField()),
-                ('raw', models.TextField(null=True)),
-                ('canonical', models.JSONField(null=True)),
-                ('content_digest', models.BinaryField()),
-                ('source_updated_at', models.DateTimeField(null=True)),
-                ('received_at', models.DateTimeField()),
-                ('replaced_at', models.DateTimeField()),
-                ('deleted', models.BooleanField(default=False)),
-                ('salt', models.BinaryField(null=True)),
-                ('digest', models.BinaryField()),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("version", models.IntegerField()),
+                ("raw", models.TextField(null=True)),
+                ("canonical", models.JSONField(null=True)),
+                ("content_digest", models.BinaryField()),
+                ("source_updated_at", models.DateTimeField(null=True)),
+                ("received_at", models.DateTimeField()),
+                ("replaced_at", models.DateTimeField()),
+                ("deleted", models.BooleanField(default=False)),
+                ("salt", models.BinaryField(null=True)),
+                ("digest", models.BinaryField()),
             ],
             options={
-                'db_table': 'source_record_version',
+                "db_table": "source_record_version",
             },
         ),
         migrations.CreateModel(
-            name='System',
+            name="System",
             fields=[
-                ('id', models.SmallAutoField(primary_key=True, serialize=False)),
-                ('code', models.TextField(help_text='Lower-case letters, digits, - and _; stands in every API call.', unique=True)),
-                ('name', models.TextField()),
-                ('kind', models.TextField(choices=[('crm', 'CRM'), ('erp', 'ERP'), ('billing', 'Billing'), ('support', 'Support'), ('file', 'File'), ('steward', 'Steward'), ('other', 'Other')], default='other')),
-                ('region', models.TextField(blank=True)),
-                ('trust', models.SmallIntegerField(default=50, help_text='0 to 100; the higher wins where no policy says otherwise.')),
-                ('delete_policy', models.TextField(choices=[('keep', 'keep: a deleted record goes on contributing'), ('downgrade', 'downgrade: its values stay until any live record has one')], default='downgrade')),
-                ('one_record_per_customer', models.BooleanField(default=False, help_text='This system has no duplicates of its own: two of its records are never merged automatically.')),
-                ('record_url', models.TextField(blank=True, help_text='Where a record opens in the system; {id} stands for its id.')),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.SmallAutoField(primary_key=True, serialize=False)),
+                (
+                    "code",
+                    models.TextField(
+                        help_text="Lower-case letters, digits, - and _; stands in every API call.", unique=True
+                    ),
+                ),
+                ("name", models.TextField()),
+                (
+                    "kind",
+                    models.TextField(
+                        choices=[
+                            ("crm", "CRM"),
+                            ("erp", "ERP"),
+                            ("billing", "Billing"),
+                            ("support", "Support"),
+                            ("file", "File"),
+                            ("steward", "Steward"),
+                            ("other", "Other"),
+                        ],
+                        default="other",
+                    ),
+                ),
+                ("region", models.TextField(blank=True)),
+                (
+                    "trust",
+                    models.SmallIntegerField(
+                        default=50, help_text="0 to 100; the higher wins where no policy says otherwise."
+                    ),
+                ),
+                (
+                    "delete_policy",
+                    models.TextField(
+                        choices=[
+                            ("keep", "keep: a deleted record goes on contributing"),
+                            ("downgrade", "downgrade: its values stay until any live record has one"),
+                        ],
+                        default="downgrade",
+                    ),
+                ),
+                (
+                    "one_record_per_customer",
+                    models.BooleanField(
+                        default=False,
+                        help_text="This system has no duplicates of its own: two of its records are never merged automatically.",
+                    ),
+                ),
+                (
+                    "record_url",
+                    models.TextField(
+                        blank=True, help_text="Where a record opens in the system; {id} stands for its id."
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'db_table': 'system',
-                'ordering': ('code',),
+                "db_table": "system",
+                "ordering": ("code",),
             },
         ),
         migrations.CreateModel(
-            name='ChangeRequest',
+            name="ChangeRequest",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.TextField()),
-                ('state', models.TextField(choices=[('open', 'Open'), ('approved', 'Approved'), ('rejected', 'Rejected'), ('closed', 'Closed')], default='open')),
-                ('author', models.TextField()),
-                ('approver', models.TextField(blank=True)),
-                ('reason', models.TextField(blank=True)),
-                ('opened_at', models.DateTimeField(auto_now_add=True)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('correlation_id', models.UUIDField()),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("kind", models.TextField()),
+                (
+                    "state",
+                    models.TextField(
+                        choices=[
+                            ("open", "Open"),
+                            ("approved", "Approved"),
+                            ("rejected", "Rejected"),
+                            ("closed", "Closed"),
+                        ],
+                        default="open",
+                    ),
+                ),
+                ("author", models.TextField()),
+                ("approver", models.TextField(blank=True)),
+                ("reason", models.TextField(blank=True)),
+                ("opened_at", models.DateTimeField(auto_now_add=True)),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("correlation_id", models.UUIDField()),
             ],
             options={
-                'db_table': 'change_request',
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['hold', 'merge', 'policy'])), name='change_request_kind'), models.CheckConstraint(condition=models.Q(('state__in', ['open', 'approved', 'rejected', 'closed'])), name='change_request_state'), models.CheckConstraint(condition=models.Q(('approver', ''), models.Q(('approver', models.F('author')), _negated=True), _connector='OR'), name='change_request_four_eyes'), models.CheckConstraint(condition=models.Q(models.Q(('decided_at__isnull', True), ('state', 'open')), models.Q(models.Q(('state', 'open'), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='change_request_decided')],
+                "db_table": "change_request",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["hold", "merge", "policy"])), name="change_request_kind"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["open", "approved", "rejected", "closed"])),
+                        name="change_request_state",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("approver", ""), models.Q(("approver", models.F("author")), _negated=True), _connector="OR"
+                        ),
+                        name="change_request_four_eyes",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("decided_at__isnull", True), ("state", "open")),
+                            models.Q(models.Q(("state", "open"), _negated=True), ("decided_at__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="change_request_decided",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CustomerSearch',
+            name="CustomerSearch",
             fields=[
-                ('customer', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='search', serialize=False, to='customers.customer')),
-                ('document', django.contrib.postgres.search.SearchVectorField()),
-                ('names', models.TextField()),
+                (
+                    "customer",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="search",
+                        serialize=False,
+                        to="customers.customer",
+                    ),
+                ),
+                ("document", django.contrib.postgres.search.SearchVectorField()),
+                ("names", models.TextField()),
             ],
             options={
-                'db_table': 'customer_search',
+                "db_table": "customer_search",
             },
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(fields=['updated_at', 'id'], name='customer_updated'),
+            model_name="customer",
+            index=models.Index(fields=["updated_at", "id"], name="customer_updated"),
         ),
         migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.UniqueConstraint(fields=('id', 'active'), name='customer_id_active'),
+            model_name="customer",
+            constraint=models.UniqueConstraint(fields=("id", "active"), name="customer_id_active"),
         ),
         migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('active', True), ('replaced_by__isnull', True)), ('active', False), _connector='OR'), name='customer_active_not_replaced'),
+            model_name="customer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("active", True), ("replaced_by__isnull", True)), ("active", False), _connector="OR"
+                ),
+                name="customer_active_not_replaced",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.CheckConstraint(condition=models.Q(('replaced_by__isnull', True), models.Q(('replaced_by', models.F('id')), _negated=True), _connector='OR'), name='customer_not_own_successor'),
+            model_name="customer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("replaced_by__isnull", True),
+                    models.Q(("replaced_by", models.F("id")), _negated=True),
+                    _connector="OR",
+                ),
+                name="customer_not_own_successor",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.CheckConstraint(condition=models.Q(('active', True), models.Q(('retired_reason', ''), _negated=True), _connector='OR'), name='customer_retired_for_a_reason'),
+            model_name="customer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("active", True), models.Q(("retired_reason", ""), _negated=True), _connector="OR"),
+                name="customer_retired_for_a_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.CheckConstraint(condition=models.Q(('active', False), ('member_count__gte', 1), _connector='OR'), name='customer_active_has_members'),
+            model_name="customer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("active", False), ("member_count__gte", 1), _connector="OR"),
+                name="customer_active_has_members",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.CheckConstraint(condition=models.Q(('version__gte', 1)), name='customer_version_positive'),
+            model_name="customer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("version__gte", 1)), name="customer_version_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['person', 'organization'])), name='customer_kind'),
+            model_name="customer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["person", "organization"])), name="customer_kind"
+            ),
         ),
         migrations.AddField(
-            model_name='historicalcustomer',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="historicalcustomer",
+            name="history_user",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='hold',
-            name='change_request',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='customers.changerequest'),
+            model_name="hold",
+            name="change_request",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="holds", to="customers.changerequest"
+            ),
         ),
         migrations.AddField(
-            model_name='hold',
-            name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='customers.customer'),
+            model_name="hold",
+            name="customer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="holds", to="customers.customer"
+            ),
         ),
         migrations.AddField(
-            model_name='membership',
-            name='customer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='customers.customer'),
+            model_name="membership",
+            name="customer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="memberships", to="customers.customer"
+            ),
         ),
         migrations.AddField(
-            model_name='redirect',
-            name='retired',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='redirects', to='customers.customer'),
+            model_name="redirect",
+            name="retired",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="redirects", to="customers.customer"
+            ),
         ),
         migrations.AddField(
-            model_name='redirect',
-            name='successor',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='redirected_from', to='customers.customer'),
+            model_name="redirect",
+            name="successor",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="redirected_from", to="customers.customer"
+            ),
         ),
         migrations.AddField(
-            model_name='sourcerecord',
-            name='customer',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='records', to='customers.customer'),
+            model_name="sourcerecord",
+            name="customer",
+            field=models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="records",
+                to="customers.customer",
+            ),
         ),
         migrations.AddField(
-            model_name='membership',
-            name='source_record',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='customers.sourcerecord'),
+            model_name="membership",
+            name="source_record",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="memberships",
+                to="customers.sourcerecord",
+            ),
         ),
         migrations.AddField(
-            model_name='link',
-            name='source_record',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='links', to='customers.sourcerecord'),
+            model_name="link",
+            name="source_record",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="links",
+                to="customers.sourcerecord",
+            ),
         ),
         migrations.AddField(
-            model_name='judgement',
-            name='record_a',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.sourcerecord'),
+            model_name="judgement",
+            name="record_a",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="customers.sourcerecord",
+            ),
         ),
         migrations.AddField(
-            model_name='judgement',
-            name='record_b',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.sourcerecord'),
+            model_name="judgement",
+            name="record_b",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="customers.sourcerecord"
+            ),
         ),
         migrations.AddField(
-            model_name='sourcerecordversion',
-            name='source_record',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='customers.sourcerecord'),
+            model_name="sourcerecordversion",
+            name="source_record",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="versions",
+                to="customers.sourcerecord",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='system',
-            constraint=models.CheckConstraint(condition=models.Q(('code__regex', '^[a-z0-9][a-z0-9_-]{0,39}$')), name='system_code_shape'),
+            model_name="system",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("code__regex", "^[a-z0-9][a-z0-9_-]{0,39}$")), name="system_code_shape"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='system',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['crm', 'erp', 'billing', 'support', 'file', 'steward', 'other'])), name='system_kind'),
+            model_name="system",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["crm", "erp", "billing", "support", "file", "steward", "other"])),
+                name="system_kind",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='system',
-            constraint=models.CheckConstraint(condition=models.Q(('trust__range', (0, 100))), name='system_trust'),
+            model_name="system",
+            constraint=models.CheckConstraint(condition=models.Q(("trust__range", (0, 100))), name="system_trust"),
         ),
         migrations.AddConstraint(
-            model_name='system',
-            constraint=models.CheckConstraint(condition=models.Q(('delete_policy__in', ['keep', 'downgrade'])), name='system_delete_policy'),
+            model_name="system",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("delete_policy__in", ["keep", "downgrade"])), name="system_delete_policy"
+            ),
         ),
         migrations.AddField(
-            model_name='sourcerecord',
-            name='system',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='records', to='customers.system'),
+            model_name="sourcerecord",
+            name="system",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="records",
+                to="customers.system",
+            ),
         ),
         migrations.AddField(
-            model_name='quarantine',
-            name='system',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='quarantined', to='customers.system'),
+            model_name="quarantine",
+            name="system",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="quarantined", to="customers.system"
+            ),
         ),
         migrations.AddField(
-            model_name='link',
-            name='system',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='links', to='customers.system'),
+            model_name="link",
+            name="system",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="links", to="customers.system"
+            ),
         ),
         migrations.AddIndex(
-            model_name='customersearch',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['document'], name='customer_search_document'),
+            model_name="customersearch",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["document"], name="customer_search_document"),
         ),
         migrations.AddIndex(
-            model_name='customersearch',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(models.F('names'), name='gin_trgm_ops'), name='customer_search_names'),
+            model_name="customersearch",
+            index=django.contrib.postgres.indexes.GinIndex(
+                django.contrib.postgres.indexes.OpClass(models.F("names"), name="gin_trgm_ops"),
+                name="customer_search_names",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['open', 'rejected'])), fields=('customer', 'attribute'), name='hold_one_live'),
+            model_name="hold",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["open", "rejected"])),
+                fields=("customer", "attribute"),
+                name="hold_one_live",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'approved', 'rejected', 'closed'])), name='hold_state'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["open", "approved", "rejected", "closed"])), name="hold_state"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='redirect',
-            constraint=models.UniqueConstraint(condition=models.Q(('until__isnull', True)), fields=('retired',), name='redirect_one_open'),
+            model_name="redirect",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("until__isnull", True)), fields=("retired",), name="redirect_one_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='redirect',
-            constraint=models.CheckConstraint(condition=models.Q(('retired', models.F('successor')), _negated=True), name='redirect_elsewhere'),
+            model_name="redirect",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("retired", models.F("successor")), _negated=True), name="redirect_elsewhere"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(condition=models.Q(('until__isnull', True)), fields=('source_record',), name='membership_one_open'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("until__isnull", True)), fields=("source_record",), name="membership_one_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.CheckConstraint(condition=models.Q(('until__isnull', True), ('until__gt', models.F('since')), _connector='OR'), name='membership_forward'),
+            model_name="membership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("until__isnull", True), ("until__gt", models.F("since")), _connector="OR"),
+                name="membership_forward",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.CheckConstraint(condition=models.Q(('action__in', ['created', 'attached', 'merged', 'unmerged', 'detached', 'judged'])), name='membership_action'),
+            model_name="membership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("action__in", ["created", "attached", "merged", "unmerged", "detached", "judged"])),
+                name="membership_action",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='judgement',
-            constraint=models.UniqueConstraint(condition=models.Q(('superseded_at__isnull', True)), fields=('record_a', 'record_b'), name='judgement_one_live'),
+            model_name="judgement",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("superseded_at__isnull", True)),
+                fields=("record_a", "record_b"),
+                name="judgement_one_live",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='judgement',
-            constraint=models.CheckConstraint(condition=models.Q(('record_a__lt', models.F('record_b'))), name='judgement_ordered'),
+            model_name="judgement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("record_a__lt", models.F("record_b"))), name="judgement_ordered"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='judgement',
-            constraint=models.CheckConstraint(condition=models.Q(('verdict__in', ['match', 'no_match', 'unsure'])), name='judgement_verdict'),
+            model_name="judgement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("verdict__in", ["match", "no_match", "unsure"])), name="judgement_verdict"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='judgement',
-            constraint=models.CheckConstraint(condition=models.Q(('origin__in', ['machine', 'person'])), name='judgement_origin'),
+            model_name="judgement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("origin__in", ["machine", "person"])), name="judgement_origin"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sourcerecordversion',
-            constraint=models.UniqueConstraint(fields=('source_record', 'version'), name='source_record_version_key'),
+            model_name="sourcerecordversion",
+            constraint=models.UniqueConstraint(fields=("source_record", "version"), name="source_record_version_key"),
         ),
         migrations.AddIndex(
-            model_name='sourcerecord',
-            index=models.Index(condition=models.Q(('state', 'received')), fields=['due_at'], name='source_record_due'),
+            model_name="sourcerecord",
+            index=models.Index(condition=models.Q(("state", "received")), fields=["due_at"], name="source_record_due"),
         ),
         migrations.AddConstraint(
-            model_name='sourcerecord',
-            constraint=models.UniqueConstraint(fields=('system', 'external_id'), name='source_record_key'),
+            model_name="sourcerecord",
+            constraint=models.UniqueConstraint(fields=("system", "external_id"), name="source_record_key"),
         ),
         migrations.AddConstraint(
-            model_name='sourcerecord',
-            constraint=models.CheckConstraint(condition=models.Q(('customer_active', True)), name='source_record_customer_active'),
+            model_name="sourcerecord",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("customer_active", True)), name="source_record_customer_active"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sourcerecord',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['received', 'built', 'quarantined'])), name='source_record_state'),
+            model_name="sourcerecord",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["received", "built", "quarantined"])), name="source_record_state"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sourcerecord',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'built'), _negated=True), ('customer__isnull', False), _connector='OR'), name='source_record_built_has_customer'),
+            model_name="sourcerecord",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "built"), _negated=True), ("customer__isnull", False), _connector="OR"
+                ),
+                name="source_record_built_has_customer",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sourcerecord',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['person', 'organization'])), name='source_record_kind'),
+            model_name="sourcerecord",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["person", "organization"])), name="source_record_kind"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sourcerecord',
-            constraint=models.CheckConstraint(condition=models.Q(('version__gte', 1)), name='source_record_version_positive'),
+            model_name="sourcerecord",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("version__gte", 1)), name="source_record_version_positive"
+            ),
         ),
         migrations.AddIndex(
-            model_name='quarantine',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['system', 'received_at'], name='quarantine_open'),
+            model_name="quarantine",
+            index=models.Index(
+                condition=models.Q(("state", "open")), fields=["system", "received_at"], name="quarantine_open"
+            ),
         ),
         migrations.AddIndex(
-            model_name='quarantine',
-            index=models.Index(fields=['run_id'], name='quarantine_run'),
+            model_name="quarantine",
+            index=models.Index(fields=["run_id"], name="quarantine_run"),
         ),
         migrations.AddConstraint(
-            model_name='quarantine',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'resubmitted', 'discarded'])), name='quarantine_state'),
+            model_name="quarantine",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["open", "resubmitted", "discarded"])), name="quarantine_state"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='quarantine',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('resolved_at__isnull', True), ('state', 'open')), models.Q(models.Q(('state', 'open'), _negated=True), ('resolved_at__isnull', False)), _connector='OR'), name='quarantine_resolved'),
+            model_name="quarantine",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("resolved_at__isnull", True), ("state", "open")),
+                    models.Q(models.Q(("state", "open"), _negated=True), ("resolved_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="quarantine_resolved",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='link',
-            constraint=models.UniqueConstraint(fields=('system', 'external_id'), name='link_key'),
+            model_name="link",
+            constraint=models.UniqueConstraint(fields=("system", "external_id"), name="link_key"),
         ),
         migrations.AddConstraint(
-            model_name='link',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('source_record',), name='link_one_active'),
+            model_name="link",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "active")), fields=("source_record",), name="link_one_active"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='link',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['active', 'duplicate', 'retired'])), name='link_state'),
+            model_name="link",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["active", "duplicate", "retired"])), name="link_state"
+            ),
         ),
         migrations.CreateModel(
-            name='LookupKey',
+            name="LookupKey",
             fields=[
-                ('pk', models.CompositePrimaryKey('kind', 'value', 'customer', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.TextField()),
-                ('value', models.TextField()),
-                ('customer', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='lookup_keys', to='customers.customer')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "kind", "value", "customer", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("kind", models.TextField()),
+                ("value", models.TextField()),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lookup_keys",
+                        to="customers.customer",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'lookup_key',
+                "db_table": "lookup_key",
             },
         ),
     ]

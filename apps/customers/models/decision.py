@@ -70,8 +70,12 @@ class ChangeRequest(models.Model):
         db_table = "change_request"
         constraints = (
             models.CheckConstraint(condition=Q(kind__in=["hold", "merge", "policy"]), name="change_request_kind"),
-            models.CheckConstraint(condition=Q(state__in=["open", "approved", "rejected", "closed"]), name="change_request_state"),
-            models.CheckConstraint(condition=Q(approver="") | ~Q(approver=F("author")), name="change_request_four_eyes"),
+            models.CheckConstraint(
+                condition=Q(state__in=["open", "approved", "rejected", "closed"]), name="change_request_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(approver="") | ~Q(approver=F("author")), name="change_request_four_eyes"
+            ),
             models.CheckConstraint(
                 condition=Q(state="open", decided_at__isnull=True) | (~Q(state="open") & Q(decided_at__isnull=False)),
                 name="change_request_decided",
@@ -108,7 +112,9 @@ class Hold(models.Model):
             models.UniqueConstraint(
                 fields=["customer", "attribute"], condition=Q(state__in=["open", "rejected"]), name="hold_one_live"
             ),
-            models.CheckConstraint(condition=Q(state__in=["open", "approved", "rejected", "closed"]), name="hold_state"),
+            models.CheckConstraint(
+                condition=Q(state__in=["open", "approved", "rejected", "closed"]), name="hold_state"
+            ),
         )
 
     def __str__(self) -> str:
@@ -144,7 +150,9 @@ class Quarantine(models.Model):
         db_table = "quarantine"
         verbose_name_plural = "quarantine"
         constraints = (
-            models.CheckConstraint(condition=Q(state__in=["open", "resubmitted", "discarded"]), name="quarantine_state"),
+            models.CheckConstraint(
+                condition=Q(state__in=["open", "resubmitted", "discarded"]), name="quarantine_state"
+            ),
             models.CheckConstraint(
                 condition=Q(state="open", resolved_at__isnull=True) | (~Q(state="open") & Q(resolved_at__isnull=False)),
                 name="quarantine_resolved",

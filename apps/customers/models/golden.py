@@ -70,10 +70,19 @@ class Customer(models.Model):
         db_table = "customer"
         constraints = (
             models.UniqueConstraint(fields=["id", "active"], name="customer_id_active"),
-            models.CheckConstraint(condition=Q(active=True, replaced_by__isnull=True) | Q(active=False), name="customer_active_not_replaced"),
-            models.CheckConstraint(condition=Q(replaced_by__isnull=True) | ~Q(replaced_by=F("id")), name="customer_not_own_successor"),
-            models.CheckConstraint(condition=Q(active=True) | ~Q(retired_reason=""), name="customer_retired_for_a_reason"),
-            models.CheckConstraint(condition=Q(active=False) | Q(member_count__gte=1), name="customer_active_has_members"),
+            models.CheckConstraint(
+                condition=Q(active=True, replaced_by__isnull=True) | Q(active=False),
+                name="customer_active_not_replaced",
+            ),
+            models.CheckConstraint(
+                condition=Q(replaced_by__isnull=True) | ~Q(replaced_by=F("id")), name="customer_not_own_successor"
+            ),
+            models.CheckConstraint(
+                condition=Q(active=True) | ~Q(retired_reason=""), name="customer_retired_for_a_reason"
+            ),
+            models.CheckConstraint(
+                condition=Q(active=False) | Q(member_count__gte=1), name="customer_active_has_members"
+            ),
             models.CheckConstraint(condition=Q(version__gte=1), name="customer_version_positive"),
             models.CheckConstraint(condition=Q(kind__in=["person", "organization"]), name="customer_kind"),
         )

@@ -30,7 +30,8 @@ class System(models.Model):
     trust = models.SmallIntegerField(default=50, help_text="0 to 100; the higher wins where no policy says otherwise.")
     delete_policy = models.TextField(choices=DeletePolicy, default=DeletePolicy.DOWNGRADE)
     one_record_per_customer = models.BooleanField(
-        default=False, help_text="This system has no duplicates of its own: two of its records are never merged automatically."
+        default=False,
+        help_text="This system has no duplicates of its own: two of its records are never merged automatically.",
     )
     record_url = models.TextField(blank=True, help_text="Where a record opens in the system; {id} stands for its id.")
     is_active = models.BooleanField(default=True)
@@ -42,7 +43,8 @@ class System(models.Model):
         constraints = (
             models.CheckConstraint(condition=Q(code__regex=r"^[a-z0-9][a-z0-9_-]{0,39}$"), name="system_code_shape"),
             models.CheckConstraint(
-                condition=Q(kind__in=["crm", "erp", "billing", "support", "file", "steward", "other"]), name="system_kind"
+                condition=Q(kind__in=["crm", "erp", "billing", "support", "file", "steward", "other"]),
+                name="system_kind",
             ),
             models.CheckConstraint(condition=Q(trust__range=(0, 100)), name="system_trust"),
             models.CheckConstraint(condition=Q(delete_policy__in=["keep", "downgrade"]), name="system_delete_policy"),
@@ -94,8 +96,12 @@ class SourceRecord(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["system", "external_id"], name="source_record_key"),
             models.CheckConstraint(condition=Q(customer_active=True), name="source_record_customer_active"),
-            models.CheckConstraint(condition=Q(state__in=["received", "built", "quarantined"]), name="source_record_state"),
-            models.CheckConstraint(condition=~Q(state="built") | Q(customer__isnull=False), name="source_record_built_has_customer"),
+            models.CheckConstraint(
+                condition=Q(state__in=["received", "built", "quarantined"]), name="source_record_state"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="built") | Q(customer__isnull=False), name="source_record_built_has_customer"
+            ),
             models.CheckConstraint(condition=Q(kind__in=["person", "organization"]), name="source_record_kind"),
             models.CheckConstraint(condition=Q(version__gte=1), name="source_record_version_positive"),
         )
@@ -174,10 +180,15 @@ class Membership(models.Model):
     class Meta:
         db_table = "membership"
         constraints = (
-            models.UniqueConstraint(fields=["source_record"], condition=Q(until__isnull=True), name="membership_one_open"),
-            models.CheckConstraint(condition=Q(until__isnull=True) | Q(until__gt=models.F("since")), name="membership_forward"),
+            models.UniqueConstraint(
+                fields=["source_record"], condition=Q(until__isnull=True), name="membership_one_open"
+            ),
             models.CheckConstraint(
-                condition=Q(action__in=["created", "attached", "merged", "unmerged", "detached", "judged"]), name="membership_action"
+                condition=Q(until__isnull=True) | Q(until__gt=models.F("since")), name="membership_forward"
+            ),
+            models.CheckConstraint(
+                condition=Q(action__in=["created", "attached", "merged", "unmerged", "detached", "judged"]),
+                name="membership_action",
             ),
         )
 

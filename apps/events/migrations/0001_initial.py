@@ -5,44 +5,54 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('type', models.TextField()),
-                ('subject_id', models.UUIDField()),
-                ('version', models.IntegerField()),
-                ('occurred_at', models.DateTimeField()),
-                ('actor', models.TextField()),
-                ('correlation_id', models.UUIDField()),
-                ('quiet', models.BooleanField(default=False)),
-                ('body', models.JSONField(null=True)),
-                ('salt', models.BinaryField(null=True)),
-                ('digest', models.BinaryField()),
-                ('position', models.BigIntegerField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("type", models.TextField()),
+                ("subject_id", models.UUIDField()),
+                ("version", models.IntegerField()),
+                ("occurred_at", models.DateTimeField()),
+                ("actor", models.TextField()),
+                ("correlation_id", models.UUIDField()),
+                ("quiet", models.BooleanField(default=False)),
+                ("body", models.JSONField(null=True)),
+                ("salt", models.BinaryField(null=True)),
+                ("digest", models.BinaryField()),
+                ("position", models.BigIntegerField(null=True)),
             ],
             options={
-                'db_table': 'event',
-                'indexes': [models.Index(condition=models.Q(('position__isnull', True)), fields=['occurred_at', 'id'], name='event_waiting')],
-                'constraints': [models.UniqueConstraint(fields=('subject_id', 'version'), name='event_one_per_version'), models.UniqueConstraint(fields=('position',), name='event_position_unique')],
+                "db_table": "event",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("position__isnull", True)),
+                        fields=["occurred_at", "id"],
+                        name="event_waiting",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("subject_id", "version"), name="event_one_per_version"),
+                    models.UniqueConstraint(fields=("position",), name="event_position_unique"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='FeedHead',
+            name="FeedHead",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('position', models.BigIntegerField(default=0)),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("position", models.BigIntegerField(default=0)),
             ],
             options={
-                'db_table': 'feed_head',
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='feed_head_single')],
+                "db_table": "feed_head",
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="feed_head_single")],
             },
         ),
     ]

@@ -10,7 +10,9 @@ from apps.matching.queries import GRADES
 
 class MatchQuery(Strict):
     limit = serializers.IntegerField(min_value=1, max_value=50, default=10)
-    explain = serializers.BooleanField(default=True, help_text="Why, field by field, for the five best; false is faster.")
+    explain = serializers.BooleanField(
+        default=True, help_text="Why, field by field, for the five best; false is faster."
+    )
 
 
 def _text() -> serializers.CharField:

@@ -7,113 +7,217 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_initial'),
+        ("customers", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='MatchRecord',
+            name="MatchRecord",
             fields=[
-                ('source_record', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='match_record', serialize=False, to='customers.sourcerecord')),
-                ('features', models.TextField()),
-                ('keys', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
-                ('features_version', models.IntegerField()),
+                (
+                    "source_record",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="match_record",
+                        serialize=False,
+                        to="customers.sourcerecord",
+                    ),
+                ),
+                ("features", models.TextField()),
+                ("keys", django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+                ("features_version", models.IntegerField()),
             ],
             options={
-                'db_table': 'match_record',
+                "db_table": "match_record",
             },
         ),
         migrations.CreateModel(
-            name='OversizedKey',
+            name="OversizedKey",
             fields=[
-                ('key', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('seen_at', models.DateTimeField(auto_now_add=True)),
+                ("key", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("seen_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'db_table': 'oversized_key',
+                "db_table": "oversized_key",
             },
         ),
         migrations.CreateModel(
-            name='BlockingKey',
+            name="BlockingKey",
             fields=[
-                ('pk', models.CompositePrimaryKey('key', 'source_record', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('key', models.BigIntegerField()),
-                ('source_record', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='customers.sourcerecord')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "key", "source_record", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("key", models.BigIntegerField()),
+                (
+                    "source_record",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="customers.sourcerecord",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'blocking_key',
+                "db_table": "blocking_key",
             },
         ),
         migrations.CreateModel(
-            name='MatchModel',
+            name="MatchModel",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('version', models.IntegerField(unique=True)),
-                ('state', models.TextField(default='active')),
-                ('parameters', models.JSONField()),
-                ('hash', models.TextField(unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("version", models.IntegerField(unique=True)),
+                ("state", models.TextField(default="active")),
+                ("parameters", models.JSONField()),
+                ("hash", models.TextField(unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'db_table': 'match_model',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('state',), name='match_model_one_active'), models.CheckConstraint(condition=models.Q(('state__in', ['active', 'retired'])), name='match_model_state')],
+                "db_table": "match_model",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "active")), fields=("state",), name="match_model_one_active"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["active", "retired"])), name="match_model_state"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Redo',
+            name="Redo",
             fields=[
-                ('source_record', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='customers.sourcerecord')),
-                ('reason', models.TextField()),
-                ('due_at', models.DateTimeField()),
-                ('attempts', models.SmallIntegerField(default=0)),
+                (
+                    "source_record",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="customers.sourcerecord",
+                    ),
+                ),
+                ("reason", models.TextField()),
+                ("due_at", models.DateTimeField()),
+                ("attempts", models.SmallIntegerField(default=0)),
             ],
             options={
-                'db_table': 'redo',
-                'indexes': [models.Index(fields=['due_at'], name='redo_due')],
+                "db_table": "redo",
+                "indexes": [models.Index(fields=["due_at"], name="redo_due")],
             },
         ),
         migrations.CreateModel(
-            name='Doubt',
+            name="Doubt",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('reason', models.TextField()),
-                ('weight', models.FloatField(null=True)),
-                ('sentence', models.TextField()),
-                ('state', models.TextField(default='open')),
-                ('opened_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('record_a', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.sourcerecord')),
-                ('record_b', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.sourcerecord')),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("reason", models.TextField()),
+                ("weight", models.FloatField(null=True)),
+                ("sentence", models.TextField()),
+                ("state", models.TextField(default="open")),
+                ("opened_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "record_a",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.sourcerecord",
+                    ),
+                ),
+                (
+                    "record_b",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="customers.sourcerecord"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'doubt',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('record_a', 'record_b'), name='doubt_one_open'), models.CheckConstraint(condition=models.Q(('record_a__lt', models.F('record_b'))), name='doubt_ordered'), models.CheckConstraint(condition=models.Q(('state__in', ['open', 'decided', 'overtaken'])), name='doubt_state')],
+                "db_table": "doubt",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "open")), fields=("record_a", "record_b"), name="doubt_one_open"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("record_a__lt", models.F("record_b"))), name="doubt_ordered"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["open", "decided", "overtaken"])), name="doubt_state"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Edge',
+            name="Edge",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('weight', models.FloatField()),
-                ('probability', models.FloatField()),
-                ('levels', django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(), null=True, size=None)),
-                ('flags', models.SmallIntegerField(default=0)),
-                ('model_version', models.IntegerField()),
-                ('scored_at', models.DateTimeField()),
-                ('superseded_at', models.DateTimeField(null=True)),
-                ('salt', models.BinaryField(null=True)),
-                ('digest', models.BinaryField()),
-                ('record_a', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.sourcerecord')),
-                ('record_b', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.sourcerecord')),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("weight", models.FloatField()),
+                ("probability", models.FloatField()),
+                (
+                    "levels",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.SmallIntegerField(), null=True, size=None
+                    ),
+                ),
+                ("flags", models.SmallIntegerField(default=0)),
+                ("model_version", models.IntegerField()),
+                ("scored_at", models.DateTimeField()),
+                ("superseded_at", models.DateTimeField(null=True)),
+                ("salt", models.BinaryField(null=True)),
+                ("digest", models.BinaryField()),
+                (
+                    "record_a",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.sourcerecord",
+                    ),
+                ),
+                (
+                    "record_b",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.sourcerecord",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'edge',
-                'indexes': [models.Index(condition=models.Q(('superseded_at__isnull', True)), fields=['record_b'], name='edge_live_b')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('superseded_at__isnull', True)), fields=('record_a', 'record_b'), name='edge_one_live'), models.CheckConstraint(condition=models.Q(('record_a__lt', models.F('record_b'))), name='edge_ordered')],
+                "db_table": "edge",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("superseded_at__isnull", True)), fields=["record_b"], name="edge_live_b"
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("superseded_at__isnull", True)),
+                        fields=("record_a", "record_b"),
+                        name="edge_one_live",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("record_a__lt", models.F("record_b"))), name="edge_ordered"
+                    ),
+                ],
             },
         ),
     ]

@@ -5,32 +5,52 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Policy',
+            name="Policy",
             fields=[
-                ('id', models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.TextField()),
-                ('version', models.IntegerField()),
-                ('state', models.TextField(choices=[('draft', 'Draft'), ('active', 'Active'), ('retired', 'Retired')], default='draft')),
-                ('body', models.JSONField()),
-                ('hash', models.TextField()),
-                ('note', models.TextField(blank=True)),
-                ('author', models.TextField()),
-                ('approver', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('activated_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("kind", models.TextField()),
+                ("version", models.IntegerField()),
+                (
+                    "state",
+                    models.TextField(
+                        choices=[("draft", "Draft"), ("active", "Active"), ("retired", "Retired")], default="draft"
+                    ),
+                ),
+                ("body", models.JSONField()),
+                ("hash", models.TextField()),
+                ("note", models.TextField(blank=True)),
+                ("author", models.TextField()),
+                ("approver", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("activated_at", models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name_plural': 'policies',
-                'db_table': 'policy',
-                'constraints': [models.UniqueConstraint(fields=('kind', 'version'), name='policy_version_unique'), models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('kind',), name='policy_one_active'), models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'active', 'retired'])), name='policy_state'), models.CheckConstraint(condition=models.Q(('approver', ''), models.Q(('approver', models.F('author')), _negated=True), _connector='OR'), name='policy_four_eyes')],
+                "verbose_name_plural": "policies",
+                "db_table": "policy",
+                "constraints": [
+                    models.UniqueConstraint(fields=("kind", "version"), name="policy_version_unique"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "active")), fields=("kind",), name="policy_one_active"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["draft", "active", "retired"])), name="policy_state"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("approver", ""), models.Q(("approver", models.F("author")), _negated=True), _connector="OR"
+                        ),
+                        name="policy_four_eyes",
+                    ),
+                ],
             },
         ),
     ]

@@ -27,11 +27,21 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
         parser.add_argument("--system", required=True, help="Code of the system the records come from.")
         parser.add_argument("--mapping", type=Path, help="A mapping document (TOML).")
-        parser.add_argument("--map", action="append", default=[], metavar="canonical=column", help="One column; may be repeated.")
+        parser.add_argument(
+            "--map", action="append", default=[], metavar="canonical=column", help="One column; may be repeated."
+        )
         parser.add_argument("--dry-run", action="store_true", help="Do everything, keep nothing.")
-        parser.add_argument("--quiet", action="store_true", help="Initial load: match and build, tell nobody until released.")
-        parser.add_argument("--restart", action="store_true", help="Read the file from its beginning although a run of it was interrupted.")
-        parser.add_argument("--json", action="store_true", help="Print the result as one line of JSON, and no progress.")
+        parser.add_argument(
+            "--quiet", action="store_true", help="Initial load: match and build, tell nobody until released."
+        )
+        parser.add_argument(
+            "--restart",
+            action="store_true",
+            help="Read the file from its beginning although a run of it was interrupted.",
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="Print the result as one line of JSON, and no progress."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -41,7 +51,9 @@ class Command(BaseCommand):
             raise CommandError(f"{error}{fields}") from error
         except (InterfaceError, OperationalError) as error:
             reason = str(error).strip()
-            raise CommandError(f"The database is gone: {reason}\nWhat was taken in is kept; the same command goes on from there.") from error
+            raise CommandError(
+                f"The database is gone: {reason}\nWhat was taken in is kept; the same command goes on from there."
+            ) from error
         self._report(run, as_json=options["json"])
         if run.state != "succeeded":
             raise CommandError(run.error or f"The run was {run.state}.")
@@ -53,7 +65,9 @@ class Command(BaseCommand):
         system = System.objects.filter(code=options["system"]).first()
         if system is None:
             codes = ", ".join(System.objects.values_list("code", flat=True)) or "none yet"
-            raise CommandError(f"There is no system {options['system']!r}. Known are: {codes}. Add one in the admin pages.")
+            raise CommandError(
+                f"There is no system {options['system']!r}. Known are: {codes}. Add one in the admin pages."
+            )
         with transaction.atomic():  # nobody else sees the run before it is taken
             run = self._queued(path, system, options)
             if runs.claim(run.id) is None:
@@ -69,7 +83,9 @@ class Command(BaseCommand):
                 act=Act("command:ingest", f"ingest {path.name}"), quiet=options["quiet"], dry_run=options["dry_run"],
             )  # fmt: skip
         elif not options["json"]:
-            self.stderr.write(f"Going on with the run of {run.created_at:%Y-%m-%d %H:%M} after {run.counts['read']:,} records.")
+            self.stderr.write(
+                f"Going on with the run of {run.created_at:%Y-%m-%d %H:%M} after {run.counts['read']:,} records."
+            )
         return run
 
     @staticmethod

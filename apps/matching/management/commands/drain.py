@@ -23,4 +23,6 @@ class Command(BaseCommand):
         events = relay_all()
         if options["verbosity"]:
             facts = {"records": records, "events": events}
-            self.stdout.write(json.dumps(facts) if options["json"] else f"{records:,} records matched, {events:,} events published.")
+            self.stdout.write(
+                json.dumps(facts) if options["json"] else f"{records:,} records matched, {events:,} events published."
+            )
