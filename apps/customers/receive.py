@@ -60,7 +60,7 @@ class _Stored:
     canonical: str
 
 
-def receive(*, system_id: int, records: Sequence[Incoming], act: Act, *, lease: bool = True) -> list[Outcome]:
+def receive(*, system_id: int, records: Sequence[Incoming], act: Act, lease: bool = True) -> list[Outcome]:
     """Upserts up to some hundred records of one system; outcomes stand in the order of `records`.
 
     Several versions of one record in a batch are taken one after the other. `lease`: the caller goes on to match them at once,

@@ -5,18 +5,11 @@ from typing import Any
 import pytest
 
 from apps.customers.models import SourceRecord
-from apps.events.models import FeedHead
 from apps.events.relay import relay_all
 from tests.callers import machine
 from tests.customers import given
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def head(db: None) -> None:
-    """The feed's one row, which a test that emptied the database may have taken away."""
-    FeedHead.objects.get_or_create(id=1)
 
 
 def people(count: int) -> None:
