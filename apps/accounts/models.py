@@ -1,8 +1,22 @@
 """People and machines that use the hub."""
 
-from django.contrib.auth.models import AbstractUser
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+
+
+class HubUserManager(UserManager["User"]):
+    """`manage.py createsuperuser` makes an administrator in the hub's own terms too: the role, not the flag, opens doors."""
+
+    use_in_migrations = True
+
+    def create_superuser(
+        self, username: str, email: str | None = None, password: str | None = None, **fields: Any
+    ) -> "User":
+        fields.setdefault("roles", ["admin"])
+        return super().create_superuser(username, email, password, **fields)
 
 
 class User(AbstractUser):
@@ -13,6 +27,8 @@ class User(AbstractUser):
         models.TextField(), default=list, blank=True, help_text="Codes a service user may write; empty: all."
     )
     time_zone = models.TextField(default="UTC")
+
+    objects: ClassVar[HubUserManager] = HubUserManager()
 
     class Meta(AbstractUser.Meta):
         db_table = "user"

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from apps.common import seal
-from apps.customers.models import Link, SourceRecord, SourceRecordVersion
+from apps.connectors.inbound import Door, Item, take_in
+from apps.customers.models import Link, SourceRecord, SourceRecordVersion, System
 from tests import pipeline
 from tests.customers.given import ACT
 
@@ -145,9 +146,6 @@ def test_what_is_replaced_is_kept_byte_for_byte_and_sealed() -> None:
         '{"record_id":  "1", "kind":"person","given_name":"Ada  ", "note": "ü\\u00fc"}',
         '{"record_id":"1","kind":"person","given_name":"Eva"}',
     ]
-    from apps.connectors.inbound import Door, Item, take_in
-    from apps.customers.models import System
-
     door = Door(System.objects.get(code="crm"))
     for raw in (*raws, '{"record_id":"1","kind":"person","given_name":"Ida"}'):
         take_in(door=door, items=[Item(json.loads(raw), raw)], act=ACT)

@@ -1,0 +1,79 @@
+"""Keys in, candidates out: the table of blocking keys follows the records, and a key on too many links nobody."""
+
+from uuid import UUID
+
+import pytest
+
+from apps.customers.refresh import pin
+from apps.matching import candidates
+from apps.matching.model import active_model
+from apps.matching.models import BlockingKey, MatchRecord, OversizedKey, Redo
+from tests import pipeline
+from tests.pipeline import person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def hub() -> None:
+    pipeline.systems()
+
+
+def record(name: str = "crm:P1") -> UUID:
+    return pipeline.record_ids()[name]
+
+
+def keys(of: UUID) -> set[int]:
+    return set(BlockingKey.objects.filter(source_record=of).values_list("key", flat=True))
+
+
+def test_keys_follow_the_record() -> None:
+    pipeline.take("crm", person(1))
+    before = keys(record())
+    assert before == set(MatchRecord.objects.get(source_record=record()).keys)
+    pipeline.take("crm", person(2, record_id="P1"))
+    after = keys(record())
+    assert before & after == set()
+    assert after == set(MatchRecord.objects.get(source_record=record()).keys)
+
+
+def test_a_pair_is_found_from_either_side_and_once() -> None:
+    pipeline.take("crm", person(1))
+    pipeline.take("erp", person(1))
+    pair = {tuple(sorted((record(), record("erp:P1"))))}
+    model = active_model().model
+    for asking in ([record()], [record("erp:P1")], [record(), record("erp:P1")]):
+        assert candidates.pairs_for(asking, model) == pair
+
+
+def test_a_key_that_becomes_oversized_has_its_holders_looked_at_again_once() -> None:
+    pipeline.use_model(block_cap=2)
+    mail = {"email": "info@shared.example"}
+    pipeline.take("crm", person(1, **mail), person(2, **mail))
+    assert not OversizedKey.objects.exists()
+    pipeline.take("crm", person(3, **mail))
+    assert OversizedKey.objects.exists()
+    asked = set(Redo.objects.values_list("source_record_id", flat=True))
+    assert {record("crm:P1"), record("crm:P2")} <= asked
+    pipeline.drain_all()
+    pipeline.take("crm", person(4, **mail))
+    assert not Redo.objects.exists(), "it was known to be oversized"
+
+
+def test_a_key_that_falls_back_is_revived() -> None:
+    pipeline.use_model(block_cap=2)
+    mail = {"email": "info@shared.example"}
+    pipeline.take("crm", *(person(n, **mail) for n in (1, 2, 3)))
+    pipeline.drain_all()
+    oversized = OversizedKey.objects.count()
+    pipeline.take("crm", person(3))
+    assert OversizedKey.objects.count() < oversized
+    assert {record("crm:P1"), record("crm:P2")} <= set(Redo.objects.values_list("source_record_id", flat=True))
+    pipeline.drain_all()
+    assert not Redo.objects.exists()
+
+
+def test_an_anchor_of_pins_has_no_keys() -> None:
+    customer = pipeline.customer_of("crm", person(1))
+    pin(customer=customer, attribute="language", value="de", act=pipeline.alice())
+    assert MatchRecord.objects.count() == 1
