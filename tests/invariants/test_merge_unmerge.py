@@ -167,7 +167,8 @@ def test_merging_is_the_same_in_any_order(drawn: list[tuple[str, int, dict[str, 
             with undone():
                 for other in order[1:]:
                     now = pipeline.resolved([order[0], other])
-                    judge.merge(customers=[id_ for id_ in now.values() if id_], act=alice())
+                    if len(set(now.values())) > 1:  # the verdict on one pair may have settled the next one
+                        judge.merge(customers=[id_ for id_ in now.values() if id_], act=alice())
                 assert pipeline.broken() == []
                 results.append(({k: v[:3] for k, v in picture().items()}, set(pipeline.resolved(found).values())))
         assert results[0] == results[1] == results[2]
