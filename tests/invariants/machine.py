@@ -84,6 +84,8 @@ templates = st.integers(0, len(TEMPLATES) - 1)
 keys = st.tuples(st.sampled_from(SYSTEMS), st.integers(1, 4).map(str))
 moments = st.none() | st.integers(1, 20).map(lambda day: f"2024-01-{day:02d}T00:00:00Z")
 picks = st.integers(0, 40)
+Record = tuple[tuple[str, str], int, dict[str, int], str | None]
+records = st.tuples(keys, templates, overrides, moments)
 
 
 def overridden(chosen: dict[str, int]) -> dict[str, Any]:
@@ -105,18 +107,34 @@ class Hub(RuleBasedStateMachine):
         self.step = 0
         self.policies = 0
 
-    @initialize(people=st.booleans(), small_blocks=st.booleans())
-    def begin(self, people: bool, small_blocks: bool) -> None:
+    @initialize(people=st.booleans(), small_blocks=st.booleans(), first=st.lists(records, min_size=2, max_size=5))
+    def begin(self, people: bool, small_blocks: bool, first: list[Record]) -> None:
         """Without people the partition must not depend on the order; with small blocks keys overflow and the redo queue works."""
         self.people, self.small_blocks = people, small_blocks
         if small_blocks:
             pipeline.use_model(block_cap=3)
+        for record in first:
+            self.receive(*record)
 
     # ── Records ─────────────────────────────────────────────────────────────────────────────────────────────────────
-    @rule(key=keys, template=templates, changes=overrides, moment=moments)
     def receive(self, key: tuple[str, str], template: int, changes: dict[str, int], moment: str | None) -> None:
         """New, changed, the same or stale, as it comes."""
         self._take(key, {**TEMPLATES[template], **overridden(changes)}, moment)
+
+    @rule(record=records)
+    def receive_one(self, record: Record) -> None:
+        self.receive(*record)
+
+    @rule(one=records, other=records)
+    def receive_two(self, one: Record, other: Record) -> None:
+        self.receive(*one)
+        self.receive(*other)
+
+    @rule(which=picks, template=templates, changes=overrides)
+    def receive_change(self, which: int, template: int, changes: dict[str, int]) -> None:
+        """A record that is there already becomes somebody else, or another spelling of the same."""
+        system, _, external_id = self._name(which).partition(":")
+        self.receive((system, external_id), template, changes, None)
 
     @rule(template=templates, changes=overrides, moment=moments, many=st.lists(keys, min_size=2, max_size=4))
     def receive_batch(
@@ -246,6 +264,7 @@ class Hub(RuleBasedStateMachine):
         request.refresh_from_db()
         assert request.state == ("approved" if approve else "rejected")
 
+    @precondition(lambda self: self.policies < 2)
     @rule(kind=st.sampled_from(("crm", "erp", "billing")), attribute=st.sampled_from(("organization_name", "phone", "payment_terms")),
           trust=st.integers(0, 100))  # fmt: skip
     def change_policy(self, kind: str, attribute: str, trust: int) -> None:
