@@ -5,7 +5,7 @@ Same content: nothing happens. An older source version never overwrites a newer 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -55,7 +55,7 @@ class _Stored:
     external_id: str
     digest: bytes
     version: int
-    source_updated_at: datetime | None
+    newest_source_at: datetime | None
     deleted: bool
     canonical: str
 
@@ -91,6 +91,7 @@ def _receive_wave(
         stored = _stored(system_id, [r.external_id for _, r in pending])
         fresh: list[tuple[int, Incoming]] = []
         changed: list[tuple[Incoming, _Stored]] = []
+        confirmed: list[tuple[UUID, datetime]] = []
         for i, record in pending:
             known = stored.get(record.external_id)
             if known is None and record.deleted:
@@ -102,9 +103,13 @@ def _receive_wave(
             outcome = _judge(record, known)
             if outcome in ("changed", "deleted"):
                 changed.append((record, known))
+            elif outcome == "unchanged" and _is_newer(record.source_updated_at, known.newest_source_at):
+                confirmed.append((known.id, cast("datetime", record.source_updated_at)))
             done.append((i, Outcome(known.id, record.external_id, outcome)))
         if changed:
             _change(changed, act, lease=lease)
+        if confirmed:
+            _confirm(confirmed)
         ids = _insert(system_id, [r for _, r in fresh], act, lease=lease) if fresh else {}
         done += [(i, Outcome(ids[r.external_id], r.external_id, "created")) for i, r in fresh if r.external_id in ids]
         pending = [(i, r) for i, r in fresh if r.external_id not in ids]
@@ -114,21 +119,36 @@ def _receive_wave(
 def _stored(system_id: int, external_ids: Sequence[str]) -> dict[str, _Stored]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, external_id, content_digest, version, source_updated_at, deleted, canonical::text FROM source_record"
-            " WHERE system_id = %s AND external_id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+            "SELECT id, external_id, content_digest, version, greatest(newest_source_at, source_updated_at), deleted, canonical::text"
+            " FROM source_record WHERE system_id = %s AND external_id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
             (system_id, list(external_ids)),
         )
         return {row[1]: _Stored(*row) for row in cursor.fetchall()}
 
 
 def _judge(record: Incoming, known: _Stored) -> str:
-    if record.source_updated_at and known.source_updated_at and record.source_updated_at < known.source_updated_at:
+    if record.source_updated_at and known.newest_source_at and record.source_updated_at < known.newest_source_at:
         return "stale"
     if record.merge is not None:
         record.canonical, record.content_digest = record.merge(json_value(known.canonical))
     if record.content_digest == bytes(known.digest):
         return "unchanged"
     return "deleted" if record.deleted and not known.deleted else "changed"
+
+
+def _is_newer(told: datetime | None, known: datetime | None) -> bool:
+    return told is not None and (known is None or told > known)
+
+
+def _confirm(confirmed: Sequence[tuple[UUID, datetime]]) -> None:
+    """The same content at a later source time: nothing changes, but a version from in between is stale from now on."""
+    told = json_text([{"i": record.hex, "t": moment.isoformat()} for record, moment in confirmed])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE source_record s SET newest_source_at = c.t FROM jsonb_to_recordset(%s::jsonb) AS c(i uuid, t timestamptz)"
+            " WHERE s.id = c.i",
+            (told,),
+        )
 
 
 _ROW = "id, external_id, kind, raw, raw_salt, raw_digest, canonical, content_digest, source_updated_at, deleted"

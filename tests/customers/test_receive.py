@@ -87,6 +87,16 @@ def test_an_older_version_never_overwrites_a_newer() -> None:
     assert stored().source_updated_at is not None
 
 
+def test_a_version_from_before_the_last_confirmation_is_stale() -> None:
+    """Same content at a later time is no change; what is older than that confirmation comes too late all the same."""
+    first = {"record_id": "1", "kind": "person", "name": "Ada Byron", "source_updated_at": "2024-01-01T00:00:00Z"}
+    assert take(first) == "created"
+    assert take(first | {"source_updated_at": "2024-03-01T00:00:00Z"}) == "unchanged"
+    assert take(first | {"name": "Ada King", "source_updated_at": "2024-02-01T00:00:00Z"}) == "stale"
+    assert take(first | {"name": "Ada King", "source_updated_at": "2024-04-01T00:00:00Z"}) == "changed"
+    assert stored().version == 2
+
+
 def test_versions_in_one_batch_are_taken_one_after_the_other() -> None:
     items = [
         {**ADA, "given_name": name, "source_updated_at": f"2024-03-0{day}T00:00:00Z"}

@@ -338,19 +338,14 @@ class Hub(RuleBasedStateMachine):
         if self.judged or not self.held:
             return
         partition, doubts = pipeline.partition(), pipeline.open_doubts()
-        records = [(name, self._stored(name), self._deleted(name)) for name in sorted(self.held)]
-        model = pipeline.one(
-            "SELECT (parameters -> 'thresholds' ->> 'block_cap')::int FROM match_model WHERE state = 'active'"
-        )
         shuffled = random.Random(self.step)
-        shuffled.shuffle(records)
+        names = shuffled.sample(sorted(self.held), len(self.held))
+        records = [(name.partition(":")[0], self._stored(name)) for name in names]
+        gone = [name.partition(":") for name in names if self._deleted(name)]
         pipeline.empty()
-        pipeline.use_model(block_cap=model)
-        for name, item, deleted in records:
-            system = name.partition(":")[0]
-            pipeline.take(system, item)
-            if deleted:
-                pipeline.take(system, {"record_id": item["record_id"], "deleted": True})
+        pipeline.use_model(block_cap=3 if self.small_blocks else 50)
+        pipeline.take_all(records, iter(lambda: shuffled.choice((1, 2, 5)), 0))
+        pipeline.take_all([(system, {"record_id": id_, "deleted": True}) for system, _, id_ in gone], [5])
         pipeline.drain_all()
         assert pipeline.partition() == partition, pipeline.partition() ^ partition
         assert pipeline.open_doubts() == doubts, pipeline.open_doubts() ^ doubts
