@@ -97,6 +97,15 @@ def test_a_version_from_before_the_last_confirmation_is_stale() -> None:
     assert stored().version == 2
 
 
+def test_a_version_older_than_one_that_only_confirmed_is_stale_too() -> None:
+    take({**ADA, "source_updated_at": "2024-03-01T00:00:00Z"})
+    before = pipeline.activity()
+    assert take({**ADA, "source_updated_at": "2024-03-03T00:00:00Z"}) == "unchanged"
+    assert take({**ADA, "given_name": "Late", "source_updated_at": "2024-03-02T00:00:00Z"}) == "stale"
+    assert pipeline.activity() == before
+    assert take({**ADA, "given_name": "New", "source_updated_at": "2024-03-03T00:00:00Z"}) == "changed"
+
+
 def test_versions_in_one_batch_are_taken_one_after_the_other() -> None:
     items = [
         {**ADA, "given_name": name, "source_updated_at": f"2024-03-0{day}T00:00:00Z"}

@@ -373,10 +373,11 @@ class Hub(RuleBasedStateMachine):
         known = self.held.get(name)
         if known is not None and moment and known[1] and moment < known[1]:
             return "stale"
-        if known is not None and known[0] == digest:
-            return "unchanged"
-        self.held[name] = (digest, moment or (known[1] if known else None))
-        return "created" if known is None else "changed"
+        newest = max(filter(None, (moment, known and known[1])), default=None)
+        self.held[name] = (digest, newest)
+        if known is None:
+            return "created"
+        return "unchanged" if known[0] == digest else "changed"
 
     def _remember(self, name: str) -> None:
         row = self._row(name)
