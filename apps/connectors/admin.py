@@ -13,7 +13,8 @@ from apps.common.errors import HubError
 from apps.connectors import runs
 from apps.connectors.mapping import Mapping as ColumnMapping
 from apps.connectors.mapping import MappingError
-from apps.connectors.models import Connection, FieldDrift, Mapping, Run, save_mapping
+from apps.connectors.models import Connection, FieldDrift, Mapping, Run
+from apps.connectors.saved_mappings import save_mapping
 from apps.connectors.secrets import add_secret, retire_old_secrets
 
 
@@ -85,7 +86,8 @@ class MappingAdmin(HubModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Mapping, form: Any, change: bool) -> None:  # noqa: FBT001
-        made = save_mapping(obj.system, obj.name, obj.body, act_of(request, "").actor)
+        mapping = ColumnMapping.from_dict(obj.body)
+        made = save_mapping(system=obj.system, name=obj.name, mapping=mapping, act=act_of(request, ""))
         obj.pk, obj.version, obj.created_by = made.pk, made.version, made.created_by
         obj._state.adding = False
 

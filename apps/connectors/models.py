@@ -139,12 +139,3 @@ class FieldDrift(models.Model):
 
     def __str__(self) -> str:
         return self.field
-
-
-def save_mapping(system: System, name: str, body: dict[str, object], actor: str) -> Mapping:
-    """The newest version of `name` when it says the same, else a new version."""
-    newest = Mapping.objects.filter(system=system, name=name).order_by("-version").first()
-    if newest is not None and newest.body == body:
-        return newest
-    version = newest.version + 1 if newest else 1
-    return Mapping.objects.create(system=system, name=name, version=version, body=body, created_by=actor)

@@ -11,10 +11,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.db import IntegrityError, transaction
 
-from apps.common.act import Act
-from apps.common.errors import Conflict, Rejected
+from apps.common.errors import Rejected
 from apps.common.ids import uuid7
 from apps.connectors import files, guess, runs
 from apps.connectors import models as tables
@@ -285,19 +283,3 @@ def saved_mappings(system: System) -> list[tables.Mapping]:
     """The newest version of every mapping of a system, the last saved first."""
     newest = tables.Mapping.objects.filter(system=system).order_by("name", "-version").distinct("name")
     return sorted(newest, key=lambda m: m.created_at, reverse=True)
-
-
-@transaction.atomic
-def save_mapping(*, system: System, name: str, mapping: ColumnMapping, act: Act) -> tables.Mapping:
-    """The mapping under its name: a new version if it differs from the newest one, else that one. Raises Conflict."""
-    body = mapping.to_dict()
-    last = tables.Mapping.objects.filter(system=system, name=name).order_by("-version").first()
-    if last is not None and last.body == body:
-        return last
-    try:
-        with transaction.atomic():
-            return tables.Mapping.objects.create(
-                system=system, name=name, version=last.version + 1 if last else 1, body=body, created_by=act.actor
-            )
-    except IntegrityError as error:
-        raise Conflict("Somebody else saved this mapping just now; look at it again.") from error

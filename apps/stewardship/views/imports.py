@@ -16,6 +16,7 @@ from apps.connectors import models as tables
 from apps.connectors import runs
 from apps.connectors.mapping import Mapping as ColumnMapping
 from apps.connectors.mapping import MappingError
+from apps.connectors.saved_mappings import save_mapping
 from apps.customers.canonical import FLAT_FIELDS
 from apps.customers.models import System
 from apps.stewardship import uploads, wording
@@ -161,7 +162,7 @@ def _run(
 ) -> HttpResponse:
     act = act_of(request, f"import of {draft.file_name}")
     try:
-        kept = uploads.save_mapping(system=system, name=settings["name"], mapping=mapping, act=act)
+        kept = save_mapping(system=system, name=settings["name"], mapping=mapping, act=act)
         run = runs.create_file_run(
             path=draft.path,
             file_name=draft.file_name,

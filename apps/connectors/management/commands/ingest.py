@@ -15,6 +15,7 @@ from apps.common.errors import Conflict, HubError
 from apps.connectors import files, runs
 from apps.connectors import models as tables
 from apps.connectors.mapping import Mapping, parse_map_options
+from apps.connectors.saved_mappings import save_mapping
 from apps.customers.models import System
 
 BAR = 24
@@ -98,7 +99,7 @@ class Command(BaseCommand):
             return None
         with files.open_rows(path) as reader:
             mapping.check(reader.header)
-        return tables.save_mapping(system, f"{path.name}", mapping.to_dict(), "command:ingest")
+        return save_mapping(system=system, name=path.name, mapping=mapping, act=Act("command:ingest"))
 
     def _progress(self, run: tables.Run) -> None:
         now = time.monotonic()
