@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import connection
@@ -25,7 +26,7 @@ READY_SECONDS = 60.0
 def live_environment(database: str) -> dict[str, str]:
     """Environment of a process that works on the test database `database`, with the run's keys and broker."""
     given = env().DATABASE_URL
-    url = given.replace(f"/{_name(given)}", f"/{database}", 1) if given else Postgres(embedded.home()).url(database)
+    url = urlsplit(given)._replace(path=f"/{database}").geturl() if given else Postgres(embedded.home()).url(database)
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "mdmhub.settings",
@@ -72,10 +73,6 @@ def _wait(web: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
         except OSError:
             time.sleep(0.1)
     raise RuntimeError(f"the live hub did not answer:\n{tail(log, 40)}")
-
-
-def _name(url: str) -> str:
-    return url.partition("?")[0].rpartition("/")[2]
 
 
 def _current() -> str:
