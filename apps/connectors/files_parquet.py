@@ -109,7 +109,7 @@ def _is_plain(kind: str) -> bool:
 def _decodes(column: Any) -> bool:
     try:
         column.validate(full=True)
-    except Exception:  # whatever is wrong, the cells are then looked at one by one
+    except _DAMAGED:  # the cells are then looked at one by one
         return False
     return True
 

@@ -123,11 +123,10 @@ def write_changes(changes: Sequence[HoldChange], act: Act) -> None:
     closing = [c.close for c in changes if c.close]
     if closing:
         _close(closing, "closed")
-    for change in changes:
-        if change.move:
-            Hold.objects.filter(id=change.move).update(
-                proposed_value=change.proposed, proposed_hash=value_hash(change.proposed)
-            )
+    moved = [
+        Hold(id=c.move, proposed_value=c.proposed, proposed_hash=value_hash(c.proposed)) for c in changes if c.move
+    ]
+    Hold.objects.bulk_update(moved, ("proposed_value", "proposed_hash"))
     requests: dict[UUID, ChangeRequest] = {}
     holds = []
     for change in changes:

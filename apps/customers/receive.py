@@ -44,10 +44,6 @@ class Outcome:
     external_id: str
     outcome: str
 
-    @property
-    def to_match(self) -> bool:
-        return self.outcome in ("created", "changed", "deleted")
-
 
 @dataclass(slots=True)
 class _Stored:

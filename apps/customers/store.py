@@ -31,7 +31,6 @@ COLUMNS = (
 )
 _JSON = frozenset((*PARTS, "extra", "held", "lineage"))
 _SNAPSHOT = (*COLUMNS, "created_at", "updated_at")
-EMPTY_LIST = frozenset(PARTS)
 
 
 @dataclass(slots=True)
@@ -113,7 +112,7 @@ def _flat(row: CustomerRow, now: datetime) -> list[Any]:
         else:
             value = row.values.get(name)
             if value is None and name in _JSON:
-                value = [] if name in EMPTY_LIST else {}
+                value = [] if name in PARTS else {}
         derived.append(json_text(value) if name in _JSON else value)
     head = [row.id, row.active, row.replaced_by, row.retired_reason, row.version + 1]
     tail = [row.policy_hash, row.member_count, row.released, uuid7(), uuid7(), row.event, json_text(row.body), now, now]

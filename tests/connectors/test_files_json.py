@@ -1,34 +1,14 @@
 """Files of JSON and Parquet: rows, damage, emptiness."""
 
 import json
-from pathlib import Path
 
 import pyarrow as arrow
 import pytest
 from pyarrow import parquet
 
-from apps.connectors.files import FileProblem, Row, open_rows
+from apps.connectors.files import FileProblem, open_rows
 from apps.connectors.files_row import MAX_RECORD
-
-
-@pytest.fixture
-def write(tmp_path: Path):
-    def write(content: bytes | str, name: str = "records.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
-def rows(path: Path, **options) -> list[Row]:
-    with open_rows(path, **options) as reader:
-        return list(reader)
-
-
-def seen(found: list[Row]) -> list[tuple[int, object]]:
-    """Line and values, or line and the code of the first problem."""
-    return [(row.line, row.problems[0].code if row.problems else row.values) for row in found]
+from tests.connectors.reading import rows, seen
 
 
 def test_rows_of_ndjson(write):
