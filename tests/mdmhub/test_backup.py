@@ -30,10 +30,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def own_uploads(tmp_path: Path) -> Iterator[None]:
+def own_uploads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The home's upload folder is the test's alone: what another test left there must not be in the backup."""
     uploads = Path(settings.MEDIA_ROOT)
-    aside = tmp_path / "aside"
+    aside = tmp_path_factory.mktemp("aside") / "uploads"
     if uploads.exists():
         shutil.move(uploads, aside)
     yield
