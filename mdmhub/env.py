@@ -61,6 +61,9 @@ class Env(BaseModel):
     HUB_DURABLE: bool = Field(
         default=True, description="embedded PostgreSQL flushes to disk; off only for throw-away test data"
     )
+    MAX_UPLOAD_BYTES: int = Field(
+        1024**3, ge=1, description="largest file a browser may upload; larger ones: `manage.py ingest`, on the server"
+    )
     HUB_LOG_FORMAT: Literal["plain", "json"] | None = Field(
         None, description="log lines as text or JSON; default: plain when DEBUG is on, else json"
     )

@@ -36,6 +36,12 @@ SCHEDULE: tuple[Periodic, ...] = (
         "bulk",
         "an upload or a webhook starts within two seconds even if its doorbell was lost",
     ),
+    Periodic(
+        "apps.connectors.tasks.prune",
+        3600,
+        "bulk",
+        "keys of calls are kept for hours, uploads for days: an hour more does no harm",
+    ),
     Periodic("mdmhub.tasks.heartbeat", 10, "interactive", "/readyz calls beat or worker dead after three missed beats"),
 )
 

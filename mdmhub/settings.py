@@ -173,6 +173,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True, "tryItOutEnabled": False},
 }
+IDEMPOTENCY_HOURS = 48
+"""How long the answer to a call with an Idempotency-Key is given again; after that the key is free."""
 # ── end of API ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 # ── History ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -208,6 +210,14 @@ STORAGES = {
     "staticfiles": {"BACKEND": _STATIC if DEBUG else "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 MEDIA_ROOT = HUB_HOME / "files"
+MAX_UPLOAD_BYTES = ENV.MAX_UPLOAD_BYTES
+FILE_UPLOAD_HANDLERS = [
+    "apps.stewardship.upload_limit.LimitedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+UPLOAD_DAYS = 30
+"""How long an uploaded file is kept whose run failed, and may be resumed, or that no run was made of."""
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 

@@ -160,10 +160,11 @@ def open_doubts() -> set[tuple[frozenset[str], str]]:
 
 def activity() -> tuple[int, int, int, int]:
     """Versions, events, memberships and replaced source versions there are: what doing nothing leaves as it is."""
-    return query(
+    versions, events, memberships, replaced = query(
         "SELECT (SELECT count(*) FROM historical_customer), (SELECT count(*) FROM event), (SELECT count(*) FROM membership),"
         " (SELECT count(*) FROM source_record_version)"
-    )[0]  # type: ignore[return-value]
+    )[0]
+    return versions, events, memberships, replaced
 
 
 def resolved(ids: Iterable[UUID]) -> dict[UUID, UUID | None]:

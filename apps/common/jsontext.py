@@ -17,3 +17,8 @@ def json_text(value: Any) -> str:
 def json_value(text: str | bytes) -> Any:
     """The value of JSON text that the hub wrote itself."""
     return orjson.loads(text)
+
+
+def storable(text: str) -> str:
+    """`text` as a column can hold it: NUL and lone surrogates, which no column takes, are shown escaped."""
+    return text.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()

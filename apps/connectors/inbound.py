@@ -11,16 +11,15 @@ from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
 
-from apps.common import seal
 from apps.common.act import Act
 from apps.common.errors import Retryable
-from apps.common.ids import uuid7
-from apps.common.jsontext import json_text
+from apps.common.jsontext import json_text, storable
 from apps.connectors.mapping import Mapping as ColumnMapping
 from apps.customers import canonical
 from apps.customers.canonical import Problem
-from apps.customers.models import Quarantine, System
+from apps.customers.models import System
 from apps.customers.receive import Incoming, Merge, Outcome, receive
+from apps.customers.set_aside import Aside, set_aside
 from apps.matching import candidates
 from apps.matching import match as matching
 from apps.matching.model import active_model
@@ -214,24 +213,15 @@ def _named(error: DatabaseError) -> tuple[str, str, str]:
 
 
 def _set_aside(door: Door, prepared: Sequence[_Prepared], act: Act) -> None:
-    rows = []
-    for p in prepared:
-        raw = p.item.raw.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()
-        salt = seal.new_salt()
-        row = Quarantine(
-            id=uuid7(), system=door.system, run_id=act.run_id, file_name=door.file_name, line=p.item.line,
-            external_id=(p.outcome.external_id or "")[:500], raw=raw, correlation_id=act.correlation_id, salt=salt,
-            problems=[{"field": _clean(x.field), "code": x.code, "detail": _clean(x.detail)} for x in p.outcome.problems],
-            digest=seal.digest(door.system.code.encode(), salt, raw.encode()),
-        )  # fmt: skip
-        p.outcome.quarantine = row.id
-        rows.append(row)
-    Quarantine.objects.bulk_create(rows)
-
-
-def _clean(text: str) -> str:
-    """JSONB takes neither NUL nor lone surrogates: they are shown escaped."""
-    return text.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()
+    kept = set_aside([
+        Aside(
+            door.system, p.item.raw, p.outcome.problems, act.correlation_id, external_id=p.outcome.external_id or "",
+            run_id=act.run_id, file_name=door.file_name, line=p.item.line,
+        )
+        for p in prepared
+    ])  # fmt: skip
+    for p, id_ in zip(prepared, kept, strict=True):
+        p.outcome.quarantine = id_
 
 
 def _note_drift(system: System, unknowns: Iterable[Mapping[str, Any]]) -> None:
@@ -239,7 +229,7 @@ def _note_drift(system: System, unknowns: Iterable[Mapping[str, Any]]) -> None:
     seen: dict[str, list[Any]] = {}
     for unknown in unknowns:
         for name, value in unknown.items():
-            seen.setdefault(_clean(str(name))[:200], []).append(value)
+            seen.setdefault(storable(str(name))[:200], []).append(value)
     if not seen:
         return
     with connection.cursor() as cursor:
@@ -249,7 +239,7 @@ def _note_drift(system: System, unknowns: Iterable[Mapping[str, Any]]) -> None:
             " ON CONFLICT (system_id, field) DO UPDATE SET seen = field_drift.seen + excluded.seen,"
             " sample = excluded.sample, last_seen_at = excluded.last_seen_at",
             [
-                (system.id, name, len(values), _clean(json_text(values[-1]))[:200])
+                (system.id, name, len(values), storable(json_text(values[-1]))[:200])
                 for name, values in sorted(seen.items())
             ],
         )

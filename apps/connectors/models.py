@@ -1,4 +1,4 @@
-"""How bytes come in: connections, mappings, messages, runs, and fields nobody declared."""
+"""How bytes come in: connections, mappings, messages, runs, keys of calls, and fields nobody declared."""
 
 from django.db import models
 from django.db.models import Q
@@ -120,6 +120,34 @@ class InboundMessage(models.Model):
 
     def __str__(self) -> str:
         return self.message_id
+
+
+class IdempotencyKey(models.Model):
+    """A caller's key for one call, and what was answered; without a status the call is being worked on."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    caller = models.TextField()
+    key = models.TextField()
+    request_digest = models.BinaryField()
+    status = models.SmallIntegerField(null=True)
+    answer = models.BinaryField(null=True)
+    headers = models.JSONField(default=dict)
+    correlation_id = models.UUIDField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "idempotency_key"
+        constraints = (
+            models.UniqueConstraint(fields=["caller", "key"], name="idempotency_key_once"),
+            models.CheckConstraint(
+                condition=Q(status__isnull=True, answer__isnull=True) | Q(status__isnull=False, answer__isnull=False),
+                name="idempotency_key_answered",
+            ),
+        )
+        indexes = (models.Index(fields=["created_at"], name="idempotency_key_age"),)
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.caller}"
 
 
 class FieldDrift(models.Model):

@@ -20,11 +20,11 @@ The canonical dict is itself a record that `parse` takes, and parses to itself.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
+from apps.common.jsontext import json_text
 from apps.common.pointers import shown
 from apps.customers.canonical_fields import EXTRA_TYPES, FLAT_FIELDS, LIST_FIELDS, MAX_LENGTH, SINGLE
 from apps.customers.canonical_lists import ADDRESS_PARTS
@@ -47,7 +47,6 @@ __all__ = [
 
 _NO_EXTRA: Final[Mapping[str, str]] = {}
 # One encoder for all: making one costs as much as encoding a small record. Lone surrogates cannot break ASCII output.
-_ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 Json = dict[str, Any]
 
@@ -120,7 +119,7 @@ def country_of(canonical: Json) -> str | None:
 
 def content_digest(canonical: Json, deleted: bool) -> bytes:  # noqa: FBT001  (the two are one content)
     """16 bytes that are equal for equal content, whatever the order of keys."""
-    body = f"{_ENCODE(canonical)}{int(deleted)}".encode("ascii")
+    body = f"{json_text(canonical)}{int(deleted)}".encode()
     return hashlib.blake2b(body, digest_size=16).digest()
 
 

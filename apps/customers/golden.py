@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from apps.common.ids import array
 from apps.common.jsontext import json_value
 from apps.customers import holds, store
 from apps.customers.survivorship import PARTS, SCALARS, Golden, Member, Pin, survive
+from apps.customers.survivorship_lineage import unpack
 from apps.policies.active import Active, active
 
 _READ_DERIVED = ", ".join(
@@ -92,12 +94,12 @@ def _standing(row: tuple[Any, ...]) -> Standing:
     values.update((n, v) for n, v in zip(PARTS, parts, strict=True) if v)
     if extra:
         values["extra"] = extra
-    return Standing(row[0], row[1], row[2], row[3], row[4], row[5], row[6], values, held, lineage)
+    return Standing(row[0], row[1], row[2], row[3], row[4], row[5], row[6], values, held, unpack(lineage))
 
 
 _MEMBERS = (
     "SELECT s.id, s.customer_id, s.state, y.code, y.kind, y.trust, y.delete_policy, s.external_id, s.canonical::text,"
-    " coalesce(s.source_updated_at, s.changed_at), s.deleted FROM source_record s JOIN system y ON y.id = s.system_id WHERE "
+    " coalesce(s.source_updated_at, s.changed_at)::text, s.deleted FROM source_record s JOIN system y ON y.id = s.system_id WHERE "
 )
 
 
@@ -117,7 +119,8 @@ def _member(row: tuple[Any, ...]) -> Member:
     body = json_value(canonical)
     pins = {a: Pin(p["at"], p["value"]) for a, p in body.get("pins", {}).items()} if kind == "steward" else {}
     return Member(
-        id=str(id_), system=code, system_kind=kind, external_id=external_id, trust=trust, updated_at=updated_at,
+        id=str(id_), system=code, system_kind=kind, external_id=external_id, trust=trust,
+        updated_at=datetime.fromisoformat(updated_at),
         canonical=body, downgraded=deleted and delete_policy == "downgrade", pins=pins,
     )  # fmt: skip
 

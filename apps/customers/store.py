@@ -16,6 +16,7 @@ from apps.common.errors import Conflict
 from apps.common.ids import array, uuid7
 from apps.common.jsontext import json_text
 from apps.customers.survivorship import PARTS, SCALARS
+from apps.customers.survivorship_lineage import pack
 
 DERIVED = ("kind", *SCALARS, *PARTS, "extra", "held", "lineage")
 COLUMNS = (
@@ -108,7 +109,7 @@ def _flat(row: CustomerRow, now: datetime) -> list[Any]:
         if name == "held":
             value: Any = row.held
         elif name == "lineage":
-            value = row.lineage
+            value = pack(row.lineage)
         else:
             value = row.values.get(name)
             if value is None and name in _JSON:

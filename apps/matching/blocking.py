@@ -68,20 +68,22 @@ def _digest(key: bytes) -> bytes:
     return blake2b(key, digest_size=8).digest()
 
 
+def row_keys(record: features.Row, generic: frozenset[str] = frozenset()) -> dict[int, int]:
+    """Return one record's keys with their kinds. Values in `generic` (written kind|value) make no key: strangers share them."""
+    found = {}
+    for kind, value in dict.fromkeys(keys_of(record)):
+        text = f"{kind}|{value}"
+        if text not in generic:
+            found[int.from_bytes(_digest(text.encode()), "big", signed=True)] = kind
+    return found
+
+
 def blocking_keys(table: pa.Table, generic: frozenset[str] = frozenset()) -> Keys:
-    """Return each record's keys. Values in `generic` (written kind|value) make no key: they are shared by strangers."""
-    rows: list[int] = []
-    keys: list[bytes] = []
-    kinds: list[int] = []
-    for row, record in enumerate(features.rows(table)):
-        for kind, value in dict.fromkeys(keys_of(record)):
-            text = f"{kind}|{value}"
-            if text not in generic:
-                rows.append(row)
-                keys.append(_digest(text.encode()))
-                kinds.append(kind)
-    hashes = np.frombuffer(b"".join(keys), ">i8").astype(np.int64)
-    return Keys(np.array(rows, np.int32), hashes, np.array(kinds, np.int8))
+    """Return the keys of every row of a feature table, as `row_keys` makes them."""
+    found = [row_keys(record, generic) for record in features.rows(table)]
+    rows = np.repeat(np.arange(len(found), dtype=np.int32), [len(own) for own in found])
+    keys = np.array([key for own in found for key in own], np.int64)
+    return Keys(rows, keys, np.array([kind for own in found for kind in own.values()], np.int8))
 
 
 class _Place(NamedTuple):

@@ -26,17 +26,16 @@ class Block:
     oversized: bool
 
 
+_ADD_KEYS = "INSERT INTO blocking_key (key, source_record_id) SELECT unnest(keys), source_record_id FROM incoming_match ORDER BY 1"
+
+
 @transaction.atomic
 def index(records: Mapping[UUID, Mapping[str, Any]], model: Model) -> None:
     """Stores features and keys of `records` (id -> canonical); keys they no longer have are taken away."""
     if not records:
         return
     ids = list(records)
-    features = engine.standardise(list(records.values()))
-    found = engine.blocking_keys(features, model)
-    keys: list[list[int]] = [[] for _ in ids]
-    for row, key in zip(found.row.tolist(), found.key.tolist(), strict=True):
-        keys[row].append(key)
+    prepared = dict(zip(ids, engine.prepare(list(records.values()), model), strict=True))
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TEMP TABLE IF NOT EXISTS incoming_match (source_record_id uuid, features text, keys bigint[])"
@@ -44,14 +43,12 @@ def index(records: Mapping[UUID, Mapping[str, Any]], model: Model) -> None:
         )
         cursor.execute("DELETE FROM incoming_match")
         with cursor.copy("COPY incoming_match (source_record_id, features, keys) FROM STDIN") as copy:
-            for id_, text, own in sorted(zip(ids, engine.to_json(features), keys, strict=True), key=lambda row: row[0]):
-                copy.write_row((id_, text, own))
+            for id_ in sorted(ids):
+                copy.write_row((id_, prepared[id_].features, id_array(prepared[id_].keys)))
         cursor.execute("SELECT 1 FROM match_record WHERE source_record_id = ANY(%s::uuid[]) LIMIT 1", (id_array(ids),))
-        freed = _take_away(cursor) if cursor.fetchone() else []
-        cursor.execute(
-            "INSERT INTO blocking_key (key, source_record_id) SELECT unnest(keys), source_record_id FROM incoming_match"
-            " ON CONFLICT DO NOTHING"
-        )
+        known = cursor.fetchone() is not None
+        freed = _take_away(cursor) if known else []
+        cursor.execute(_ADD_KEYS + " ON CONFLICT DO NOTHING" if known else _ADD_KEYS)
         cursor.execute(
             "INSERT INTO match_record (source_record_id, features, keys, features_version)"
             " SELECT source_record_id, features, keys, %s FROM incoming_match ON CONFLICT (source_record_id)"

@@ -4,18 +4,18 @@ One set of functions serves one record against the hub, a batch against the hub,
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from apps.matching import blocking
+from apps.matching import blocking, features
 from apps.matching import standardise as standardising
 from apps.matching.blocking import Keys
 from apps.matching.comparison_levels import FORCED, VETO
 from apps.matching.explain import Explanation, explain, missing_keys_sentence, why_not_automatic
-from apps.matching.features import FEATURES, FEATURES_VERSION, from_json, to_json
+from apps.matching.features import FEATURES, FEATURES_VERSION
 from apps.matching.parameters import Model
 from apps.matching.scoring import Scores, score_rows
 
@@ -27,12 +27,14 @@ __all__ = [
     "Explanation",
     "Keys",
     "Model",
+    "Prepared",
     "Scores",
     "blocking_keys",
     "explain",
     "from_json",
     "keep",
     "missing_keys_sentence",
+    "prepare",
     "score",
     "standardise",
     "to_json",
@@ -40,14 +42,38 @@ __all__ = [
 ]
 
 
+class Prepared(NamedTuple):
+    """What is stored of a record: its features as text, and its distinct blocking keys."""
+
+    features: str
+    keys: list[int]
+
+
 def standardise(canonicals: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return the features of canonical records, one row a record, in order (schema FEATURES)."""
-    return standardising.standardise(canonicals)
+    return features.table([standardising.standardise(canonical) for canonical in canonicals])
 
 
-def blocking_keys(features: pa.Table, model: Model) -> Keys:
+def prepare(canonicals: Sequence[Mapping[str, Any]], model: Model) -> list[Prepared]:
+    """Return what is stored of each canonical record: `standardise` and `blocking_keys` for records on their way in."""
+    rows = [standardising.standardise(canonical) for canonical in canonicals]
+    keys = (list(blocking.row_keys(row, model.generic)) for row in rows)
+    return [Prepared(*stored) for stored in zip(features.texts(rows), keys, strict=True)]
+
+
+def to_json(table: pa.Table) -> list[str]:
+    """Return the stored text of each row of a feature table."""
+    return features.texts(features.rows(table))
+
+
+def from_json(texts: Sequence[str]) -> pa.Table:
+    """Return the feature table of stored texts; raises ValueError for text that is not an object of features."""
+    return features.from_texts(texts)
+
+
+def blocking_keys(table: pa.Table, model: Model) -> Keys:
     """Return the blocking keys of each row, distinct per record, without the model's generic values."""
-    return blocking.blocking_keys(features, model.generic)
+    return blocking.blocking_keys(table, model.generic)
 
 
 def score(

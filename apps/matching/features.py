@@ -4,12 +4,13 @@ Every text is folded (lower-case ASCII, see `text`). Lists hold each value once,
 `MOST_VALUES` of them. The five address columns run parallel: place i of each speaks of address i.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, cast
 
 import pyarrow as pa
+
+from apps.common.jsontext import json_text, json_value
 
 FEATURES_VERSION: Final = 1
 MOST_VALUES: Final = 8
@@ -74,16 +75,15 @@ def row_of(values: Mapping[str, Any]) -> Row:
     return Row(**{name: values[name] for name in NAMES if values.get(name)})
 
 
-def to_json(features: pa.Table) -> list[str]:
+def texts(rows: Iterable[Row]) -> list[str]:
     """Return one compact JSON object a record; empty columns are left out."""
-    encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-    return [encode({key: value for key, value in zip(_SHORT, row, strict=True) if value}) for row in rows(features)]
+    return [json_text({key: value for key, value in zip(_SHORT, row, strict=True) if value}) for row in rows]
 
 
-def from_json(texts: Sequence[str]) -> pa.Table:
-    """Read what `to_json` wrote; raises ValueError for text that is not an object of features."""
-    records = json.loads("[" + ",".join(texts) + "]")
-    if len(records) != len(texts) or not all(isinstance(record, dict) for record in records):
+def from_texts(stored: Sequence[str]) -> pa.Table:
+    """Read what `texts` wrote; raises ValueError for text that is not an object of features."""
+    records = json_value("[" + ",".join(stored) + "]")
+    if len(records) != len(stored) or not all(isinstance(record, dict) for record in records):
         raise ValueError("every text must be one JSON object of features")
     arrays = []
     for short, many, kind in zip(_SHORT, _IS_LIST, FEATURES.types, strict=True):

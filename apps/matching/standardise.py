@@ -6,8 +6,6 @@ Each kind of value has a function cached by value, so a value met again costs a 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-
 from apps.matching import features
 from apps.matching.features import MOST_VALUES
 from apps.matching.standardise_addresses import Address, address
@@ -17,11 +15,6 @@ from apps.matching.standardise_names import CompanyName, PersonName, company_nam
 Canonical = Mapping[str, Any]
 _NOBODY = PersonName((), (), "")
 _NO_COMPANY = CompanyName((), "")
-
-
-def standardise(canonicals: Sequence[Canonical]) -> pa.Table:
-    """Return the features of each record, one row a record, in order."""
-    return features.table([_row(canonical) for canonical in canonicals])
 
 
 def _text(record: Mapping[str, Any], key: str) -> str:
@@ -34,7 +27,8 @@ def _some(values: list[str]) -> list[str]:
     return [value for value in dict.fromkeys(values) if value][:MOST_VALUES]
 
 
-def _row(record: Canonical) -> features.Row:
+def standardise(record: Canonical) -> features.Row:
+    """Return the features of one canonical record."""
     addresses = _addresses(record)
     contacts: Sequence[Mapping[str, Any]] = record.get("contact_points") or ()
     mails = [mail(_text(point, "value")) for point in contacts if point.get("type") == "email"]

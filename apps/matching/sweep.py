@@ -5,11 +5,13 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from apps.common import seal
 from apps.common.act import Act
 from apps.common.errors import Retryable
-from apps.common.ids import uuid7
-from apps.customers.models import Quarantine
+from apps.common.ids import array
+from apps.common.jsontext import storable
+from apps.customers.canonical import Problem
+from apps.customers.models import System
+from apps.customers.set_aside import Aside, set_aside
 from apps.matching.match import BATCH, match
 
 MAX_ATTEMPTS = 5
@@ -71,27 +73,33 @@ def _match(records: list[UUID], act: Act) -> None:
         _give_up(failed)
 
 
+# The rows are locked in the order of their ids, as everywhere: two processes that wait do so in a line, not in a ring.
+_FAILED = """
+WITH failed AS (
+  SELECT s.id, f.error, s.state = 'received' AND s.attempts >= %s AS spent
+  FROM source_record s JOIN unnest(%s::uuid[], %s::text[]) AS f (id, error) ON f.id = s.id ORDER BY s.id FOR UPDATE OF s
+)
+UPDATE source_record s SET last_error = f.error, state = CASE WHEN f.spent THEN 'quarantined' ELSE s.state END,
+  due_at = CASE WHEN f.spent THEN NULL ELSE s.due_at END
+FROM failed f WHERE s.id = f.id
+RETURNING f.spent, s.system_id, s.external_id, s.raw, s.run_id, s.correlation_id, f.error
+"""
+
+
 def _give_up(failed: dict[UUID, str]) -> None:
     """After MAX_ATTEMPTS a record is quarantined with what was said of it; before that it waits for its next turn."""
+    records = array(failed)
     with transaction.atomic(), connection.cursor() as cursor:
-        for record, error in sorted(failed.items()):
-            cursor.execute("UPDATE source_record SET last_error = %s WHERE id = %s", (error[:2000], record))
-            cursor.execute("DELETE FROM redo WHERE source_record_id = %s AND attempts >= %s", (record, MAX_ATTEMPTS))
-            cursor.execute(
-                "UPDATE source_record SET state = 'quarantined', due_at = NULL WHERE id = %s AND state = 'received' AND attempts >= %s"
-                " RETURNING system_id, external_id, raw, run_id, correlation_id",
-                (record, MAX_ATTEMPTS),
+        cursor.execute(_FAILED, (MAX_ATTEMPTS, records, [storable(error)[:2000] for error in failed.values()]))
+        spent = [row[1:] for row in cursor.fetchall() if row[0]]
+        cursor.execute(
+            "DELETE FROM redo WHERE source_record_id = ANY(%s::uuid[]) AND attempts >= %s", (records, MAX_ATTEMPTS)
+        )
+        systems = System.objects.in_bulk({row[0] for row in spent})
+        set_aside([
+            Aside(
+                systems[system], raw, [Problem("record", "cannot_be_matched", error)],
+                external_id=external_id, run_id=run_id, correlation_id=correlation_id,
             )
-            row = cursor.fetchone()
-            if row:
-                _quarantine(row, error)
-
-
-def _quarantine(row: tuple[int, str, str, UUID | None, UUID], error: str) -> None:
-    system_id, external_id, raw, run_id, correlation_id = row
-    salt = seal.new_salt()
-    Quarantine.objects.create(
-        id=uuid7(), system_id=system_id, external_id=external_id, raw=raw, run_id=run_id, correlation_id=correlation_id,
-        problems=[{"field": "record", "code": "cannot_be_matched", "detail": error}],
-        salt=salt, digest=seal.digest(external_id.encode(), salt, (raw or "").encode()),
-    )  # fmt: skip
+            for system, external_id, raw, run_id, correlation_id, error in spent
+        ])  # fmt: skip

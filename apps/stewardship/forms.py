@@ -37,7 +37,8 @@ class PreferencesForm(forms.Form):
             for n in zoneinfo.available_timezones()
             if "/" in n and not n.startswith(("Etc/", "SystemV/", "posix", "right"))
         )
-        self.fields["time_zone"].choices = [(n, n.replace("_", " ")) for n in ("UTC", *names)]  # type: ignore[attr-defined]
+        zones: Any = self.fields["time_zone"]
+        zones.choices = [(n, n.replace("_", " ")) for n in ("UTC", *names)]
 
     def save(self) -> None:
         self.user.time_zone = self.cleaned_data["time_zone"]
@@ -64,10 +65,13 @@ class UploadForm(forms.Form):
     )
     file = forms.FileField(label="File", help_text="CSV, TSV, NDJSON, JSON or Parquet.", allow_empty_file=True)
 
-    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: Any, refusal: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if refusal:  # the file came, and was not taken
+            self.fields["file"].error_messages["required"] = refusal
         if user.systems:
-            self.fields["system"].queryset = self.fields["system"].queryset.filter(code__in=user.systems)  # type: ignore[attr-defined]
+            systems: Any = self.fields["system"]
+            systems.queryset = systems.queryset.filter(code__in=user.systems)
 
 
 class DiscardForm(forms.Form):

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from apps.accounts import roles
 from apps.common.act import Act
+from apps.common.api.problems import correlation_id
 from apps.common.errors import NotFound
 
 View = Callable[..., HttpResponseBase]
@@ -88,4 +89,4 @@ def uuid_or_none(text: str) -> UUID | None:
 def act_of(request: HttpRequest, reason: str) -> Act:
     """The act of the person behind a request, under the request's correlation id."""
     user: Any = request.user
-    return Act(f"user:{user.username}", reason, user_id=user.pk, correlation_id=request.correlation_id)  # type: ignore[attr-defined]
+    return Act(f"user:{user.username}", reason, user_id=user.pk, correlation_id=correlation_id(request))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
 from apps.common.errors import Rejected
@@ -24,7 +23,6 @@ from apps.customers.models import System
 
 SAMPLE = 200
 PREVIEW = 20
-MOST_BYTES = 1024 * 1024 * 1024
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".ndjson", ".jsonl", ".json", ".parquet")
 
 
@@ -45,11 +43,6 @@ class Draft:
         return {"file_name": self.file_name, "suffix": self.suffix, "system": self.system}
 
 
-def most_bytes() -> int:
-    """The largest file a browser may bring; setting MAX_UPLOAD_BYTES."""
-    return int(getattr(settings, "MAX_UPLOAD_BYTES", MOST_BYTES))
-
-
 def keep(
     upload: UploadedFile,  # type: ignore[type-arg]  # not generic at run time
     system: System,
@@ -57,9 +50,6 @@ def keep(
     """Keeps an uploaded file where only the hub can read it. Raises Rejected, and keeps nothing, if it is of no use."""
     name = "".join(c for c in Path(upload.name or "").name if c.isprintable())[-200:] or "upload"
     suffix = Path(name).suffix.lower()
-    if (upload.size or 0) > most_bytes():
-        limit = most_bytes() // 2**20
-        raise Rejected(f"The file is larger than {limit} MiB. Split it, or load it with manage.py ingest.")
     draft = Draft(uuid7(), name, suffix if suffix in SUFFIXES else "", system.id)
     try:
         with open(draft.path, "xb", opener=_private) as target:

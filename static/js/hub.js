@@ -81,7 +81,14 @@
   document.querySelectorAll("[data-drop]").forEach((zone) => {
     const field = zone.querySelector("input[type=file]");
     const name = zone.querySelector("[data-file-name]");
-    const show = () => { name.textContent = field.files.length ? field.files[0].name : ""; };
+    const show = () => {
+      const file = field.files[0];
+      const large = Boolean(file) && file.size > Number(zone.dataset.most);
+      name.textContent = large ? zone.dataset.refusal : file ? file.name : "";
+      if (!large) return;
+      field.value = ""; // it would be sent for nothing: the hub refuses it too
+      say(zone.dataset.refusal);
+    };
     field.addEventListener("change", show);
     for (const kind of ["dragenter", "dragover"]) {
       zone.addEventListener(kind, (event) => { event.preventDefault(); zone.classList.add("over"); });

@@ -1,5 +1,7 @@
 """Every page, light and dark, wide and narrow: the rules of WCAG 2.2 AA that a machine can check, and nothing wider than the screen."""
 
+from typing import Literal
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
@@ -35,13 +37,13 @@ def addresses() -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_every_page_is_for_everybody(browser: Browser, hub: str, scheme: str, width: int) -> None:
+def test_every_page_is_for_everybody(browser: Browser, hub: str, scheme: Literal["light", "dark"], width: int) -> None:
     demo()
     pages = addresses()
     client = Client()
     client.force_login(person("admin"), backend="django.contrib.auth.backends.ModelBackend")
     screen = ViewportSize(width=width, height=900)
-    context = browser.new_context(base_url=hub, viewport=screen, color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
+    context = browser.new_context(base_url=hub, viewport=screen, color_scheme=scheme, bypass_csp=True)
     page, axe = context.new_page(), Axe()
     wrong = []
     for address in ["/accounts/login/", *pages]:

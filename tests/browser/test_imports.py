@@ -90,6 +90,25 @@ def test_a_run_nobody_wants_any_more_is_stopped(page: Page, log_in: LogIn, tmp_p
     expect(page.get_by_text("cancelled")).to_be_visible()
 
 
+def test_a_file_that_is_too_large_is_refused_before_it_is_sent(page: Page, log_in: LogIn, tmp_path: Path) -> None:
+    pipeline.systems()
+    log_in(person("integrator"))
+    file = tmp_path / "kunden.csv"
+    file.write_text(MESSY)
+    page.goto("/imports/new/")
+    page.get_by_label("Which system").select_option(label="CRM (crm)")
+    field = page.locator("input[type=file]")
+    page.locator("[data-drop]").evaluate("zone => zone.dataset.most = '100'")
+    field.set_input_files(file)
+    expect(page.locator("[data-file-name]")).to_contain_text("The file is larger than")
+    page.get_by_role("button", name="Upload and look at it").click()
+    assert page.url.endswith("/imports/new/")
+    page.locator("[data-drop]").evaluate("zone => zone.dataset.most = '10000'")
+    field.set_input_files(file)
+    page.get_by_role("button", name="Upload and look at it").click()
+    expect(page.get_by_label("Kundennummer")).to_have_value("record_id")
+
+
 def test_many_bad_records_are_discarded_at_once(page: Page, log_in: LogIn) -> None:
     pipeline.systems()
     pipeline.take(

@@ -63,6 +63,19 @@ def test_every_operation_says_what_it_does_and_how_it_fails(description: Any) ->
             assert "application/problem+json" in operation["responses"]["default"]["content"]
 
 
+def test_a_method_that_takes_a_key_says_so_by_itself(description: Any) -> None:
+    told = description["paths"]["/api/v1/source-records"]["post"]
+    key = next(p for p in told["parameters"] if p["name"] == "Idempotency-Key")
+    assert (key["in"], key["schema"]["maxLength"]) == ("header", 255)
+    assert {"200", "202", "409", "422", "default"} == told["responses"].keys()
+    assert all("Idempotency-Replayed" in answer["headers"] for answer in told["responses"].values())
+    assert "Retry-After" in told["responses"]["409"]["headers"]
+    for status in ("409", "422"):
+        assert "application/problem+json" in told["responses"][status]["content"]
+    other = description["paths"]["/api/v1/customers"]["get"]
+    assert "Idempotency" not in json.dumps(other)
+
+
 @pytest.fixture
 def api(db: None) -> Iterator[Any]:
     given.customers(

@@ -1,5 +1,6 @@
 """Pins, and customers that are derived again after a change of policy."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -25,7 +26,7 @@ def hub() -> None:
     pipeline.systems()
 
 
-def values(customer: UUID) -> dict[str, object]:
+def values(customer: UUID) -> dict[str, Any]:
     return read_customers([customer])[customer].values
 
 
@@ -63,7 +64,7 @@ def test_a_pin_is_standardised_as_a_sources_value_is() -> None:
         value=[{"type": "email", "value": "New@Berg.Example"}],
         act=alice(),
     )
-    assert [p["value"] for p in values(customer)["contact_points"]] == ["new@berg.example"]  # type: ignore[attr-defined]
+    assert [p["value"] for p in values(customer)["contact_points"]] == ["new@berg.example"]
     assert pipeline.one("SELECT count(*) FROM lookup_key WHERE kind = 'email' AND value = 'new@berg.example'") == 1
     assert pipeline.broken() == []
 

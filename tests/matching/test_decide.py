@@ -2,9 +2,10 @@
 
 from collections import Counter
 from dataclasses import replace
+from random import Random
+from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,9 +16,9 @@ from tests.matching.given import LIMITS, components
 Edge = tuple[int, int, float] | tuple[int, int, float, int]
 
 
-def component(size: int, *edges: Edge, **more: object) -> Component:
+def component(size: int, *edges: Edge, **more: Any) -> Component:
     plain = [(*edge, 0)[:4] for edge in edges]
-    known = {
+    known: dict[str, Any] = {
         "systems": [0] * size,
         "distinct_systems": frozenset(),
         "a": [edge[0] for edge in plain],
@@ -25,7 +26,7 @@ def component(size: int, *edges: Edge, **more: object) -> Component:
         "weight": [edge[2] for edge in plain],
         "flags": [edge[3] for edge in plain],
     }
-    return Component(ids=[f"{record:03d}" for record in range(size)], **{**known, **more})  # type: ignore[arg-type]
+    return Component(ids=[f"{record:03d}" for record in range(size)], **{**known, **more})
 
 
 def reasons(decision: Decision) -> list[tuple[int, int, str]]:
@@ -139,7 +140,7 @@ def test_every_reason_has_a_sentence() -> None:
 
 
 @given(components(), st.randoms(use_true_random=False))
-def test_the_order_of_edges_and_verdicts_does_not_matter(found: Component, rng: "pytest.Random") -> None:  # type: ignore[name-defined]
+def test_the_order_of_edges_and_verdicts_does_not_matter(found: Component, rng: Random) -> None:
     order = list(range(len(found.a)))
     rng.shuffle(order)
     must, cannot = [*found.must], [*found.cannot]

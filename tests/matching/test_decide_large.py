@@ -1,6 +1,7 @@
 """A component over the cap is cut where it is weakest, always in the same way."""
 
 from dataclasses import replace
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +39,7 @@ def test_no_piece_is_larger_than_the_cap_even_where_all_links_are_alike() -> Non
 
 
 @given(st.lists(st.floats(-2, 30), min_size=5, max_size=14), st.randoms(use_true_random=False))
-def test_the_order_of_edges_does_not_matter(weights: list[float], random: object) -> None:
+def test_the_order_of_edges_does_not_matter(weights: list[float], rng: Random) -> None:
     order = list(range(len(weights)))
-    random.shuffle(order)  # type: ignore[attr-defined]
+    rng.shuffle(order)
     assert decide_capped(chain(weights, order), THRESHOLDS).label == decide_capped(chain(weights), THRESHOLDS).label

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
+from apps.common import seal
 from apps.common.errors import Retryable
 from apps.customers.models import Quarantine, SourceRecord
 from apps.matching import sweep
@@ -111,6 +113,26 @@ def test_a_redo_that_cannot_be_done_is_given_up() -> None:
     Redo.objects.create(source_record=record, reason="a test", due_at=record.received_at, attempts=sweep.MAX_ATTEMPTS)
     sweep._give_up({record.id: "Poison: it is"})
     assert not Redo.objects.exists()
+
+
+def test_many_failures_cost_the_statements_of_one(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    """Records that have turns left wait for them; those that have none are set aside in one go, whatever was said."""
+    query("UPDATE source_record SET attempts = CASE WHEN external_id = 'P2' THEN 1 ELSE %s END", sweep.MAX_ATTEMPTS)
+    query("UPDATE source_record SET raw = NULL, raw_salt = NULL WHERE external_id = 'P1'")
+    records = list(SourceRecord.objects.order_by("-external_id"))
+    said = {r.id: f"Poison \x00 \ud800 in {r.external_id}" for r in records}
+    # begin, mark, forget, look up the systems, set aside, end
+    with django_assert_num_queries(6):
+        sweep._give_up(said)
+    states = {r.external_id: (r.state, r.due_at is None) for r in SourceRecord.objects.all()}
+    assert states == {"P0": ("quarantined", True), "P1": ("quarantined", True), "P2": ("received", False)}
+    assert SourceRecord.objects.get(external_id="P2").last_error == "Poison \\u0000 \\ud800 in P2"
+    rows = {row.external_id: row for row in Quarantine.objects.all()}
+    assert rows.keys() == {"P0", "P1"}
+    whole, erased = rows["P0"], rows["P1"]
+    assert whole.problems[0]["detail"] == "Poison \\u0000 \\ud800 in P0"
+    assert (whole.raw, erased.raw) == (SourceRecord.objects.get(external_id="P0").raw, None)
+    assert bytes(whole.digest) == seal.digest(b"crm", bytes(whole.salt or b""), (whole.raw or "").encode())
 
 
 def test_no_more_than_asked_for() -> None:

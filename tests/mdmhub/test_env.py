@@ -36,6 +36,8 @@ def test_an_external_database_means_production() -> None:
         ({"BROKER_URL": "amqp://h"}, "redis://"),
         ({"DEBUG": "0"}, "ALLOWED_HOSTS must name"),
         ({"HUB_LOG_LEVEL": "LOUD"}, "HUB_LOG_LEVEL"),
+        ({"MAX_UPLOAD_BYTES": "2 GB"}, "MAX_UPLOAD_BYTES"),
+        ({"MAX_UPLOAD_BYTES": "0"}, "MAX_UPLOAD_BYTES"),
     ],
     ids=lambda value: "=".join(*value.items()) if isinstance(value, dict) else "told",
 )

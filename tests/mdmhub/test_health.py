@@ -4,7 +4,8 @@ import time
 
 import pytest
 from django.db import DatabaseError
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 from pytest_django import DjangoAssertNumQueries
 from redis import RedisError
 
@@ -49,10 +50,10 @@ def test_a_silent_broker_does_not_take_the_web_away(client: Client, monkeypatch:
 
 
 @pytest.mark.django_db
-def test_pending_migrations_take_it_away(monkeypatch: pytest.MonkeyPatch, rf: "object") -> None:
+def test_pending_migrations_take_it_away(monkeypatch: pytest.MonkeyPatch, rf: RequestFactory) -> None:
     assert pending_migrations() == []
     monkeypatch.setattr(health, "pending_migrations", lambda: ["customers.0002"])
-    answer = HealthMiddleware(lambda request: None)(rf.get("/readyz"))  # type: ignore[attr-defined,arg-type,return-value]
+    answer = HealthMiddleware(lambda request: HttpResponse())(rf.get("/readyz"))
     assert answer.status_code == 503
 
 

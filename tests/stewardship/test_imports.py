@@ -162,8 +162,27 @@ def test_a_file_of_no_use_is_refused_in_a_sentence_and_not_kept(
     assert list((tmp_path / "uploads").iterdir()) == []
 
 
-def test_a_file_beyond_the_limit_is_refused(integrator: Client, settings: Any) -> None:
-    settings.MAX_UPLOAD_BYTES = 10
+def test_a_file_beyond_the_limit_is_refused_and_never_kept(integrator: Client, settings: Any, tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    settings.FILE_UPLOAD_TEMP_DIR, settings.FILE_UPLOAD_MAX_MEMORY_SIZE = str(spool), 1000
+    settings.MAX_UPLOAD_BYTES = 300_000
+    assert send(integrator, MESSY).status_code == 302
+    refused = send(integrator, MESSY + "K-7;;Anna;Berg;;;;;;;;;\n" * 20_000)
+    assert refused.status_code == 200
+    assert refused.context["form"].errors == {
+        "file": ["The file is larger than 293.0 KB. Split it, or load it on the server with manage.py ingest."]
+    }
+    assert refused.context["form"]["system"].value(), "the rest of the form is kept"
+    assert list(spool.iterdir()) == []
+    assert len(list((tmp_path / "uploads").iterdir())) == 1
+    assert 'data-most="300000"' in text(integrator.get("/imports/new/"))
+
+
+def test_the_limit_itself_is_allowed(integrator: Client, settings: Any) -> None:
+    settings.MAX_UPLOAD_BYTES = len(MESSY.encode())
+    assert send(integrator, MESSY).status_code == 302
+    settings.MAX_UPLOAD_BYTES -= 1
     assert "larger than" in text(send(integrator, MESSY))
 
 

@@ -1,6 +1,7 @@
 """Every page is guarded, opens for the roles of the table and for nobody else, and says so in the right way."""
 
 import re
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -21,9 +22,16 @@ def address(pattern: URLPattern, some: str = "") -> str:
     return "/" + re.sub(r"<uuid:\w+>", some or str(uuid4()), str(pattern.pattern))
 
 
+def guard(pattern: URLPattern) -> tuple[str, str | None]:
+    """The operations that the page needs: for looking at it, and for sending its form."""
+    view: Any = pattern.callback
+    operation, post = view.hub_page
+    return operation, post
+
+
 @pytest.mark.parametrize("pattern", PATTERNS, ids=[str(p.name) for p in PATTERNS])
 def test_every_view_is_guarded_by_a_known_operation(pattern: URLPattern) -> None:
-    operation, post = pattern.callback.hub_page  # type: ignore[attr-defined]
+    operation, post = guard(pattern)
     assert operation in OPERATIONS or pattern.name == "preferences"
     assert post is None or post in OPERATIONS
 
@@ -43,7 +51,7 @@ def test_a_page_opens_for_the_roles_of_the_table_only(role: str) -> None:
     customer = anna()
     run = uuid4()
     for pattern in PATTERNS:
-        operation, post = pattern.callback.hub_page  # type: ignore[attr-defined]
+        operation, post = guard(pattern)
         shown = str(customer) if "customers/" in str(pattern.pattern) else str(run)
         method, needed = (
             ("post", post) if operation == post and "new" not in str(pattern.pattern) else ("get", operation)

@@ -18,6 +18,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from apps.common import errors as hub
+from apps.common.pointers import path
 from apps.common.strict_json import JsonProblem
 
 logger = logging.getLogger(__name__)
@@ -48,9 +49,17 @@ KINDS: Mapping[str, Kind] = {
     "method-not-allowed": Kind(405, "This address has no such method", "Use one of the methods in the header Allow."),
     "not-acceptable": Kind(406, "No such format", "Ask for application/json."),
     "conflict": Kind(409, "Somebody was faster", "Read it again, then decide."),
+    "in-progress": Kind(
+        409, "This very call is being worked on", "Send the same again after the seconds in the header Retry-After."
+    ),
     "too-large": Kind(413, "The body is too large", "Send fewer records in one call, or a file."),
     "unsupported-media-type": Kind(415, "This kind of body is not read", "Send application/json in UTF-8."),
     "refused": Kind(422, "This cannot be done", "Calling again will not help; `detail` says why."),
+    "key-reused": Kind(
+        422,
+        "The key stands for another call",
+        "Make a new Idempotency-Key for every new call, and repeat calls unchanged.",
+    ),
     "internal": Kind(500, "The hub made a mistake", "Tell an operator the correlation id; it is in the hub's log."),
     "try-again": Kind(503, "Not just now", "Send the same again after the seconds in the header Retry-After."),
 }
@@ -58,15 +67,16 @@ KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with a request: `pointer` into the body (RFC 6901), or `parameter` of the query."""
+    """One thing wrong with a request: `pointer` into the body (RFC 6901), `parameter` of the query, or a `header`."""
 
     code: str
     detail: str
     pointer: str | None = None
     parameter: str | None = None
+    header: str | None = None
 
     def as_dict(self) -> dict[str, str]:
-        place = {"pointer": self.pointer, "parameter": self.parameter}
+        place = {"pointer": self.pointer, "parameter": self.parameter, "header": self.header}
         return {**{k: v for k, v in place.items() if v is not None}, "code": self.code, "detail": self.detail}
 
 
@@ -171,7 +181,9 @@ def _fault(field: hub.FieldError) -> Fault:
     return Fault(field.code, field.detail, pointer=pointer)
 
 
-_BY_STATUS = {kind.status: name for name, kind in KINDS.items()}
+_BY_STATUS = {
+    KINDS[name].status: name for name in reversed(list(KINDS))
+}  # the first one of a status is the general one
 
 
 def _of_api_exception(exc: exceptions.APIException) -> Problem:
@@ -189,7 +201,7 @@ def flatten(detail: Any, codes: Any, place: str = "") -> Iterator[tuple[str, str
     """(pointer, code, sentence) of every message in a serializer's nested errors."""
     if isinstance(detail, dict):
         for key, inner in detail.items():
-            here = place if key == "non_field_errors" else f"{place}/{str(key).replace('~', '~0').replace('/', '~1')}"
+            here = place if key == "non_field_errors" else f"{place}/{path(str(key))}"
             yield from flatten(inner, codes[key], here)
     elif isinstance(detail, list):
         for at, inner in enumerate(detail):

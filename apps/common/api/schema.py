@@ -6,6 +6,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import force_instance
 from drf_spectacular.utils import OpenApiResponse
 
+from apps.common.api import idempotency
 from apps.common.api.endpoints import Endpoint
 from apps.common.api.problems import MEDIA_TYPE
 from apps.common.api.serializers import NoParameters, ProblemOut, Strict
@@ -23,6 +24,10 @@ class HubSchema(AutoSchema):
         assert isinstance(self.view, HubView)
         return self.view.endpoints[self.method]
 
+    @property
+    def takes_key(self) -> bool:
+        return idempotency.is_idempotent(getattr(self.view, self.method.lower(), None))
+
     def is_excluded(self) -> bool:
         return not isinstance(self.view, HubView) or self.method not in self.view.endpoints
 
@@ -34,7 +39,8 @@ class HubSchema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         query = [] if self.endpoint.query is NoParameters else [self.endpoint.query]
-        return [*query, *self.endpoint.headers]
+        key = idempotency.PARAMETERS if self.takes_key else ()
+        return [*query, *self.endpoint.headers, *key]
 
     def get_request_serializer(self) -> Any:
         return self.endpoint.body
@@ -44,6 +50,7 @@ class HubSchema(AutoSchema):
             status: serializer if serializer is not None else OpenApiResponse(description="No body")
             for status, serializer in self.endpoint.answers.items()
         }
+        answers |= idempotency.ANSWERS if self.takes_key else {}
         answers["default", MEDIA_TYPE] = OpenApiResponse(
             ProblemOut, description="What went wrong, and what to do about it."
         )

@@ -35,6 +35,7 @@ class Page(Strict):
 class FaultOut(serializers.Serializer[Any]):
     pointer = serializers.CharField(required=False, help_text="JSON pointer (RFC 6901) into the body.")
     parameter = serializers.CharField(required=False, help_text="Name of a query parameter.")
+    header = serializers.CharField(required=False, help_text="Name of a header.")
     code = serializers.CharField(help_text="A stable word for programs.")
     detail = serializers.CharField(help_text="A sentence for people.")
 

@@ -7,6 +7,7 @@ from apps.accounts.models import User
 from apps.accounts.roles import may_write_system
 from apps.common.api.problems import MOST_ERRORS, Fault, Problem, bad_field, bad_parameter
 from apps.common.pointers import shown
+from apps.common.rows import first
 from apps.connectors import models as tables
 from apps.connectors.mapping import Mapping
 from apps.customers import canonical
@@ -55,8 +56,8 @@ def writable_system(code: str, user: User) -> System:
     """An active system this caller may write; one that is not for them is forbidden whether it exists or not."""
     if not may_write_system(user, code):
         raise Problem("forbidden", f"This client may not write the system {shown(code)}.")
-    system = System.objects.filter(code=code).exclude(kind=System.Kind.STEWARD).first() if "\x00" not in code else None
-    if system is None:
+    system = first(System, "code = %s", code) if "\x00" not in code else None
+    if system is None or system.kind == System.Kind.STEWARD:
         raise Problem("not-found", f"There is no system {shown(code)}.")
     if not system.is_active:
         raise Problem("conflict", f"The system {shown(code)} is switched off.")

@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.response import Response
 
 from apps.common.api.endpoints import Endpoint
+from apps.common.api.idempotency import idempotent
 from apps.common.api.parsers import JsonParser, NdjsonParser
 from apps.common.api.problems import bad_parameter
 from apps.common.api.views import HubView
@@ -48,6 +49,7 @@ class SourceRecordsView(HubView):
     keeps_odd_text = True
     most_keys = reading.MOST_KEYS
 
+    @idempotent
     def post(self, request: Any) -> Response:
         """Records of one system. Up to 100 are answered one by one with their customers; more, or with
         `Prefer: respond-async`, become a job. A record that cannot be taken is set aside and told; the others go on."""

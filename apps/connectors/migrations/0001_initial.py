@@ -187,6 +187,38 @@ class Migration(migrations.Migration):
                 "constraints": [models.UniqueConstraint(fields=("system", "field"), name="field_drift_key")],
             },
         ),
+        migrations.CreateModel(
+            name="IdempotencyKey",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("caller", models.TextField()),
+                ("key", models.TextField()),
+                ("request_digest", models.BinaryField()),
+                ("status", models.SmallIntegerField(null=True)),
+                ("answer", models.BinaryField(null=True)),
+                ("headers", models.JSONField(default=dict)),
+                ("correlation_id", models.UUIDField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                "db_table": "idempotency_key",
+                "indexes": [models.Index(fields=["created_at"], name="idempotency_key_age")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("caller", "key"), name="idempotency_key_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("answer__isnull", True), ("status__isnull", True)),
+                            models.Q(("answer__isnull", False), ("status__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="idempotency_key_answered",
+                    ),
+                ],
+            },
+        ),
         migrations.AddConstraint(
             model_name="mapping",
             constraint=models.UniqueConstraint(fields=("system", "name", "version"), name="mapping_version_unique"),

@@ -10,6 +10,17 @@ from simple_history.models import HistoricalRecords
 
 from apps.common.errors import Permanent
 from apps.common.ids import uuid7
+from apps.customers.survivorship_lineage import pack, unpack
+
+
+class LineageField(models.JSONField):
+    """Lineage as it is in memory; the database holds it packed."""
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        return unpack(super().from_db_value(value, expression, connection) or [])
+
+    def get_prep_value(self, value: Any) -> Any:
+        return pack(super().get_prep_value(value))
 
 
 class Snapshot(models.Model):
@@ -52,7 +63,7 @@ class Customer(models.Model):
     identifiers = models.JSONField(default=list)
     extra = models.JSONField(default=dict)
     held = models.JSONField(default=dict)
-    lineage = models.JSONField(default=dict)
+    lineage = LineageField(default=dict)
     policy_hash = models.TextField()
     member_count = models.IntegerField(default=1)
     released = models.BooleanField(default=True)
@@ -86,7 +97,10 @@ class Customer(models.Model):
             models.CheckConstraint(condition=Q(version__gte=1), name="customer_version_positive"),
             models.CheckConstraint(condition=Q(kind__in=["person", "organization"]), name="customer_kind"),
         )
-        indexes = (models.Index(fields=["updated_at", "id"], name="customer_updated"),)
+        # Lists and counts of active customers are read from this index alone: the rows themselves are wide.
+        indexes = (
+            models.Index(fields=["updated_at", "id"], include=["active", "member_count"], name="customer_updated"),
+        )
 
     def __str__(self) -> str:
         return self.name or str(self.id)

@@ -8,7 +8,8 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON edge FOR EACH ROW EXECUTE FUNCTION append_only('superseded_at')",
-            "DROP TRIGGER append_only ON edge",
+            "CALL guard_append_only('edge', 'superseded_at');"
+            "ALTER TABLE match_record ALTER COLUMN features SET STATISTICS 0, ALTER COLUMN keys SET STATISTICS 0",
+            "DROP TRIGGER append_only ON edge; DROP TRIGGER never_deleted ON edge; DROP TRIGGER set_once ON edge",
         ),
     ]

@@ -19,7 +19,7 @@ from apps.connectors.mapping import MappingError
 from apps.connectors.saved_mappings import save_mapping
 from apps.customers.canonical import FLAT_FIELDS
 from apps.customers.models import System
-from apps.stewardship import uploads, wording
+from apps.stewardship import upload_limit, uploads, wording
 from apps.stewardship.forms import UploadForm
 from apps.stewardship.permissions import act_of, may, page, uuid_or_none
 from apps.stewardship.progress import Progress, start
@@ -49,17 +49,22 @@ def imports(request: HttpRequest) -> HttpResponse:
 @page("imports.run", post="imports.run")
 def upload(request: HttpRequest) -> HttpResponse:
     """Step one: the system and its file."""
+    limit = upload_limit.limit()
     form = UploadForm(
-        request.POST or None, request.FILES or None, user=request.user, initial={"system": request.GET.get("system")}
+        request.POST or None,
+        request.FILES or None,
+        user=request.user,
+        refusal=limit.refusal if upload_limit.was_exceeded(request) else "",
+        initial={"system": request.GET.get("system")},
     )
+    context = {"form": form, "limit": limit}
     if request.method != "POST" or not form.is_valid():
-        context = {"form": form, "most": uploads.most_bytes() // 2**20}
         return render(request, "stewardship/import_new.html", context)
     try:
         draft = uploads.keep(form.cleaned_data["file"], form.cleaned_data["system"])
     except Rejected as error:
         form.add_error("file", error.detail)
-        return render(request, "stewardship/import_new.html", {"form": form, "most": uploads.most_bytes() // 2**20})
+        return render(request, "stewardship/import_new.html", context)
     _remember(request, draft)
     return redirect("import-columns", draft.id)
 
