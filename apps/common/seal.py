@@ -9,6 +9,11 @@ def new_salt() -> bytes:
     return os.urandom(16)
 
 
+def salt_text() -> str:
+    """A salt as the database writes and reads bytes."""
+    return "\\x" + new_salt().hex()
+
+
 def digest(meta: bytes, salt: bytes, payload: bytes) -> bytes:
     """32 bytes; `sealed_digest()` in the database computes the same."""
     return hashlib.sha256(meta + hashlib.sha256(salt + payload).digest()).digest()

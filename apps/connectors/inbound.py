@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection, transaction
 from apps.common.act import Act
 from apps.common.errors import Retryable
 from apps.common.jsontext import json_text, storable
+from apps.common.plans import find_by_index
 from apps.connectors.mapping import Mapping as ColumnMapping
 from apps.customers import canonical
 from apps.customers.canonical import Problem
@@ -86,6 +87,7 @@ def keep(*, door: Door, items: Sequence[Item], act: Act, also: Callable[[Intake]
 def _keep(door: Door, items: Sequence[Item], act: Act, also: Callable[[Intake], None] | None) -> Intake:
     prepared = [_prepare(door, item) for item in items]
     with transaction.atomic():
+        find_by_index()
         intake = Intake([p.outcome for p in prepared])
         good = [p for p in prepared if p.incoming is not None]
         _receive(door, good, act)

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from apps.common import seal
 from apps.common.act import Act
-from apps.common.ids import uuid7
+from apps.common.ids import array, uuid7
 from apps.common.jsontext import json_text, json_value
 
 LEASE_SECONDS = 60
@@ -151,20 +151,21 @@ _ROW = "id, external_id, kind, raw, raw_salt, raw_digest, canonical, content_dig
 
 
 def _copy(records: Sequence[tuple[UUID, Incoming]]) -> None:
+    """`other_id`: for the row that is written beside the record, its link or the version it replaces."""
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TEMP TABLE IF NOT EXISTS incoming_record (id uuid, external_id text, kind text, raw text, raw_salt bytea,"
-            " raw_digest bytea, canonical jsonb, content_digest bytea, source_updated_at timestamptz, deleted boolean)"
+            " raw_digest bytea, canonical jsonb, content_digest bytea, source_updated_at timestamptz, deleted boolean, other_id uuid)"
             " ON COMMIT DELETE ROWS"
         )
         cursor.execute("DELETE FROM incoming_record")
-        with cursor.copy(f"COPY incoming_record ({_ROW}) FROM STDIN") as copy:
+        with cursor.copy(f"COPY incoming_record ({_ROW}, other_id) FROM STDIN") as copy:
             for id_, r in records:
                 salt = seal.new_salt()
                 digest = seal.digest(r.external_id.encode(), salt, r.raw.encode())
                 copy.write_row(
                     (id_, r.external_id, r.canonical["kind"], r.raw, salt, digest, json_text(r.canonical), r.content_digest,
-                     r.source_updated_at, r.deleted)
+                     r.source_updated_at, r.deleted, uuid7())
                 )  # fmt: skip
 
 
@@ -183,9 +184,9 @@ def _insert(system_id: int, records: Sequence[Incoming], act: Act, *, lease: boo
         ids: dict[str, UUID] = dict(cursor.fetchall())
         cursor.execute(
             "INSERT INTO link (id, system_id, external_id, source_record_id, state, created_at)"
-            " SELECT gen_random_uuid(), system_id, external_id, id, 'active', now() FROM source_record WHERE id = ANY(%s)"
+            " SELECT other_id, %s, external_id, id, 'active', now() FROM incoming_record WHERE id = ANY(%s::uuid[])"
             " ON CONFLICT (system_id, external_id) DO NOTHING",
-            (list(ids.values()),),
+            (system_id, array(ids.values())),
         )
     return ids
 
@@ -197,7 +198,7 @@ def _change(changes: Sequence[tuple[Incoming, _Stored]], act: Act, *, lease: boo
         cursor.execute(
             "INSERT INTO source_record_version (id, source_record_id, version, raw, canonical, content_digest, source_updated_at,"
             " received_at, replaced_at, deleted, salt, digest)"
-            " SELECT gen_random_uuid(), s.id, s.version, s.raw, s.canonical, s.content_digest, s.source_updated_at, s.received_at,"
+            " SELECT i.other_id, s.id, s.version, s.raw, s.canonical, s.content_digest, s.source_updated_at, s.received_at,"
             " clock_timestamp(), s.deleted, s.raw_salt, s.raw_digest"
             " FROM source_record s JOIN incoming_record i ON i.id = s.id"
         )

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from apps.common import seal
 from apps.common.act import Act
 from apps.common.errors import Conflict
 from apps.common.ids import array, uuid7
@@ -32,6 +33,7 @@ COLUMNS = (
 )
 _JSON = frozenset((*PARTS, "extra", "held", "lineage"))
 _SNAPSHOT = (*COLUMNS, "created_at", "updated_at")
+_SALTS = ("history_salt", "event_salt")  # made here: the database would ask the system for each
 
 
 @dataclass(slots=True)
@@ -90,12 +92,12 @@ def _copy_rows(rows: Sequence[CustomerRow]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TEMP TABLE IF NOT EXISTS incoming_customer (LIKE customer, history_id uuid, event_id uuid,"
-            " event text, body jsonb) ON COMMIT DELETE ROWS"
+            " event text, body jsonb, history_salt bytea, event_salt bytea) ON COMMIT DELETE ROWS"
         )
         cursor.execute("DELETE FROM incoming_customer")
         cursor.execute("SELECT clock_timestamp()")
         now = cursor.fetchone()[0]
-        columns = ", ".join((*COLUMNS, "history_id", "event_id", "event", "body", "created_at", "updated_at"))
+        columns = ", ".join((*COLUMNS, "history_id", "event_id", "event", "body", "created_at", "updated_at", *_SALTS))
         with cursor.copy(
             f"COPY incoming_customer ({columns}) FROM STDIN"
         ) as copy:  # names are constants of this module
@@ -116,7 +118,19 @@ def _flat(row: CustomerRow, now: datetime) -> list[Any]:
                 value = [] if name in PARTS else {}
         derived.append(json_text(value) if name in _JSON else value)
     head = [row.id, row.active, row.replaced_by, row.retired_reason, row.version + 1]
-    tail = [row.policy_hash, row.member_count, row.released, uuid7(), uuid7(), row.event, json_text(row.body), now, now]
+    tail = [
+        row.policy_hash,
+        row.member_count,
+        row.released,
+        uuid7(),
+        uuid7(),
+        row.event,
+        json_text(row.body),
+        now,
+        now,
+        seal.salt_text(),
+        seal.salt_text(),
+    ]
     return head + derived + tail
 
 
@@ -195,7 +209,18 @@ def _redirect(rows: Sequence[CustomerRow], moves: Sequence[Move], act: Act) -> N
         if not hops:
             return
         told = json_text(
-            [{"i": uuid7().hex, "r": r.hex, "s": s.hex, "h": uuid7().hex, "e": uuid7().hex} for r, s in hops.items()]
+            [
+                {
+                    "i": uuid7().hex,
+                    "r": r.hex,
+                    "s": s.hex,
+                    "h": uuid7().hex,
+                    "e": uuid7().hex,
+                    "hs": seal.salt_text(),
+                    "es": seal.salt_text(),
+                }
+                for r, s in hops.items()
+            ]
         )
         if followers:
             cursor.execute(_CLOSE_REDIRECTS, (array(followers),))
@@ -218,9 +243,10 @@ _MOVE_FOLLOWERS = (
     " FROM jsonb_to_recordset(%s::jsonb) AS t(r uuid, s uuid) WHERE c.id = t.r AND c.id = ANY(%s::uuid[])"
 )
 _TELL_FOLLOWERS = (
-    f"INSERT INTO incoming_customer ({', '.join(_SNAPSHOT)}, history_id, event_id, event, body)"
-    f" SELECT {', '.join(f'c.{n}' for n in _SNAPSHOT)}, t.h, t.e, 'customer.retired', jsonb_build_object('replaced_by', c.replaced_by)"
-    " FROM jsonb_to_recordset(%s::jsonb) AS t(r uuid, h uuid, e uuid) JOIN customer c ON c.id = t.r WHERE c.id = ANY(%s::uuid[])"
+    f"INSERT INTO incoming_customer ({', '.join(_SNAPSHOT)}, history_id, event_id, event, body, {', '.join(_SALTS)})"
+    f" SELECT {', '.join(f'c.{n}' for n in _SNAPSHOT)}, t.h, t.e, 'customer.retired', jsonb_build_object('replaced_by', c.replaced_by),"
+    " t.hs, t.es"
+    " FROM jsonb_to_recordset(%s::jsonb) AS t(r uuid, h uuid, e uuid, hs bytea, es bytea) JOIN customer c ON c.id = t.r WHERE c.id = ANY(%s::uuid[])"
 )
 
 
@@ -254,10 +280,9 @@ def _write_history(act: Act) -> None:
         cursor.execute(
             f"INSERT INTO historical_customer ({names}, history_id, history_date, history_type, history_change_reason,"
             " history_user_id, actor, correlation_id, salt, digest)"
-            f" SELECT {values}, i.history_id, c.updated_at, CASE WHEN i.version = 1 THEN '+' ELSE '~' END, %s, %s, %s, %s, x.salt,"
-            f" sealed_digest(c.id::text || c.version::text, x.salt, ROW({values})::text)"
-            " FROM incoming_customer i JOIN customer c ON c.id = i.id,"
-            " LATERAL (SELECT uuid_send(gen_random_uuid()) AS salt, i.id AS per_row) x",
+            f" SELECT {values}, i.history_id, c.updated_at, CASE WHEN i.version = 1 THEN '+' ELSE '~' END, %s, %s, %s, %s, i.history_salt,"
+            f" sealed_digest(c.id::text || c.version::text, i.history_salt, ROW({values})::text)"
+            " FROM incoming_customer i JOIN customer c ON c.id = i.id",
             (act.reason[:100] or None, act.user_id, act.actor, act.correlation_id),
         )
 
@@ -266,10 +291,9 @@ def _write_events(act: Act) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO event (id, type, subject_id, version, occurred_at, actor, correlation_id, quiet, body, salt, digest)"
-            " SELECT i.event_id, i.event, c.id, c.version, c.updated_at, %s, %s, %s, i.body, x.salt,"
-            " sealed_digest(i.event || c.id::text || c.version::text, x.salt, i.body::text)"
-            " FROM incoming_customer i JOIN customer c ON c.id = i.id,"
-            " LATERAL (SELECT uuid_send(gen_random_uuid()) AS salt, i.id AS per_row) x",
+            " SELECT i.event_id, i.event, c.id, c.version, c.updated_at, %s, %s, %s, i.body, i.event_salt,"
+            " sealed_digest(i.event || c.id::text || c.version::text, i.event_salt, i.body::text)"
+            " FROM incoming_customer i JOIN customer c ON c.id = i.id",
             (act.actor, act.correlation_id, act.quiet),
         )
 
@@ -285,21 +309,33 @@ def lookup_keys(row: CustomerRow) -> set[tuple[str, str]]:
 
 
 def _write_lookup_keys(rows: Sequence[CustomerRow]) -> None:
-    wanted = json_text([{"k": kind, "v": value, "c": row.id.hex} for row in rows for kind, value in lookup_keys(row)])
+    """Only what differs is written: most keys of a customer stay the same for ever."""
     standing = [row.id for row in rows if row.version]
+    wanted = {(row.id, *key) for row in rows for key in lookup_keys(row)}
     with connection.cursor() as cursor:
         if standing:
             cursor.execute(
-                "DELETE FROM lookup_key k WHERE k.customer_id = ANY(%s::uuid[]) AND NOT EXISTS (SELECT 1"
-                " FROM jsonb_to_recordset(%s::jsonb) AS i(k text, v text, c uuid)"
-                " WHERE i.k = k.kind AND i.v = k.value AND i.c = k.customer_id)",
-                (array(standing), wanted),
+                "SELECT customer_id, kind, value FROM lookup_key WHERE customer_id = ANY(%s::uuid[])",
+                (array(standing),),
             )
-        cursor.execute(
-            "INSERT INTO lookup_key (kind, value, customer_id) SELECT k, v, c FROM jsonb_to_recordset(%s::jsonb) AS i(k text, v text, c uuid)"
-            " ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING",
-            (wanted,),
-        )
+            known = set(cursor.fetchall())
+            gone, wanted = known - wanted, wanted - known
+            if gone:
+                cursor.execute(
+                    f"DELETE FROM lookup_key k USING {_KEYS} WHERE k.kind = i.k AND k.value = i.v AND k.customer_id = i.c",
+                    (_keys_text(gone),),
+                )
+        if wanted:
+            cursor.execute(
+                f"INSERT INTO lookup_key (kind, value, customer_id) SELECT k, v, c FROM {_KEYS}", (_keys_text(wanted),)
+            )
+
+
+_KEYS = "jsonb_to_recordset(%s::jsonb) AS i(k text, v text, c uuid)"
+
+
+def _keys_text(keys: Iterable[tuple[UUID, str, str]]) -> str:
+    return json_text([{"k": kind, "v": value, "c": customer.hex} for customer, kind, value in sorted(keys)])
 
 
 def _search_texts(row: CustomerRow) -> dict[str, str]:

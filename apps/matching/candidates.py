@@ -93,16 +93,27 @@ def redo_holders(keys: Sequence[int], reason: str) -> None:
         )
 
 
+_HOLDERS = "SELECT key, array_agg(source_record_id) FROM blocking_key WHERE key = ANY(%s::bigint[]) GROUP BY key HAVING count(*) > 1"
+_SOME_HOLDERS = (
+    "SELECT k.key, array_agg(b.source_record_id) FROM unnest(%s::bigint[]) AS k(key),"
+    " LATERAL (SELECT source_record_id FROM blocking_key WHERE key = k.key LIMIT %s) b GROUP BY k.key"
+)
+
+
 def blocks(keys: Sequence[int], cap: int) -> list[Block]:
-    """The blocks with two records or more among `keys`: one index scan a key, never more than cap + 1 rows of it."""
+    """The blocks with two records or more among `keys`.
+
+    One scan of the index reads them all. Of a key known to be oversized no more than cap + 1 holders are read; any other has
+    few more than the cap at the most: whoever sees it grow beyond notes it."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT k.key, array_agg(b.source_record_id) FROM unnest(%s::bigint[]) AS k(key),"
-            " LATERAL (SELECT source_record_id FROM blocking_key WHERE key = k.key LIMIT %s) b"
-            " GROUP BY k.key HAVING count(*) > 1",
-            (id_array(keys), cap + 1),
-        )
-        return [Block(key, tuple(records), len(records) > cap) for key, records in cursor.fetchall()]
+        cursor.execute("SELECT key FROM oversized_key WHERE key = ANY(%s::bigint[])", (id_array(keys),))
+        noted = {row[0] for row in cursor.fetchall()}
+        cursor.execute(_HOLDERS, (id_array([key for key in keys if key not in noted] if noted else keys),))
+        rows = cursor.fetchall()
+        if noted:
+            cursor.execute(_SOME_HOLDERS, (id_array(noted), cap + 1))
+            rows += cursor.fetchall()
+    return [Block(key, tuple(records), len(records) > cap) for key, records in rows]
 
 
 def pairs_for(records: Sequence[UUID], model: Model) -> set[tuple[UUID, UUID]]:

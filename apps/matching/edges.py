@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 from django.db import connection
 
-from apps.common import ids
+from apps.common import ids, seal
 from apps.common.errors import Conflict
 from apps.common.ids import uuid7
 from apps.common.jsontext import json_text
@@ -87,15 +87,23 @@ def write_edges(
 
 def _insert(fresh: Sequence[tuple[Pair, Scored]], model_version: int) -> None:
     rows = [
-        {"i": uuid7().hex, "a": a.hex, "b": b.hex, "w": s.weight, "p": s.probability, "l": s.levels, "f": s.flags}
+        {
+            "i": uuid7().hex,
+            "a": a.hex,
+            "b": b.hex,
+            "w": s.weight,
+            "p": s.probability,
+            "l": s.levels,
+            "f": s.flags,
+            "s": seal.salt_text(),
+        }
         for (a, b), s in fresh
     ]
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO edge (id, record_a_id, record_b_id, weight, probability, levels, flags, model_version, scored_at, salt, digest)"
-            " SELECT e.i, a, b, w, p, l, f, %s::int, clock_timestamp(), x.salt, sealed_digest(a::text || b::text, x.salt, ROW(w, l, f)::text)"
-            " FROM jsonb_to_recordset(%s::jsonb) AS e(i uuid, a uuid, b uuid, w float8, p float8, l smallint[], f smallint),"
-            " LATERAL (SELECT uuid_send(gen_random_uuid()) AS salt, e.i AS per_row) x ORDER BY a, b"
+            " SELECT e.i, a, b, w, p, l, f, %s::int, clock_timestamp(), s, sealed_digest(a::text || b::text, s, ROW(w, l, f)::text)"
+            " FROM jsonb_to_recordset(%s::jsonb) AS e(i uuid, a uuid, b uuid, w float8, p float8, l smallint[], f smallint, s bytea) ORDER BY a, b"
             " ON CONFLICT (record_a_id, record_b_id) WHERE superseded_at IS NULL DO NOTHING",
             (model_version, json_text(rows)),
         )
@@ -122,49 +130,49 @@ class Neighbourhood:
         """Records joined by edges, by a person's match, or by their customer.
 
         A component stands in the order of (system, external id): ties of a decision must not depend on who came first."""
-        parent = {r: r for r in self.members}
+        ordered = sorted(self.members, key=lambda r: self.members[r][:2])
+        place = {record: i for i, record in enumerate(ordered)}
+        parent = list(range(len(ordered)))
 
-        def find(r: UUID) -> UUID:
-            while parent[r] != r:
-                parent[r] = parent[parent[r]]
-                r = parent[r]
-            return r
-
-        def join(a: UUID, b: UUID) -> None:
-            ra, rb = find(a), find(b)
-            if ra != rb:
-                parent[max(ra, rb)] = min(ra, rb)
+        def find(i: int) -> int:
+            while parent[i] != i:
+                parent[i] = parent[parent[i]]
+                i = parent[i]
+            return i
 
         for a, b in (*self.edges, *self.must):
-            join(a, b)
-        first: dict[UUID, UUID] = {}
-        for record, (_, _, customer) in self.members.items():
+            parent[find(place[a])] = find(place[b])
+        first: dict[UUID, int] = {}
+        for i, record in enumerate(ordered):
+            customer = self.members[record][2]
             if customer is not None:
-                join(record, first.setdefault(customer, record))
-        grouped: dict[UUID, list[UUID]] = {}
-        for record in sorted(self.members, key=lambda r: self.members[r][:2]):
-            grouped.setdefault(find(record), []).append(record)
+                parent[find(i)] = find(first.setdefault(customer, i))
+        grouped: dict[int, list[UUID]] = {}
+        for i, record in enumerate(ordered):
+            grouped.setdefault(find(i), []).append(record)
         return list(grouped.values())
 
 
-_EDGES = (
-    "SELECT record_a_id, record_b_id, weight, flags FROM edge WHERE superseded_at IS NULL AND record_a_id = ANY(%s::uuid[])"
-    " UNION ALL SELECT record_a_id, record_b_id, weight, flags FROM edge WHERE superseded_at IS NULL AND record_b_id = ANY(%s::uuid[])"
-)
-_VERDICTS = (
-    "SELECT record_a_id, record_b_id, verdict FROM judgement WHERE superseded_at IS NULL AND verdict <> 'unsure' AND record_a_id = ANY(%s::uuid[])"
-    " UNION SELECT record_a_id, record_b_id, verdict FROM judgement"
-    " WHERE superseded_at IS NULL AND verdict <> 'unsure' AND record_b_id = ANY(%s::uuid[])"
-)
-_MEMBERS = (
-    "SELECT s.id, s.system_id, s.external_id, s.customer_id FROM source_record s WHERE s.id = ANY(%s::uuid[]) UNION"
-    " SELECT s.id, s.system_id, s.external_id, s.customer_id FROM source_record s JOIN source_record o ON o.customer_id = s.customer_id"
-    " JOIN system y ON y.id = s.system_id AND y.kind <> 'steward' WHERE o.id = ANY(%s::uuid[])"
-)
+_MEMBER, _EDGE, _VERDICT = range(3)  # what a row of a ring is
+_RING = """
+SELECT 0, s.id, s.customer_id, s.system_id::float8, 0::smallint, s.external_id
+  FROM source_record s WHERE s.id = ANY(%(ids)s::uuid[])
+UNION ALL SELECT 0, s.id, s.customer_id, s.system_id, 0, s.external_id
+  FROM source_record s JOIN source_record o ON o.customer_id = s.customer_id AND o.id <> s.id
+  JOIN system y ON y.id = s.system_id AND y.kind <> 'steward' WHERE o.id = ANY(%(ids)s::uuid[])
+UNION ALL SELECT 1, record_a_id, record_b_id, weight, flags, ''
+  FROM edge WHERE superseded_at IS NULL AND record_a_id = ANY(%(ids)s::uuid[])
+UNION ALL SELECT 1, record_a_id, record_b_id, weight, flags, ''
+  FROM edge WHERE superseded_at IS NULL AND record_b_id = ANY(%(ids)s::uuid[])
+UNION ALL SELECT 2, record_a_id, record_b_id, 0, 0, verdict
+  FROM judgement WHERE superseded_at IS NULL AND verdict <> 'unsure' AND record_a_id = ANY(%(ids)s::uuid[])
+UNION ALL SELECT 2, record_a_id, record_b_id, 0, 0, verdict
+  FROM judgement WHERE superseded_at IS NULL AND verdict <> 'unsure' AND record_b_id = ANY(%(ids)s::uuid[])
+"""
 
 
 def neighbourhood(records: Iterable[UUID], scored: Mapping[Pair, Scored] | None = None) -> Neighbourhood:
-    """The closure of `records` over live edges, people's matches and shared customers, read afresh: three queries a ring.
+    """The closure of `records` over live edges, people's matches and shared customers, read afresh: one query a ring.
 
     Given a set that is closed already, one ring reads it all. `scored`: edges not yet written, walked as though they were."""
     found = Neighbourhood()
@@ -172,29 +180,33 @@ def neighbourhood(records: Iterable[UUID], scored: Mapping[Pair, Scored] | None 
     for a, b in scored or ():
         waiting.setdefault(a, []).append(b)
         waiting.setdefault(b, []).append(a)
-    frontier, asked = set(records), set[UUID]()
+    asked, frontier = set[UUID](), set(records)
     while frontier:
+        new = list(frontier)
+        for record in new:  # what is known to lie behind is asked for in the same ring
+            new.extend(n for n in waiting.pop(record, ()) if n not in frontier and n not in asked)
+        frontier.update(new)
         asked |= frontier
-        _read_ring(found, frontier)
-        reached = (
-            {r for pair in found.edges for r in pair} | {r for pair in found.must for r in pair} | found.members.keys()
-        )
-        reached.update(n for r in frontier for n in waiting.get(r, ()))
-        frontier = reached - asked
+        frontier = _read_ring(found, frontier) - asked
     found.cannot = {p for p in found.cannot if p[0] in found.members and p[1] in found.members}
     return found
 
 
-def _read_ring(found: Neighbourhood, frontier: Iterable[UUID]) -> None:
-    """Adds everything that touches one of `frontier`."""
-    both_ends = (ids.array(frontier),) * 2
+def _read_ring(found: Neighbourhood, frontier: Iterable[UUID]) -> set[UUID]:
+    """Adds everything that touches one of `frontier`; returns the records that belong together with one of them."""
+    reached = set[UUID]()
     with connection.cursor() as cursor:
-        cursor.execute(_MEMBERS, both_ends)
-        for record, system, external_id, customer in cursor.fetchall():
-            found.members[record] = (system, external_id, customer)
-        cursor.execute(_EDGES, both_ends)
-        for a, b, weight, flags in cursor.fetchall():
-            found.edges[a, b] = (weight, flags)
-        cursor.execute(_VERDICTS, both_ends)
-        for a, b, verdict in cursor.fetchall():
-            (found.must if verdict == "match" else found.cannot).add((a, b))
+        cursor.execute(_RING, {"ids": ids.array(frontier)})
+        for what, a, b, number, flags, text in cursor.fetchall():
+            if what == _MEMBER:
+                found.members[a] = (int(number), text, b)
+                reached.add(a)
+            elif what == _EDGE:
+                found.edges[a, b] = (number, flags)
+                reached.update((a, b))
+            elif text == "match":
+                found.must.add((a, b))
+                reached.update((a, b))
+            else:
+                found.cannot.add((a, b))
+    return reached

@@ -17,6 +17,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from apps.common.act import Act
 from apps.common.errors import Conflict, Retryable
 from apps.common.ids import array
+from apps.common.plans import find_by_index
 from apps.customers import identity
 from apps.customers.golden import read_members
 from apps.matching import candidates, doubts
@@ -112,6 +113,7 @@ def index(batch: Sequence[UUID], model: ActiveModel | None = None) -> None:
 
     The records are locked, so that nobody changes them between the reading and the writing."""
     with transaction.atomic():
+        find_by_index()
         identity.lock_records(batch)
         members = read_members(records=batch)
         candidates.index({m.id: m.member.canonical for m in members}, (model or active_model()).model)
@@ -132,7 +134,7 @@ def retried(work: Callable[[], T]) -> T:
 def _apply(batch: Sequence[UUID], search: _Search, model: ActiveModel, act: Act) -> Matched:
     reach = set(neighbourhood(batch, search.scored).members)
     with transaction.atomic():
-        _limit_waiting()
+        find_by_index(wait="5s")
         locked = identity.lock_records(reach)
         if any(search.versions.get(record, version) != version for record, version in locked.items()):
             raise Conflict("A record changed after it was compared.")
@@ -146,11 +148,6 @@ def _apply(batch: Sequence[UUID], search: _Search, model: ActiveModel, act: Act)
 def redecide(records: Sequence[UUID], *, act: Act, action: str = "judged") -> Matched:
     """Decides the components of `records` again from stored evidence; the caller has locked their neighbourhood."""
     return apply_decision(neighbourhood(records), touched=records, model=active_model(), act=act, action=action)
-
-
-def _limit_waiting() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL lock_timeout = '5s'")
 
 
 def apply_decision(
