@@ -25,7 +25,9 @@ class Event(models.Model):
         db_table = "event"
         constraints = (
             models.UniqueConstraint(fields=["subject_id", "version"], name="event_one_per_version"),
-            models.UniqueConstraint(fields=["position"], name="event_position_unique"),
+            models.UniqueConstraint(
+                fields=["position"], condition=models.Q(position__isnull=False), name="event_position_unique"
+            ),
         )
         indexes = (
             models.Index(fields=["occurred_at", "id"], name="event_waiting", condition=models.Q(position__isnull=True)),

@@ -63,6 +63,29 @@ def test_what_happened_is_never_rewritten(table: str) -> None:
             query(statement)
 
 
+SET_ONCE = {"until", "superseded_at", "position"}
+
+
+def test_a_guard_covers_every_column_of_its_table() -> None:
+    """A guard names its columns: one that a later migration adds has to be named too."""
+    tables = {row[0] for row in query("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'append_only'")}
+    assert len(tables) == 7
+    unguarded = query(
+        "SELECT c.table_name, c.column_name FROM information_schema.columns c WHERE c.table_name = ANY(%s) AND NOT EXISTS (SELECT 1"
+        " FROM information_schema.triggered_update_columns t WHERE t.trigger_name = 'append_only'"
+        " AND t.event_object_table = c.table_name AND t.event_object_column = c.column_name)",
+        sorted(tables),
+    )
+    assert {column for _, column in unguarded} <= SET_ONCE
+
+
+def test_what_is_set_once_is_not_set_again() -> None:
+    pipeline.customer_of("crm", person(1))
+    query("UPDATE event SET position = 7")
+    with pytest.raises(IntegrityError, match="event.position is set once"), transaction.atomic():
+        query("UPDATE event SET position = 8")
+
+
 def test_every_snapshot_and_event_is_sealed() -> None:
     customer = pipeline.customer_of("crm", person(1))
     pipeline.take("crm", person(1, status="closed"))

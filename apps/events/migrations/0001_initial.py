@@ -40,7 +40,11 @@ class Migration(migrations.Migration):
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("subject_id", "version"), name="event_one_per_version"),
-                    models.UniqueConstraint(fields=("position",), name="event_position_unique"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("position__isnull", False)),
+                        fields=("position",),
+                        name="event_position_unique",
+                    ),
                 ],
             },
         ),

@@ -22,6 +22,7 @@ BAR = 24
 
 
 class Command(BaseCommand):
+    requires_system_checks: list[str] = []  # they look at the pages of the hub; a file waits for none of them
     help = "Take in a file of customer records (CSV, NDJSON, JSON, Parquet). Started again after an interruption, it goes on."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from apps.matching.sweep import drain
 
 
 class Command(BaseCommand):
+    requires_system_checks: list[str] = []
     help = "Match due records, work off the redo queue and give change-feed positions, until nothing is left."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
