@@ -14,7 +14,7 @@ from apps.common.jsontext import json_value
 from apps.customers import holds, store
 from apps.customers.survivorship import PARTS, SCALARS, Golden, Member, Pin, survive
 from apps.customers.survivorship_lineage import unpack
-from apps.policies.active import Active, active
+from apps.policies.active import Active, active_ones
 
 _READ_DERIVED = ", ".join(
     [f"{n}::text" if n in ("birth_date", "credit_limit") else n for n in ("kind", *SCALARS)]
@@ -127,7 +127,7 @@ def _member(row: tuple[Any, ...]) -> Member:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The three policies a rebuild reads, each once per batch."""
+    """The three policies a rebuild reads, once per batch."""
 
     survivorship: Active
     approval: Active
@@ -135,7 +135,7 @@ class Rules:
 
 
 def rules() -> Rules:
-    return Rules(active("survivorship"), active("approval"), active("ownership"))
+    return Rules(*active_ones("survivorship", "approval", "ownership"))
 
 
 def rebuild(

@@ -1,11 +1,12 @@
 """The model in force: the active row of match_model, made from the shipped defaults when the hub has none."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
-from apps.customers.models import System
+from apps.common.errors import Permanent
 from apps.matching.models import MatchModel
 from apps.matching.parameters import Model
 
@@ -24,22 +25,29 @@ def _parsed(digest: str) -> Model:
     return Model.from_dict(MatchModel.objects.get(hash=digest).parameters)
 
 
+_ACTIVE = "SELECT version, hash, ARRAY(SELECT id FROM system WHERE one_record_per_customer) FROM match_model WHERE state = 'active'"
+
+
 def active_model() -> ActiveModel:
-    """Two small queries; the parsed model is cached by its hash."""
-    row = MatchModel.objects.filter(state="active").values_list("version", "hash").first()
+    """One small query; the parsed model is cached by its hash."""
+    row = _active_row()
     if row is None:
-        row = _adopt_default()
-    distinct = frozenset(System.objects.filter(one_record_per_customer=True).values_list("id", flat=True))
-    return ActiveModel(row[0], _parsed(row[1]), distinct)
+        _adopt_default()
+        row = _active_row()
+    if row is None:
+        raise Permanent("No model of matching is active: make one version of match_model active again.")
+    return ActiveModel(row[0], _parsed(row[1]), frozenset(row[2]))
 
 
-def _adopt_default() -> tuple[int, str]:
-    """The shipped parameters become version 1; of two processes that try, one wins and both read its row."""
+def _active_row() -> tuple[int, str, list[int]] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(_ACTIVE)
+        row: tuple[int, str, list[int]] | None = cursor.fetchone()
+    return row
+
+
+def _adopt_default() -> None:
+    """The shipped parameters become version 1; of two processes that try, one wins and both go on with its row."""
     default = Model.load_default()
-    try:
-        with transaction.atomic():
-            MatchModel.objects.create(version=1, parameters=default.to_dict(), hash=default.hash)
-    except IntegrityError:
-        pass
-    version, digest = MatchModel.objects.filter(state="active").values_list("version", "hash").get()
-    return version, digest
+    with suppress(IntegrityError), transaction.atomic():
+        MatchModel.objects.create(version=1, parameters=default.to_dict(), hash=default.hash)
