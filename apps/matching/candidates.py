@@ -116,8 +116,8 @@ def blocks(keys: Sequence[int], cap: int) -> list[Block]:
     return [Block(key, tuple(records), len(records) > cap) for key, records in rows]
 
 
-def pairs_for(records: Sequence[UUID], model: Model) -> set[tuple[UUID, UUID]]:
-    """Every pair (a < b) of one of `records` with anybody who shares a key that is not oversized.
+def pairs_for(records: Sequence[UUID], model: Model) -> list[tuple[UUID, UUID]]:
+    """Every pair (a < b), once, of one of `records` with anybody who shares a key that is not oversized.
 
     A key seen to be oversized for the first time puts all its records into the redo queue, so that pairs it had joined before
     are judged again: the result does not depend on who came first."""
@@ -128,7 +128,7 @@ def pairs_for(records: Sequence[UUID], model: Model) -> set[tuple[UUID, UUID]]:
         )
         keys = [row[0] for row in cursor.fetchall()]
     asking = set(records)
-    pairs: set[tuple[UUID, UUID]] = set()
+    near: dict[UUID, set[UUID]] = {}
     oversized = []
     for block in blocks(keys, model.thresholds.block_cap):
         if block.oversized:
@@ -136,9 +136,16 @@ def pairs_for(records: Sequence[UUID], model: Model) -> set[tuple[UUID, UUID]]:
             continue
         for a in block.records:
             if a in asking:
-                pairs.update((a, b) if a < b else (b, a) for b in block.records if a != b)
+                near.setdefault(a, set()).update(block.records)
     if oversized:
         _note_oversized(oversized)
+    pairs = []
+    for a, others in near.items():
+        for b in others:
+            if a.int < b.int:
+                pairs.append((a, b))
+            elif a.int > b.int and b not in near:  # of two that ask, the smaller one gives the pair
+                pairs.append((b, a))
     return pairs
 
 
@@ -169,7 +176,7 @@ def versions_of(records: Iterable[UUID]) -> dict[UUID, int]:
         return dict(cursor.fetchall())
 
 
-def features_of(records: Sequence[UUID]) -> tuple[list[UUID], pa.Table]:
+def features_of(records: Iterable[UUID]) -> tuple[list[UUID], pa.Table]:
     """Stored features of `records`, and the ids in the order of the rows."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -28,28 +28,21 @@ class Scored:
     flags: int
 
 
-def score_pairs(pairs: Iterable[Pair], model: Model) -> dict[Pair, Scored]:
+def score_pairs(pairs: Sequence[Pair], model: Model) -> dict[Pair, Scored]:
     """Scores candidate pairs in columns; keeps those at or above the lower threshold, and every flagged one near it."""
-    listed = sorted(pairs)
-    if not listed:
+    if not pairs:
         return {}
-    known, features = candidates.features_of(sorted({r for pair in listed for r in pair}))
+    known, features = candidates.features_of({r for pair in pairs for r in pair})
     row_of = {id_: i for i, id_ in enumerate(known)}
-    listed = [p for p in listed if p[0] in row_of and p[1] in row_of]
-    if not listed:
-        return {}
-    left = np.fromiter((row_of[a] for a, _ in listed), dtype=np.int32, count=len(listed))
-    right = np.fromiter((row_of[b] for _, b in listed), dtype=np.int32, count=len(listed))
+    rows = [(row_of.get(a, -1), row_of.get(b, -1), at) for at, (a, b) in enumerate(pairs)]
+    left, right, place = np.array([row for row in rows if min(row) >= 0], np.int64).reshape(-1, 3).T
     scores = engine.score(features, features, left, right, model)
-    kept = np.flatnonzero(engine.keep(scores, model))
+    kept = np.flatnonzero(engine.keep(scores, model)).tolist()
+    weight, probability = scores.weight[kept].tolist(), scores.probability[kept].tolist()
+    levels, flags = scores.levels[kept].tolist(), scores.flags[kept].tolist()
     return {
-        listed[i]: Scored(
-            round(float(scores.weight[i]), 4),
-            round(float(scores.probability[i]), 6),
-            tuple(scores.levels[i].tolist()),
-            int(scores.flags[i]),
-        )
-        for i in kept.tolist()
+        pairs[at]: Scored(round(w, 4), round(p, 6), tuple(own), f)
+        for at, w, p, own, f in zip(place[kept].tolist(), weight, probability, levels, flags, strict=True)
     }
 
 

@@ -52,8 +52,8 @@ def match(records: Sequence[UUID], *, act: Act, indexed: bool = False) -> Matche
     """Takes source records through to golden records. `indexed`: their keys are committed already.
 
     Of a batch that fails, halves are tried until the offending records stand alone in `failed`."""
-    result = Matched()
-    for start in range(0, len(records), BATCH):
+    result = _match_or_bisect(list(records[:BATCH]), act, indexed=indexed) if records else Matched()
+    for start in range(BATCH, len(records), BATCH):
         result.absorb(_match_or_bisect(list(records[start : start + BATCH]), act, indexed=indexed))
     return result
 
@@ -104,7 +104,7 @@ def _search(batch: Sequence[UUID], model: ActiveModel) -> _Search:
     """Versions are read before what is compared, so a change in between shows as a version that moved on, never as one that did not."""
     began = candidates.clock()
     pairs = candidates.pairs_for(batch, model.model)
-    versions = candidates.versions_of({*batch, *(r for pair in pairs for r in pair)})
+    versions = candidates.versions_of(set(batch).union(*pairs))
     return _Search(score_pairs(pairs, model.model), versions, began)
 
 
