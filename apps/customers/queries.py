@@ -13,7 +13,8 @@ from uuid import UUID
 from django.db import connection
 
 from apps.common.errors import NotFound
-from apps.customers.models import Customer, Redirect
+from apps.common.rows import first
+from apps.customers.models import Customer
 from apps.customers.queries_history import AttributeChange, Snapshot, Version, as_of, history
 from apps.customers.queries_search import Hit, Hits, search
 from apps.customers.queries_values import values_of
@@ -142,14 +143,16 @@ class _Members:
 
 def resolve(id: UUID) -> Resolved:
     """The customer that `id` stands for today; NotFound for an id the hub never gave. Two queries for a retired id."""
-    customer = Customer.objects.filter(id=id).first()
+    customer = first(Customer, "id = %s", id)
     if customer is None:
         raise NotFound(f"There is no customer {id}.")
     asked = customer.id
     for _ in range(_MOST_HOPS):
-        if customer.active or customer.replaced_by is None:
+        after = None if customer.active else customer.replaced_by
+        successor = first(Customer, "id = %s", after) if after is not None else None
+        if successor is None:
             break
-        customer = Customer.objects.get(id=customer.replaced_by)
+        customer = successor
     return Resolved(customer, asked, customer.id != asked)
 
 
@@ -190,16 +193,22 @@ def detail_of(resolved: Resolved) -> CustomerDetail:
     """Everything about a customer that was resolved already: two queries."""
     c = resolved.customer
     members = _members(c.id)
-    redirects = list(
-        Redirect.objects.filter(successor_id=c.id, until=None).order_by("since").values_list("retired_id", flat=True)
-    )
     return CustomerDetail(
         id=c.id, asked=resolved.asked, replaced=resolved.replaced, active=c.active, version=c.version, kind=c.kind,
         name=c.name,
         values=values_of(c), held=c.held, lineage=c.lineage, policy_hash=c.policy_hash, member_count=c.member_count,
         released=c.released, created_at=c.created_at, updated_at=c.updated_at, sources=members.sources,
-        pins=[members.pins[a] for a in sorted(members.pins)], redirects=redirects,
+        pins=[members.pins[a] for a in sorted(members.pins)], redirects=_redirects(c.id),
     )  # fmt: skip
+
+
+def _redirects(successor: UUID) -> list[UUID]:
+    """The retired ids that lead to a customer, the first retired first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT retired_id FROM redirect WHERE successor_id = %s AND until IS NULL ORDER BY since", (successor,)
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def lineage(id: UUID) -> list[AttributeLineage]:

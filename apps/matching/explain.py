@@ -1,18 +1,20 @@
 """Why two records are, or are not, one customer: field by field, in bits and in words."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 from apps.matching import features
 from apps.matching.blocking import KINDS, hash_key, keys_of
 from apps.matching.comparison_levels import COMPARISONS, FORCED, LEVELS, VETO, level_name
 from apps.matching.comparisons import vetoes
+from apps.matching.comparisons_columns import Levels, Longs
 from apps.matching.parameters import PARTS, Model
-from apps.matching.rarity import rarity_bits
-from apps.matching.scoring import score_rows
+from apps.matching.rarity import Doubles, rarity_bits
+from apps.matching.scoring import Scores, score_rows
 
 Features = Mapping[str, Any]
 _SHOWN: Final = {
@@ -66,31 +68,50 @@ def explain(left: Features, right: Features, model: Model) -> Explanation:
     """Explain a pair from both records' features (by name, as `from_json(...).to_pylist()` gives them)."""
     table = features.table([features.row_of(left), features.row_of(right)])
     pair = np.array([0]), np.array([1])
-    scores = score_rows(table, *pair, model)
-    levels = scores.levels
-    part = int("o" in (left.get("kind"), right.get("kind")))
-    rarity = rarity_bits(table, pair, levels, np.array([part]), model)
+    return explain_scored(table, pair, score_rows(table, *pair, model), model)[0]
+
+
+def explain_scored(table: pa.Table, pair: tuple[Longs, Longs], scores: Scores, model: Model) -> list[Explanation]:
+    """Explain pairs of rows of one feature table by the scores they were given, which stand in the order of the pairs."""
+    rows = [row._asdict() for row in features.rows(table)]
+    sides = [(rows[a], rows[b]) for a, b in zip(*(side.tolist() for side in pair), strict=True)]
+    part = np.array([int("o" in (left["kind"], right["kind"])) for left, right in sides], np.int64)
+    rarity = rarity_bits(table, pair, scores.levels, part, model)
+    hard = vetoes(scores.levels)
+    told = []
+    for at, (left, right) in enumerate(sides):
+        change = {comparison: float(bits[at]) for comparison, bits in rarity.items()}
+        lines = _lines(left, right, scores.levels[at].tolist(), model.bits[part[at]], change)
+        prior = round(float(model.prior[part[at]]), 2)
+        weight = round(float(scores.weight[at]), 2)
+        kinship = round(weight - prior - sum(line.bits for line in lines), 2)
+        told.append(
+            Explanation(
+                lines=lines,
+                prior=prior,
+                kinship=kinship,
+                kinship_sentence=_kinship_sentence(kinship, scores.levels[at], int(part[at]), model),
+                weight=weight,
+                probability=round(float(scores.probability[at]), 6),
+                flags=_flags(scores.levels[at], [sentence for sentence, found in hard.items() if found[at]]),
+                model=model.hash,
+            )
+        )
+    return told
+
+
+def _lines(
+    left: Features, right: Features, levels: Sequence[int], bits: Doubles, change: Mapping[str, float]
+) -> tuple[Line, ...]:
+    """`bits`: the model's, comparison × level; `change`: what rarity adds, by comparison."""
     lines = []
-    for place, comparison in enumerate(COMPARISONS):
-        number = int(levels[0, place])
-        change = float(rarity[comparison][0]) if comparison in rarity else 0.0
+    for place, (comparison, number) in enumerate(zip(COMPARISONS, levels, strict=True)):
+        gained = change.get(comparison, 0.0)
         shown = _show(comparison, left), _show(comparison, right)
-        bits = round(float(model.bits[part, place, number]) + change, 2)
-        sentence = _sentence(comparison, number, shown, change)
-        lines.append(Line(comparison, level_name(comparison, number), bits, sentence, *shown))
-    prior = round(float(model.prior[part]), 2)
-    weight = round(float(scores.weight[0]), 2)
-    kinship = round(weight - prior - sum(line.bits for line in lines), 2)
-    return Explanation(
-        lines=tuple(lines),
-        prior=prior,
-        kinship=kinship,
-        kinship_sentence=_kinship_sentence(kinship, levels, part, model),
-        weight=weight,
-        probability=round(float(scores.probability[0]), 6),
-        flags=_flags(levels),
-        model=model.hash,
-    )
+        weight = round(float(bits[place, number]) + gained, 2)
+        sentence = _sentence(comparison, number, shown, gained)
+        lines.append(Line(comparison, level_name(comparison, number), weight, sentence, *shown))
+    return tuple(lines)
 
 
 def _sentence(comparison: str, number: int, shown: tuple[str, str], change: float) -> str:
@@ -118,12 +139,12 @@ def _show(comparison: str, record: Features) -> str:
     )
 
 
-def _kinship_sentence(kinship: float, levels: Any, part: int, model: Model) -> str:
+def _kinship_sentence(kinship: float, levels: Levels, part: int, model: Model) -> str:
     """Name the class of related customers that fits best."""
     if kinship > -0.5:
         return "nothing speaks of two related customers"
     classes = list(model.parts[PARTS[part]].related)
-    places = np.arange(len(COMPARISONS)), levels[0].astype(np.int64)
+    places = np.arange(len(COMPARISONS)), levels.astype(np.int64)
     odds = [
         model.related_prior[part, place] + model.related_bits[part, place][places].sum()
         for place in range(len(classes))
@@ -132,13 +153,9 @@ def _kinship_sentence(kinship: float, levels: Any, part: int, model: Model) -> s
     return f"what agrees and what does not also fits {_RELATED.get(likeliest, likeliest)}"
 
 
-def _flags(levels: Any) -> tuple[tuple[str, str], ...]:
-    found = [
-        ("veto", f"Never joined without a person's word: {sentence}.")
-        for sentence, pairs in vetoes(levels).items()
-        if pairs[0]
-    ]
-    if level_name("identifier", int(levels[0, COMPARISONS.index("identifier")])) == "same_verified":
+def _flags(levels: Levels, vetoed: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    found = [("veto", f"Never joined without a person's word: {sentence}.") for sentence in vetoed]
+    if level_name("identifier", int(levels[COMPARISONS.index("identifier")])) == "same_verified":
         found.append(
             (
                 "forced",

@@ -7,10 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import pyarrow as pa
 from django.db import connection
 
+from apps.common.ids import array
 from apps.matching import candidates, engine
-from apps.matching.engine import FORCED, VETO, Explanation
+from apps.matching.engine import FORCED, VETO, Explanation, Scores
+from apps.matching.explain import explain_scored
 from apps.matching.model import active_model
 from apps.matching.parameters import Model, Thresholds
 
@@ -42,19 +45,18 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Near:
-    record: UUID
+class _Home:
+    """Where a source record belongs."""
+
     customer: UUID
+    name: str | None
+    kind: str
     system: str
     external_id: str
-    weight: float
-    probability: float
-    flags: int
-    row: int
 
 
 def find_matches(canonical: Mapping[str, Any], *, limit: int = 10, explain: bool = True) -> list[Candidate]:
-    """The customers a canonical record may be, best first, one entry a customer. Nothing is stored; six queries."""
+    """The customers a canonical record may be, best first, one entry a customer. Nothing is stored; five queries."""
     model = active_model().model
     asked = engine.standardise([canonical])
     keys = engine.blocking_keys(asked, model)
@@ -65,32 +67,50 @@ def find_matches(canonical: Mapping[str, Any], *, limit: int = 10, explain: bool
     if not ids:
         return []
     scores = engine.score(asked, features, np.zeros(len(ids), np.int64), np.arange(len(ids)), model)
-    least = model.thresholds.keep - _WEAK_BITS
-    worth = [i for i in np.argsort(-scores.weight, kind="stable").tolist() if scores.weight[i] >= least]
-    homes = _homes([ids[i] for i in worth])
-    best: dict[UUID, _Near] = {}
-    for i in worth:
-        if ids[i] not in homes:
-            continue
-        customer, system, external_id = homes[ids[i]]
-        near = _Near(
-            ids[i],
-            customer,
-            system,
-            external_id,
-            float(scores.weight[i]),
-            float(scores.probability[i]),
-            int(scores.flags[i]),
-            i,
-        )
-        best.setdefault(customer, near)
-    chosen = list(best.values())[:limit]
-    told = _explained(asked, features, chosen[: _MOST_EXPLAINED if explain else 0], model)
+    chosen = _nearest(ids, scores, model.thresholds.keep - _WEAK_BITS, limit)
+    told = _explained(asked, features, [row for row, _ in chosen[: _MOST_EXPLAINED if explain else 0]], scores, model)
     told += [None] * (len(chosen) - len(told))
-    names = _names([n.customer for n in chosen])
     return [
-        _candidate(near, names, why, model) for near, why in zip(chosen, told, strict=True) if near.customer in names
+        Candidate(
+            customer=home.customer,
+            name=home.name,
+            kind=home.kind,
+            record=ids[row],
+            system=home.system,
+            external_id=home.external_id,
+            weight=round(float(scores.weight[row]), 2),
+            probability=round(float(scores.probability[row]), 6),
+            grade=grade(float(scores.weight[row]), int(scores.flags[row]), model.thresholds),
+            why_not=engine.why_not_automatic(float(scores.weight[row]), int(scores.flags[row]), model),
+            explanation=why,
+        )
+        for (row, home), why in zip(chosen, told, strict=True)
     ]
+
+
+def _nearest(ids: Sequence[UUID], scores: Scores, least: float, limit: int) -> list[tuple[int, _Home]]:
+    """Row and home of each customer's best record that weighs `least` bits or more, the heaviest first."""
+    order = np.argsort(-scores.weight, kind="stable")
+    worth = order[scores.weight[order] >= least].tolist()
+    homes = _homes([ids[row] for row in worth]) if worth else {}
+    best: dict[UUID, tuple[int, _Home]] = {}
+    for row in worth:
+        home = homes.get(ids[row])
+        if home is not None:
+            best.setdefault(home.customer, (row, home))
+    return list(best.values())[:limit]
+
+
+def _explained(
+    asked: pa.Table, features: pa.Table, rows: Sequence[int], scores: Scores, model: Model
+) -> list[Explanation | None]:
+    """What speaks for and against the asked record being those of `rows`, by the scores they were given."""
+    if not rows:
+        return []
+    table = pa.concat_tables([asked, features.take(rows)])
+    pair = np.zeros(len(rows), np.int64), np.arange(1, len(rows) + 1)
+    theirs = Scores(scores.weight[rows], scores.probability[rows], scores.levels[rows], scores.flags[rows])
+    return [*explain_scored(table, pair, theirs, model)]
 
 
 def grade(weight: float, flags: int, thresholds: Thresholds) -> str:
@@ -110,7 +130,7 @@ def _sharing(keys: Sequence[int], cap: int) -> list[UUID]:
         cursor.execute(
             "SELECT k.key, b.source_record_id FROM unnest(%s::bigint[]) AS k(key),"
             " LATERAL (SELECT source_record_id FROM blocking_key WHERE key = k.key LIMIT %s) b",
-            (list(keys), cap + 1),
+            (array(keys), cap + 1),
         )
         holders: dict[int, list[UUID]] = defaultdict(list)
         for key, record in cursor.fetchall():
@@ -118,39 +138,13 @@ def _sharing(keys: Sequence[int], cap: int) -> list[UUID]:
     return sorted({record for held in holders.values() if len(held) <= cap for record in held})
 
 
-def _homes(records: Sequence[UUID]) -> dict[UUID, tuple[UUID, str, str]]:
-    """Record -> (customer, system code, external id), for records that belong to a customer."""
+def _homes(records: Sequence[UUID]) -> dict[UUID, _Home]:
+    """Of each record that belongs to a customer."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT s.id, s.customer_id, y.code, s.external_id FROM source_record s JOIN system y ON y.id = s.system_id"
-            " WHERE s.id = ANY(%s) AND s.customer_id IS NOT NULL AND y.kind <> 'steward'",
-            (list(records),),
+            "SELECT s.id, c.id, c.name, c.kind, y.code, s.external_id FROM source_record s"
+            " JOIN system y ON y.id = s.system_id JOIN customer c ON c.id = s.customer_id"
+            " WHERE s.id = ANY(%s::uuid[]) AND y.kind <> 'steward'",
+            (array(records),),
         )
-        return {row[0]: row[1:] for row in cursor.fetchall()}
-
-
-def _names(customers: Sequence[UUID]) -> dict[UUID, tuple[str | None, str]]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id, name, kind FROM customer WHERE id = ANY(%s)", (list(customers),))
-        return {id_: (name, kind) for id_, name, kind in cursor.fetchall()}
-
-
-def _explained(asked: Any, features: Any, chosen: Sequence[_Near], model: Model) -> list[Explanation | None]:
-    if not chosen:
-        return []
-    left = asked.to_pylist()[0]
-    rights = features.take([near.row for near in chosen]).to_pylist()
-    return [engine.explain(left, right, model) for right in rights]
-
-
-def _candidate(
-    near: _Near, names: Mapping[UUID, tuple[str | None, str]], why: Explanation | None, model: Model
-) -> Candidate:
-    name, kind = names[near.customer]
-    return Candidate(
-        customer=near.customer, name=name, kind=kind, record=near.record, system=near.system,
-        external_id=near.external_id,
-        weight=round(near.weight, 2), probability=round(near.probability, 6), grade=grade(near.weight, near.flags,
-        model.thresholds),
-        why_not=engine.why_not_automatic(near.weight, near.flags, model), explanation=why,
-    )  # fmt: skip
+        return {row[0]: _Home(*row[1:]) for row in cursor.fetchall()}

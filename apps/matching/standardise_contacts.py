@@ -63,9 +63,13 @@ def _meant(domain: str) -> str:
     """Return the mail provider a mistyped domain means (gmial.com, yahhoo.com), or the domain itself."""
     if len(domain) < 8:
         return domain
-    longer = [known for known in sorted(_mail_words()[0]) if len(known) > 8]
-    found = process.extractOne(domain, longer, scorer=OSA.distance, score_cutoff=1)
+    found = process.extractOne(domain, _long_providers(), scorer=OSA.distance, score_cutoff=1)
     return str(found[0]) if found else domain
+
+
+@cache
+def _long_providers() -> tuple[str, ...]:
+    return tuple(known for known in sorted(_mail_words()[0]) if len(known) > 8)
 
 
 @lru_cache(maxsize=_CACHE)

@@ -210,6 +210,21 @@ def test_filters_narrow_every_way_of_finding() -> None:
     assert queries.search("C1", kind="organization").items == []
     assert queries.search("müller", system="erp").items == []
     assert queries.search("Mueler", country="FR").items == []
+    assert queries.search("", system="nobody").items == queries.search("C1", system="nobody").items == []
+
+
+def test_a_country_is_one_of_the_addresses_and_no_word_elsewhere() -> None:
+    street = {"record_id": "1", "kind": "person", "name": "Ines Po", "address_line1": "Via IT 4", "country": "AT"}
+    abroad = {"record_id": "2", "kind": "person", "name": "Udo It", "addresses": [{"country": "PT"}, {"country": "IT"}]}
+    _, udo = given.customers([("crm", street)], [("erp", abroad)])
+    assert [h.id for h in queries.search("", country="IT").items] == [udo]
+    assert [h.id for h in queries.search("it", country="pt").items] == [udo]
+
+
+@pytest.mark.parametrize("country", ["D", "DEU", "D'", "%s", "''", "D\n", "ÄÖ", '"}', "de "])
+def test_what_is_no_country_narrows_to_nothing(country: str) -> None:
+    given.customers([("crm", ANNA)])
+    assert queries.search("", country=country).items == queries.search("anna", country=country).items == []
 
 
 @pytest.mark.parametrize("text", ["", "Mustermann"])

@@ -88,7 +88,7 @@ def test_matching_asks_few_questions(django_assert_max_num_queries: Any) -> None
     take("crm", ANNA, BERT)
     match(ANNA)
     client = machine("customers:match")
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(5):
         client.post("/api/v1/customers:match", json.dumps(ANNA), content_type="application/json")
 
 

@@ -2,10 +2,13 @@
 
 import json
 
+import numpy as np
 from hypothesis import given
+from hypothesis import strategies as st
 
 from apps.matching import blocking, engine
 from apps.matching.comparison_levels import COMPARISONS
+from apps.matching.explain import explain_scored
 from tests.matching.given import MODEL, canonical, canonicals
 
 BOB = canonical(given_name="Robert", family_name="Smith", birth_date="1962-02-25", city="Leeds", country="GB")
@@ -25,6 +28,16 @@ def test_the_lines_add_up_to_the_weight(left: dict[str, object], right: dict[str
     assert all(line.sentence for line in found.lines)
     assert found.kinship <= 0.1
     json.dumps(found.to_dict())
+
+
+@given(canonicals, st.lists(canonicals, min_size=1, max_size=4))
+def test_pairs_of_one_table_are_explained_as_each_alone(
+    left: dict[str, object], rights: list[dict[str, object]]
+) -> None:
+    table = engine.standardise([left, *rights])
+    pair = np.zeros(len(rights), np.int64), np.arange(1, len(rights) + 1)
+    scores = engine.score(table, table, *pair, MODEL)
+    assert explain_scored(table, pair, scores, MODEL) == [explained(left, right) for right in rights]
 
 
 def test_a_frequent_name_says_so() -> None:

@@ -161,6 +161,14 @@ def _signals() -> Iterator[None]:
             signal.signal(each, handler)
 
 
+def web_command(host: str, port: int, *, threads: int = 4) -> list[str]:
+    """The web server: a process per core; a thread that waits for the database lets another one work."""
+    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    gunicorn = [*PYTHON, "gunicorn", "mdmhub.wsgi", "--bind", bind, "--worker-class", "gthread", "--workers", "2"]
+    gunicorn += ["--threads", str(threads), "--preload", "--graceful-timeout", "10", "--timeout", "60"]
+    return [*gunicorn, "--no-control-socket"]
+
+
 def _children(host: str, port: int) -> list[Child]:
     """Web first: somebody waits for it. One worker per lane, so that a load never keeps a steward waiting."""
     logs = embedded.home().logs
@@ -168,12 +176,9 @@ def _children(host: str, port: int) -> list[Child]:
     base["PYTHONUNBUFFERED"] = "1"
     web = {**base, "HUB_STATEMENT_TIMEOUT_MS": WEB_STATEMENT_MS}
     work = {**base, "HUB_STATEMENT_TIMEOUT_MS": WORKER_STATEMENT_MS}
-    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    gunicorn = [*PYTHON, "gunicorn", "mdmhub.wsgi", "--bind", bind, "--worker-class", "gthread", "--workers", "2"]
-    gunicorn += ["--threads", "4", "--preload", "--graceful-timeout", "10", "--timeout", "60", "--no-control-socket"]
     celery = [*PYTHON, "celery", "-A", "mdmhub"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO"]
-    children = [Child("web", gunicorn, logs / "web.log", web)]
+    children = [Child("web", web_command(host, port), logs / "web.log", web)]
     for lane in LANES:
         worker = [*celery, "worker", "-Q", lane, "-n", f"{lane}@%h", "-c", "1", *quiet]
         children.append(Child(f"worker-{lane}", worker, logs / f"worker-{lane}.log", work))
