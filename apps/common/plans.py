@@ -4,7 +4,8 @@ from django.db import connection
 
 _BY_INDEX = (
     "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),"
-    " set_config('enable_seqscan', 'off', true), set_config('lock_timeout', %s, true)"
+    " set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),"
+    " set_config('lock_timeout', %s, true)"
 )
 
 

@@ -14,6 +14,7 @@ from apps.common import seal
 from apps.common.act import Act
 from apps.common.ids import array, uuid7
 from apps.common.jsontext import json_text, json_value
+from apps.common.rowset import Rowset, rowset
 
 LEASE_SECONDS = 60
 Merge = Callable[[Mapping[str, Any]], tuple[dict[str, Any], bytes]]
@@ -63,7 +64,7 @@ def receive(*, system_id: int, records: Sequence[Incoming], act: Act, lease: boo
     so the sweep leaves them alone for a minute. Raises the database's error for a batch that holds an impossible record."""
     outcomes: list[Outcome | None] = [None] * len(records)
     left = list(range(len(records)))
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         while left:
             wave: dict[str, int] = {}
             later = []
@@ -147,60 +148,64 @@ def _confirm(confirmed: Sequence[tuple[UUID, datetime]]) -> None:
         )
 
 
-_ROW = "id, external_id, kind, raw, raw_salt, raw_digest, canonical, content_digest, source_updated_at, deleted"
+_COLUMNS = {
+    "id": "uuid", "external_id": "text", "kind": "text", "raw": "text", "raw_salt": "bytea", "raw_digest": "bytea",
+    "canonical": "jsonb", "content_digest": "bytea", "source_updated_at": "timestamptz", "deleted": "boolean",
+    "other_id": "uuid",
+}  # fmt: skip
+_ROW = ", ".join(name for name in _COLUMNS if name != "other_id")
 
 
-def _copy(records: Sequence[tuple[UUID, Incoming]]) -> None:
+def _arrived(records: Sequence[tuple[UUID, Incoming]]) -> Rowset:
     """`other_id`: for the row that is written beside the record, its link or the version it replaces."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS incoming_record (id uuid, external_id text, kind text, raw text, raw_salt bytea,"
-            " raw_digest bytea, canonical jsonb, content_digest bytea, source_updated_at timestamptz, deleted boolean, other_id uuid)"
-            " ON COMMIT DELETE ROWS"
-        )
-        cursor.execute("DELETE FROM incoming_record")
-        with cursor.copy(f"COPY incoming_record ({_ROW}, other_id) FROM STDIN") as copy:
-            for id_, r in records:
-                salt = seal.new_salt()
-                digest = seal.digest(r.external_id.encode(), salt, r.raw.encode())
-                copy.write_row(
-                    (id_, r.external_id, r.canonical["kind"], r.raw, salt, digest, json_text(r.canonical), r.content_digest,
-                     r.source_updated_at, r.deleted, uuid7())
-                )  # fmt: skip
+    rows = []
+    for id_, r in records:
+        salt = seal.new_salt()
+        digest = seal.digest(r.external_id.encode(), salt, r.raw.encode())
+        rows.append(
+            (id_, r.external_id, r.canonical["kind"], r.raw, _bytes_text(salt), _bytes_text(digest), json_text(r.canonical),
+             _bytes_text(r.content_digest), r.source_updated_at, r.deleted, uuid7())
+        )  # fmt: skip
+    return rowset("incoming_record", _COLUMNS, rows)
+
+
+def _bytes_text(value: bytes) -> str:
+    return "\\x" + value.hex()
 
 
 def _insert(system_id: int, records: Sequence[Incoming], act: Act, *, lease: bool) -> dict[str, UUID]:
     """New source records with their links; a record that somebody else inserted meanwhile is missing from the answer."""
-    _copy([(uuid7(), r) for r in records])
+    rows = _arrived([(uuid7(), r) for r in records])
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO source_record ({_ROW}, system_id, version, received_at, changed_at, state, due_at, attempts, last_error,"
             " customer_active, correlation_id, run_id, quiet)"
             f" SELECT {_ROW}, %s, 1, now(), now(), 'received', now() + %s * interval '1 second', 0, '', true, %s, %s, %s"
-            " FROM incoming_record ORDER BY external_id"  # one order for all: no two inserts wait for each other
+            f" FROM {rows.source} ORDER BY external_id"  # one order for all: no two inserts wait for each other
             " ON CONFLICT (system_id, external_id) DO NOTHING RETURNING external_id, id",
-            (system_id, LEASE_SECONDS if lease else 0, act.correlation_id, act.run_id, act.quiet),
+            (system_id, LEASE_SECONDS if lease else 0, act.correlation_id, act.run_id, act.quiet, *rows.params),
         )
         ids: dict[str, UUID] = dict(cursor.fetchall())
         cursor.execute(
             "INSERT INTO link (id, system_id, external_id, source_record_id, state, created_at)"
-            " SELECT other_id, %s, external_id, id, 'active', now() FROM incoming_record WHERE id = ANY(%s::uuid[])"
+            f" SELECT other_id, %s, external_id, id, 'active', now() FROM {rows.source} WHERE id = ANY(%s::uuid[])"
             " ON CONFLICT (system_id, external_id) DO NOTHING",
-            (system_id, array(ids.values())),
+            (system_id, *rows.params, array(ids.values())),
         )
     return ids
 
 
 def _change(changes: Sequence[tuple[Incoming, _Stored]], act: Act, *, lease: bool) -> None:
     """The version that is replaced is kept whole; the record takes the new one and goes back to the start of the pipeline."""
-    _copy([(known.id, record) for record, known in changes])
+    rows = _arrived([(known.id, record) for record, known in changes])
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO source_record_version (id, source_record_id, version, raw, canonical, content_digest, source_updated_at,"
             " received_at, replaced_at, deleted, salt, digest)"
             " SELECT i.other_id, s.id, s.version, s.raw, s.canonical, s.content_digest, s.source_updated_at, s.received_at,"
             " clock_timestamp(), s.deleted, s.raw_salt, s.raw_digest"
-            " FROM source_record s JOIN incoming_record i ON i.id = s.id"
+            f" FROM source_record s JOIN {rows.source} ON i.id = s.id",
+            rows.params,
         )
         cursor.execute(
             "UPDATE source_record s SET kind = i.kind, raw = i.raw, raw_salt = i.raw_salt, raw_digest = i.raw_digest,"
@@ -208,6 +213,6 @@ def _change(changes: Sequence[tuple[Incoming, _Stored]], act: Act, *, lease: boo
             " source_updated_at = coalesce(i.source_updated_at, s.source_updated_at), received_at = now(), changed_at = now(),"
             " state = 'received', due_at = now() + %s * interval '1 second', attempts = 0, last_error = '',"
             " correlation_id = %s, run_id = %s, quiet = %s"
-            " FROM incoming_record i WHERE s.id = i.id",
-            (LEASE_SECONDS if lease else 0, act.correlation_id, act.run_id, act.quiet),
+            f" FROM {rows.source} WHERE s.id = i.id",
+            (LEASE_SECONDS if lease else 0, act.correlation_id, act.run_id, act.quiet, *rows.params),
         )

@@ -5,7 +5,6 @@ version, look-up keys and search text. The caller holds the locks and the transa
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from apps.common.act import Act
 from apps.common.errors import Conflict
 from apps.common.ids import array, uuid7
 from apps.common.jsontext import json_text
+from apps.common.rowset import Rowset, rowset
 from apps.customers.survivorship import PARTS, SCALARS
 from apps.customers.survivorship_lineage import pack
 
@@ -31,6 +31,15 @@ COLUMNS = (
     "member_count",
     "released",
 )
+_TYPES = {
+    "id": "uuid", "active": "boolean", "replaced_by": "uuid", "version": "integer", "birth_date": "date",
+    "credit_limit": "numeric", "member_count": "integer", "released": "boolean",
+    **dict.fromkeys((*PARTS, "extra", "held", "lineage"), "jsonb"),
+}  # fmt: skip
+_INCOMING = {
+    **{name: _TYPES.get(name, "text") for name in COLUMNS},
+    "history_id": "uuid", "event_id": "uuid", "event": "text", "body": "jsonb", "history_salt": "bytea", "event_salt": "bytea",
+}  # fmt: skip
 _JSON = frozenset((*PARTS, "extra", "held", "lineage"))
 _SNAPSHOT = (*COLUMNS, "created_at", "updated_at")
 _SALTS = ("history_salt", "event_salt")  # made here: the database would ask the system for each
@@ -72,40 +81,24 @@ def write(*, rows: Sequence[CustomerRow], moves: Sequence[Move], act: Act, model
     """Writes customers and memberships in one go; raises Conflict if a customer moved on since it was read."""
     if not rows and not moves:
         return
-    _copy_rows(rows)
-    _insert_new()
-    _update_active(sum(1 for r in rows if r.active and r.version))
+    retired = [r for r in rows if not r.active]
+    redirects = bool(retired) or any(move.left for move in moves)
+    source = rowset("incoming_customer", _INCOMING, [_flat(row) for row in rows], as_table=redirects)
+    if any(not r.version for r in rows):
+        _insert_new(source)
+    _update("i.active", sum(1 for r in rows if r.active and r.version), source)
     if moves:
         _move(moves, act, model_version)
-    retired = [r for r in rows if not r.active]
-    if retired:
-        _retire(len(retired))
-    if retired or any(move.left for move in moves):
+    _update("NOT i.active", len(retired), source)
+    if redirects:
         _redirect(rows, moves, act)
-    _write_history(act)
-    _write_events(act)
+    _write_history(source, act)
+    _write_events(source, act)
     _write_lookup_keys(rows)
     _write_search(rows)
 
 
-def _copy_rows(rows: Sequence[CustomerRow]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS incoming_customer (LIKE customer, history_id uuid, event_id uuid,"
-            " event text, body jsonb, history_salt bytea, event_salt bytea) ON COMMIT DELETE ROWS"
-        )
-        cursor.execute("DELETE FROM incoming_customer")
-        cursor.execute("SELECT clock_timestamp()")
-        now = cursor.fetchone()[0]
-        columns = ", ".join((*COLUMNS, "history_id", "event_id", "event", "body", "created_at", "updated_at", *_SALTS))
-        with cursor.copy(
-            f"COPY incoming_customer ({columns}) FROM STDIN"
-        ) as copy:  # names are constants of this module
-            for row in rows:
-                copy.write_row(_flat(row, now))
-
-
-def _flat(row: CustomerRow, now: datetime) -> list[Any]:
+def _flat(row: CustomerRow) -> list[Any]:
     derived: list[Any] = []
     for name in DERIVED:
         if name == "held":
@@ -126,42 +119,37 @@ def _flat(row: CustomerRow, now: datetime) -> list[Any]:
         uuid7(),
         row.event,
         json_text(row.body),
-        now,
-        now,
         seal.salt_text(),
         seal.salt_text(),
     ]
     return head + derived + tail
 
 
-def _insert_new() -> None:
-    names = ", ".join(_SNAPSHOT)
+def _insert_new(source: Rowset) -> None:
+    names = ", ".join(COLUMNS)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO customer ({names}) SELECT {names} FROM incoming_customer WHERE version = 1 ORDER BY id"
+            "WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now)"  # one moment for all of them
+            f" INSERT INTO customer ({names}, created_at, updated_at) SELECT {names}, t.now, t.now FROM {source.source}, t"
+            " WHERE version = 1 ORDER BY id",
+            source.params,
         )
 
 
-def _update(condition: str, expected: int) -> None:
+def _update(condition: str, expected: int, source: Rowset) -> None:
     """Fenced by the version that was read; time never stands still within one customer."""
+    if not expected:
+        return
     assignments = ", ".join(f"{n} = i.{n}" for n in COLUMNS if n != "id")
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE customer c SET {assignments},"
             " updated_at = greatest(clock_timestamp(), c.updated_at + interval '1 microsecond')"
-            f" FROM incoming_customer i WHERE c.id = i.id AND c.version = i.version - 1 AND {condition}"
+            f" FROM {source.source} WHERE c.id = i.id AND c.version = i.version - 1 AND {condition}",
+            source.params,
         )
         if cursor.rowcount != expected:
             raise Conflict("A customer changed while it was being rebuilt; read it again.")
-
-
-def _update_active(expected: int) -> None:
-    if expected:
-        _update("i.active", expected)
-
-
-def _retire(expected: int) -> None:
-    _update("NOT i.active", expected)
 
 
 def _move(moves: Sequence[Move], act: Act, model_version: int | None) -> None:
@@ -243,8 +231,8 @@ _MOVE_FOLLOWERS = (
     " FROM jsonb_to_recordset(%s::jsonb) AS t(r uuid, s uuid) WHERE c.id = t.r AND c.id = ANY(%s::uuid[])"
 )
 _TELL_FOLLOWERS = (
-    f"INSERT INTO incoming_customer ({', '.join(_SNAPSHOT)}, history_id, event_id, event, body, {', '.join(_SALTS)})"
-    f" SELECT {', '.join(f'c.{n}' for n in _SNAPSHOT)}, t.h, t.e, 'customer.retired', jsonb_build_object('replaced_by', c.replaced_by),"
+    f"INSERT INTO incoming_customer ({', '.join(COLUMNS)}, history_id, event_id, event, body, {', '.join(_SALTS)})"
+    f" SELECT {', '.join(f'c.{n}' for n in COLUMNS)}, t.h, t.e, 'customer.retired', jsonb_build_object('replaced_by', c.replaced_by),"
     " t.hs, t.es"
     " FROM jsonb_to_recordset(%s::jsonb) AS t(r uuid, h uuid, e uuid, hs bytea, es bytea) JOIN customer c ON c.id = t.r WHERE c.id = ANY(%s::uuid[])"
 )
@@ -273,7 +261,7 @@ def _followers(cursor: Any, retired: Mapping[UUID, UUID | None], left: Iterable[
     return found
 
 
-def _write_history(act: Act) -> None:
+def _write_history(source: Rowset, act: Act) -> None:
     names = ", ".join(_SNAPSHOT)
     values = ", ".join(f"c.{n}" for n in _SNAPSHOT)
     with connection.cursor() as cursor:
@@ -282,19 +270,19 @@ def _write_history(act: Act) -> None:
             " history_user_id, actor, correlation_id, salt, digest)"
             f" SELECT {values}, i.history_id, c.updated_at, CASE WHEN i.version = 1 THEN '+' ELSE '~' END, %s, %s, %s, %s, i.history_salt,"
             f" sealed_digest(c.id::text || c.version::text, i.history_salt, ROW({values})::text)"
-            " FROM incoming_customer i JOIN customer c ON c.id = i.id",
-            (act.reason[:100] or None, act.user_id, act.actor, act.correlation_id),
+            f" FROM {source.source} JOIN customer c ON c.id = i.id",
+            (act.reason[:100] or None, act.user_id, act.actor, act.correlation_id, *source.params),
         )
 
 
-def _write_events(act: Act) -> None:
+def _write_events(source: Rowset, act: Act) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO event (id, type, subject_id, version, occurred_at, actor, correlation_id, quiet, body, salt, digest)"
             " SELECT i.event_id, i.event, c.id, c.version, c.updated_at, %s, %s, %s, i.body, i.event_salt,"
             " sealed_digest(i.event || c.id::text || c.version::text, i.event_salt, i.body::text)"
-            " FROM incoming_customer i JOIN customer c ON c.id = i.id",
-            (act.actor, act.correlation_id, act.quiet),
+            f" FROM {source.source} JOIN customer c ON c.id = i.id",
+            (act.actor, act.correlation_id, act.quiet, *source.params),
         )
 
 

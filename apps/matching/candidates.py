@@ -13,6 +13,7 @@ import pyarrow as pa
 from django.db import connection, transaction
 
 from apps.common.ids import array as id_array
+from apps.common.rowset import Rowset, rowset
 from apps.matching import engine
 from apps.matching.parameters import Model
 
@@ -26,10 +27,10 @@ class Block:
     oversized: bool
 
 
-_ADD_KEYS = "INSERT INTO blocking_key (key, source_record_id) SELECT unnest(keys), source_record_id FROM incoming_match ORDER BY 1"
+_COLUMNS = {"source_record_id": "uuid", "features": "text", "keys": "bigint[]"}
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def index(records: Mapping[UUID, Mapping[str, Any]], model: Model) -> None:
     """Stores features and keys of `records` (id -> canonical); keys they no longer have are taken away."""
     if not records:
@@ -37,34 +38,34 @@ def index(records: Mapping[UUID, Mapping[str, Any]], model: Model) -> None:
     ids = list(records)
     prepared = dict(zip(ids, engine.prepare(list(records.values()), model), strict=True))
     with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS incoming_match (source_record_id uuid, features text, keys bigint[])"
-            " ON COMMIT DELETE ROWS"
+        rows = rowset(
+            "incoming_match", _COLUMNS, [(id_, prepared[id_].features, prepared[id_].keys) for id_ in sorted(ids)]
         )
-        cursor.execute("DELETE FROM incoming_match")
-        with cursor.copy("COPY incoming_match (source_record_id, features, keys) FROM STDIN") as copy:
-            for id_ in sorted(ids):
-                copy.write_row((id_, prepared[id_].features, id_array(prepared[id_].keys)))
         cursor.execute("SELECT 1 FROM match_record WHERE source_record_id = ANY(%s::uuid[]) LIMIT 1", (id_array(ids),))
         known = cursor.fetchone() is not None
-        freed = _take_away(cursor) if known else []
-        cursor.execute(_ADD_KEYS + " ON CONFLICT DO NOTHING" if known else _ADD_KEYS)
+        freed = _take_away(cursor, rows) if known else []
         cursor.execute(
-            "INSERT INTO match_record (source_record_id, features, keys, features_version)"
-            " SELECT source_record_id, features, keys, %s FROM incoming_match ON CONFLICT (source_record_id)"
+            f"INSERT INTO blocking_key (key, source_record_id) SELECT unnest(keys), source_record_id FROM {rows.source}"  # noqa: S608
+            " ORDER BY 1" + (" ON CONFLICT DO NOTHING" if known else ""),
+            rows.params,
+        )
+        cursor.execute(
+            "INSERT INTO match_record (source_record_id, features, keys, features_version)"  # noqa: S608 - text of our own
+            f" SELECT source_record_id, features, keys, %s FROM {rows.source} ON CONFLICT (source_record_id)"
             " DO UPDATE SET features = excluded.features, keys = excluded.keys, features_version = excluded.features_version",
-            (engine.FEATURES_VERSION,),
+            (engine.FEATURES_VERSION, *rows.params),
         )
     if freed:
         _revive(freed, model.thresholds.block_cap)
 
 
-def _take_away(cursor: Any) -> list[int]:
+def _take_away(cursor: Any, rows: Rowset) -> list[int]:
     """Removes the keys that records of incoming_match no longer have; returns them."""
     cursor.execute(
-        "DELETE FROM blocking_key b USING (SELECT m.source_record_id, unnest(m.keys) AS key, i.keys AS now FROM match_record m"
-        " JOIN incoming_match i USING (source_record_id)) old"
-        " WHERE b.key = old.key AND b.source_record_id = old.source_record_id AND NOT old.key = ANY(old.now) RETURNING b.key"
+        "DELETE FROM blocking_key b USING (SELECT m.source_record_id, unnest(m.keys) AS key, i.keys AS now FROM match_record m"  # noqa: S608
+        f" JOIN {rows.source} USING (source_record_id)) old"
+        " WHERE b.key = old.key AND b.source_record_id = old.source_record_id AND NOT old.key = ANY(old.now) RETURNING b.key",
+        rows.params,
     )
     return sorted({row[0] for row in cursor.fetchall()})
 

@@ -1,12 +1,13 @@
 """All comparisons of candidate pairs at once: columns in, a matrix of levels and the flags out."""
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from apps.matching.comparison_levels import COMPARISONS, FORCED, VETO, level_number
+from apps.matching.comparison_levels import COMPARISONS, FORCED, MOST_LEVELS, VETO, level_number
 from apps.matching.comparisons_addresses import address_levels
 from apps.matching.comparisons_columns import NONE, Bools, Levels, Longs, column
 from apps.matching.comparisons_companies import company_levels, legal_form_levels
@@ -63,8 +64,14 @@ def _once(levels: Levels) -> None:
 
 
 def _is(levels: Levels, comparison: str, *names: str) -> Bools:
-    found = levels[:, _PLACE[comparison]]
-    return np.isin(found, [level_number(comparison, name) for name in names])
+    found: Bools = _named(comparison, names)[levels[:, _PLACE[comparison]]]
+    return found
+
+
+@cache
+def _named(comparison: str, names: tuple[str, ...]) -> Bools:
+    """For each level of a comparison by number, whether it is one of `names`."""
+    return np.isin(np.arange(MOST_LEVELS + 1), [level_number(comparison, name) for name in names])
 
 
 def flags_of(levels: Levels) -> Flags:

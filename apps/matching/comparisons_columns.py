@@ -16,6 +16,7 @@ Longs = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Levels = npt.NDArray[np.int8]
 Texts = npt.NDArray[np.object_]
+_FEW = 64  # values
 NONE = -1  # code of an empty value
 
 
@@ -59,12 +60,23 @@ def encode(values: Sequence[str]) -> Ints:
 
 def _coded(flat: pa.Array) -> tuple[Ints, Texts]:
     """Return codes and distinct texts of an array of texts; '' gets NONE."""
+    if len(flat) <= _FEW:
+        return _coded_few(flat.to_pylist())
     encoded = flat.dictionary_encode()
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
     empty = pc.index(encoded.dictionary, pa.scalar("")).as_py()
     if empty >= 0:
         codes[codes == empty] = NONE
     return codes, encoded.dictionary.to_numpy(zero_copy_only=False)
+
+
+def _coded_few(texts: list[str]) -> tuple[Ints, Texts]:
+    """The same for a handful, where Arrow's calls cost more than the work."""
+    numbers: dict[str, int] = {}
+    codes = [numbers.setdefault(text, len(numbers)) for text in texts]
+    empty = numbers.get("", NONE)
+    result = np.array([NONE if code == empty else code for code in codes], np.int32)
+    return result, as_texts(numbers)
 
 
 def as_texts(values: Iterable[str]) -> Texts:

@@ -171,14 +171,13 @@ def _distinct_tokens(tokens: _Tokens, a: Ints, b: Ints) -> Levels:
 
 def _any_other(tokens: _Tokens, one: Column, other: Column, left: Longs, right: Longs) -> Bools:
     """Tell whether any token of one name agrees with any of the other, but for the two first."""
-    found = np.zeros(len(left), np.bool_)
-    for i in range(3):
-        for j in range(3):
-            if i or j:
-                level = _compare(tokens, one.nth(i)[left], other.nth(j)[right])
-                words = tokens.length[one.nth(i)[left]] > 1  # an initial that agrees says too little
-                found |= ((level == SAME) & words) | (level == ALIKE)
-    return found
+    ones, others = [one.nth(i)[left] for i in range(3)], [other.nth(j)[right] for j in range(3)]
+    places = [(i, j) for i in range(3) for j in range(3) if i or j]
+    tokens_left = np.concatenate([ones[i] for i, _ in places])
+    level = _compare(tokens, tokens_left, np.concatenate([others[j] for _, j in places]))
+    words = tokens.length[tokens_left] > 1  # an initial that agrees says too little
+    agree = (((level == SAME) & words) | (level == ALIKE)).reshape(len(places), len(left))
+    return np.asarray(agree.any(axis=0), np.bool_)
 
 
 def _given(tokens: _Tokens, one: Column, other: Column, left: Longs, right: Longs) -> Levels:
