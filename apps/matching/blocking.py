@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import combinations
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +48,12 @@ EMAIL, PHONE, IDENTIFIER, MAILBOX, DOMAIN, NAME, NAME_CITY, FAMILY_YEAR, NAME_BI
 FAMILY_ADDRESS, BIRTH_POSTCODE, COMPANY, COMPANY_WORDS, COMPANY_CITY, COMPANY_POSTCODE, ACRONYM = range(10, 17)
 ADDRESS, NAME_PHONE, HOUSE_STREET, BIRTH_CITY, INITIAL_CITY = range(17, len(KINDS))
 
+WEAK: Final = frozenset((COMPANY_WORDS, COMPANY_CITY))
+"""Kinds that strangers share too often: one such key alone brings nobody together, two of them do."""
+_KIND_BITS: Final = 5
+
 Key = tuple[int, str]
+Number = TypeVar("Number", int, npt.NDArray[np.int64])
 
 
 class Keys(NamedTuple):
@@ -60,22 +65,20 @@ class Keys(NamedTuple):
 
 
 def hash_key(kind: int, value: str) -> int:
-    """Return the stable signed 64-bit hash of a key (BLAKE2b over kind and value)."""
-    return int.from_bytes(_digest(f"{kind}|{value}".encode()), "big", signed=True)
+    """Return the stable signed 64-bit number of a key: 59 bits of BLAKE2b over kind and value, then the kind."""
+    digest = blake2b(f"{kind}|{value}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True) >> _KIND_BITS << _KIND_BITS | kind
 
 
-def _digest(key: bytes) -> bytes:
-    return blake2b(key, digest_size=8).digest()
+def kind_of(key: Number) -> Number:
+    """Return the kind of a key, or the kinds of an array of keys."""
+    return key & ((1 << _KIND_BITS) - 1)
 
 
-def row_keys(record: features.Row, generic: frozenset[str] = frozenset()) -> dict[int, int]:
-    """Return one record's keys with their kinds. Values in `generic` (written kind|value) make no key: strangers share them."""
-    found = {}
-    for kind, value in dict.fromkeys(keys_of(record)):
-        text = f"{kind}|{value}"
-        if text not in generic:
-            found[int.from_bytes(_digest(text.encode()), "big", signed=True)] = kind
-    return found
+def row_keys(record: features.Row, generic: frozenset[str] = frozenset()) -> list[int]:
+    """Return one record's keys, each once. Values in `generic` (written kind|value) make no key: strangers share them."""
+    distinct = dict.fromkeys(keys_of(record))
+    return [hash_key(kind, value) for kind, value in distinct if not generic or f"{kind}|{value}" not in generic]
 
 
 def blocking_keys(table: pa.Table, generic: frozenset[str] = frozenset()) -> Keys:
@@ -83,7 +86,7 @@ def blocking_keys(table: pa.Table, generic: frozenset[str] = frozenset()) -> Key
     found = [row_keys(record, generic) for record in features.rows(table)]
     rows = np.repeat(np.arange(len(found), dtype=np.int32), [len(own) for own in found])
     keys = np.array([key for own in found for key in own], np.int64)
-    return Keys(rows, keys, np.array([kind for own in found for kind in own.values()], np.int8))
+    return Keys(rows, keys, kind_of(keys).astype(np.int8))
 
 
 class _Place(NamedTuple):

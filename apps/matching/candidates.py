@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from apps.common.ids import array as id_array
 from apps.common.rowset import Rowset, rowset
 from apps.matching import engine
+from apps.matching.blocking import WEAK, kind_of
 from apps.matching.parameters import Model
 
 
@@ -118,7 +119,7 @@ def blocks(keys: Sequence[int], cap: int) -> list[Block]:
 
 
 def pairs_for(records: Sequence[UUID], model: Model) -> list[tuple[UUID, UUID]]:
-    """Every pair (a < b), once, of one of `records` with anybody who shares a key that is not oversized.
+    """Every pair (a < b), once, of one of `records` with anybody who shares a key that is not oversized, or two weak ones.
 
     A key seen to be oversized for the first time puts all its records into the redo queue, so that pairs it had joined before
     are judged again: the result does not depend on who came first."""
@@ -130,13 +131,21 @@ def pairs_for(records: Sequence[UUID], model: Model) -> list[tuple[UUID, UUID]]:
         keys = [row[0] for row in cursor.fetchall()]
     asking = set(records)
     near: dict[UUID, set[UUID]] = {}
+    once: dict[UUID, set[UUID]] = {}  # by a weak key, so far
     oversized = []
     for block in blocks(keys, model.thresholds.block_cap):
         if block.oversized:
             oversized.append(block.key)
             continue
+        weak = kind_of(block.key) in WEAK
         for a in block.records:
-            if a in asking:
+            if a not in asking:
+                continue
+            if weak:
+                before = once.setdefault(a, set())
+                near.setdefault(a, set()).update(before.intersection(block.records))
+                before.update(block.records)
+            else:
                 near.setdefault(a, set()).update(block.records)
     if oversized:
         _note_oversized(oversized)

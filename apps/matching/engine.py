@@ -57,7 +57,7 @@ def standardise(canonicals: Sequence[Mapping[str, Any]]) -> pa.Table:
 def prepare(canonicals: Sequence[Mapping[str, Any]], model: Model) -> list[Prepared]:
     """Return what is stored of each canonical record: `standardise` and `blocking_keys` for records on their way in."""
     rows = [standardising.standardise(canonical) for canonical in canonicals]
-    keys = (list(blocking.row_keys(row, model.generic)) for row in rows)
+    keys = [blocking.row_keys(row, model.generic) for row in rows]
     return [Prepared(*stored) for stored in zip(features.texts(rows), keys, strict=True)]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from apps.matching import features
-from apps.matching.blocking import KINDS, hash_key, keys_of
+from apps.matching.blocking import KINDS, WEAK, hash_key, keys_of
 from apps.matching.comparison_levels import COMPARISONS, FORCED, LEVELS, VETO, level_name
 from apps.matching.comparisons import vetoes
 from apps.matching.comparisons_columns import Levels, Longs
@@ -184,13 +184,19 @@ def missing_keys_sentence(left: Features, right: Features, model: Model, oversiz
     one, other = (dict.fromkeys(keys_of(features.row_of(side))) for side in (left, right))
     shared = [key for key in one if key in other]
     reasons = []
+    weak = []
     for kind, value in shared:
         if f"{kind}|{value}" in model.generic:
             reasons.append(f"{KINDS[kind]}, a value that strangers share")
         elif hash_key(kind, value) in oversized:
             reasons.append(f"{KINDS[kind]}, which more than {model.thresholds.block_cap} records have")
+        elif kind in WEAK:
+            weak.append(f"{KINDS[kind]}, which many strangers share too")
         else:
             return f"They share a key ({KINDS[kind]}), so they are compared."
+    if len(weak) > 1:
+        return f"They share two keys ({'; '.join(dict.fromkeys(weak))}), so they are compared."
+    reasons += weak
     if reasons:
         return "They share only " + "; ".join(dict.fromkeys(reasons)) + ". Such keys bring nobody together."
     kinds = sorted({kind for kind, _ in one} & {kind for kind, _ in other})

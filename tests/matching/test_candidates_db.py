@@ -1,13 +1,15 @@
 """Keys in, candidates out: the table of blocking keys follows the records, and a key on too many links nobody."""
 
+from itertools import permutations
 from uuid import UUID
 
 import pytest
 
 from apps.customers.refresh import pin
-from apps.matching import candidates
+from apps.matching import candidates, engine
 from apps.matching.model import active_model
 from apps.matching.models import BlockingKey, MatchRecord, OversizedKey, Redo
+from apps.matching.pairs import candidate_pairs
 from tests import pipeline
 from tests.pipeline import person
 
@@ -44,6 +46,26 @@ def test_a_pair_is_found_from_either_side_and_once() -> None:
     model = active_model().model
     for asking in ([record()], [record("erp:P1")], [record(), record("erp:P1")]):
         assert set(candidates.pairs_for(asking, model)) == pair
+
+
+def test_the_table_finds_the_pairs_that_a_file_has() -> None:
+    """Names of two common words each, in two cities: many pairs share one weak key, some two."""
+    words, cities = ("Nordlicht", "Kranich", "Wiesen", "Birken", "Talwerk"), ("Kiel", "Ulm")
+    firms = [
+        {"record_id": f"{one}-{other}-{city}", "kind": "organization", "organization_name": f"{one} {other}", "city": city, "country": "DE"}
+        for one, other in permutations(words, 2) for city in cities
+    ]  # fmt: skip
+    pipeline.take("crm", *firms)
+    model = active_model().model
+    known, table = candidates.features_of(pipeline.record_ids().values())
+    low, high = candidate_pairs(engine.blocking_keys(table, model), model.thresholds.block_cap)
+    expected = {tuple(sorted((known[a], known[b]))) for a, b in zip(low.tolist(), high.tolist(), strict=True)}
+    found = candidates.pairs_for(known, model)
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+    assert 0 < len(expected) < len(firms) * (len(firms) - 1) / 4
+    half = known[::2]
+    assert set(candidates.pairs_for(half, model)) == {pair for pair in expected if set(pair) & set(half)}
 
 
 def test_a_key_that_becomes_oversized_has_its_holders_looked_at_again_once() -> None:

@@ -89,3 +89,18 @@ def test_why_two_records_were_never_compared() -> None:
     generic = engine.Model.from_dict({**MODEL.to_dict(), "generic": [f"{blocking.EMAIL}|a.b@acme.com"]})
     mail = {"kind": "person", "email": ["a.b@acme.com"]}
     assert "strangers share" in engine.missing_keys_sentence(mail, mail, generic)
+
+
+def test_one_weak_key_is_not_enough_two_are() -> None:
+    def firm(*names: str) -> dict[str, object]:
+        return {"kind": "o", "company": names, "address_city": ["kiel"], **{name: [""] for name in rest}}
+
+    rest = ("address_house", "address_street", "address_unit", "address_postcode", "address_country")
+    told = engine.missing_keys_sentence(firm("nordlicht wiesen"), firm("nordlicht birken"), MODEL)
+    assert told == (
+        "They share only a similar word of the company name in the same city, which many strangers share too."
+        " Such keys bring nobody together."
+    )
+    assert "so they are compared" in engine.missing_keys_sentence(
+        firm("nordlicht wiesen"), firm("wiesen nordlicht"), MODEL
+    )
