@@ -5,12 +5,13 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 PY := .venv/bin/python
 FILE ?= hub-backup-$(shell date -u +%Y%m%dT%H%M%SZ).zip
 WORKERS ?= 2
+N ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run stop reset test test-all check format lock backup restore doctor
+.PHONY: help setup setup-dev run stop reset test test-preloaded test-all check format lock backup restore doctor
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 # Each stamp stands for a finished step, so that the second run is quick. A step that was cut short leaves none.
 .venv/ready: requirements.txt
@@ -50,9 +51,13 @@ test: .venv/ready-dev ## the tests, 15 minutes or less
 	@$(PY) -m tests.chromium || true
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
-test-all: .venv/ready-dev ## the tests and the long runs
+test-preloaded: .venv/ready-dev ## the flow tests, each on a hub that holds N records already (N=100000)
+	@PRELOADED=$(N) $(PY) -m pytest -n 0 -m "not slow" tests/flows
+
+test-all: .venv/ready-dev ## the tests, the long runs, and the flow tests on a preloaded hub
 	@$(PY) -m tests.chromium || true
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal
+	@$(MAKE) test-preloaded
 
 check: .venv/ready-dev ## style, types, import contracts, migrations, deployment settings
 	$(PY) -m ruff check --output-format concise .

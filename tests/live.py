@@ -23,15 +23,19 @@ from mdmhub.env import BASE_DIR, env
 READY_SECONDS = 60.0
 
 
+def database_url(database: str) -> str:
+    """Address of `database` on the server of this test run."""
+    given = env().DATABASE_URL
+    return urlsplit(given)._replace(path=f"/{database}").geturl() if given else Postgres(embedded.home()).url(database)
+
+
 def live_environment(database: str) -> dict[str, str]:
     """Environment of a process that works on the test database `database`, with the run's keys and broker."""
-    given = env().DATABASE_URL
-    url = urlsplit(given)._replace(path=f"/{database}").geturl() if given else Postgres(embedded.home()).url(database)
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "mdmhub.settings",
         "PYTHONPATH": str(BASE_DIR),
-        "DATABASE_URL": url,
+        "DATABASE_URL": database_url(database),
         "BROKER_URL": settings.CELERY_BROKER_URL,
         "DEBUG": "true",
     }

@@ -10,9 +10,9 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import django
+from django.db import connections
 
 django.setup()
 
@@ -21,6 +21,7 @@ from apps.events.relay import relay_all  # noqa: E402
 from apps.matching import judge  # noqa: E402
 from apps.matching.sweep import drain  # noqa: E402
 from tests import pipeline  # noqa: E402
+from tests.flows import own  # noqa: E402
 
 Record = tuple[str, dict[str, Any]]
 
@@ -40,7 +41,9 @@ def ingest(records: list[Record], seed: int, sizes: list[int]) -> Counter[str]:
 
 
 def mixed(records: list[Record], seed: int, operations: int) -> Counter[str]:
-    """Intake, changes, merges, unmerges and verdicts at random. What the hub says in words (Conflict and the like) is no error."""
+    """Intake, changes, merges, unmerges and verdicts at random, among these records and their customers.
+
+    What the hub says in words (Conflict and the like) is no error."""
     rng = random.Random(seed)
     done: Counter[str] = Counter()
     for _ in range(operations):
@@ -58,32 +61,23 @@ def _take(rng: random.Random, records: list[Record]) -> None:
         pipeline.take(system, *({**i, "payment_terms": rng.choice(("NET30", "NET60"))} for i in items))
 
 
-def _some_customers(rng: random.Random) -> list[UUID]:
-    ids = [row[0] for row in pipeline.query("SELECT id FROM customer WHERE active ORDER BY id")]
-    return rng.sample(ids, min(2, len(ids)))
-
-
 def _merge(rng: random.Random, records: list[Record]) -> None:
-    judge.merge(customers=_some_customers(rng), act=pipeline.alice())
+    customers = sorted(own.by_customer(records))
+    judge.merge(customers=rng.sample(customers, min(2, len(customers))), act=pipeline.alice())
 
 
 def _unmerge(rng: random.Random, records: list[Record]) -> None:
-    row = pipeline.query(
-        "SELECT customer_id, array_agg(id) FROM source_record WHERE customer_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1"
-    )
-    if row:
-        customer, members = rng.choice(row)
-        judge.unmerge(
-            customer=customer, records=rng.sample(members, rng.randrange(1, len(members))), act=pipeline.alice()
-        )
+    shared = [group for group in own.by_customer(records).values() if len(group) > 1]
+    if shared:
+        group = rng.choice(shared)
+        leaving = rng.sample([m.record for m in group], rng.randrange(1, len(group)))
+        judge.unmerge(customer=group[0].customer, records=leaving, act=pipeline.alice())
 
 
 def _verdict(verb: Callable[..., Any]) -> Callable[[random.Random, list[Record]], None]:
     def work(rng: random.Random, records: list[Record]) -> None:
-        ids = list(pipeline.record_ids().values())
-        if len(ids) > 1:
-            one, other = rng.sample(ids, 2)
-            verb(record_a=one, record_b=other, act=pipeline.bob())
+        one, other = rng.sample(own.members(records), 2)
+        verb(record_a=one.record, record_b=other.record, act=pipeline.bob())
 
     return work
 
@@ -119,6 +113,7 @@ def main() -> None:
             answer["done"] = TASKS[task.pop("task")](**task)
         except Exception:  # the test that asked has to see what happened here
             answer["errors"] = [traceback.format_exc()]
+        connections.close_all()  # the next test may put another database in the place of this one
         answer["seconds"] = round(time.monotonic() - began, 2)
         print(json.dumps(answer), flush=True)
 
