@@ -33,9 +33,17 @@ def rowset(table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]
         cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} ({shape}) ON COMMIT DELETE ROWS")
         cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - names of the callers' own
         with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+            lists = [place for place, kind in enumerate(columns.values()) if kind.endswith("[]")]
             for row in rows:
-                copy.write_row([array(value) if type(value) is list else value for value in row])
+                copy.write_row(_with_arrays(row, lists) if lists else row)
     return Rowset(f"{table} i")
+
+
+def _with_arrays(row: Sequence[Any], lists: Sequence[int]) -> list[Any]:
+    values = list(row)
+    for place in lists:
+        values[place] = array(values[place])
+    return values
 
 
 def _json(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> str:

@@ -1,14 +1,15 @@
 """Countries, currencies and languages as codes (ISO 3166-1 alpha-2, ISO 4217, BCP 47), from codes or names.
 
-Names come from the Unicode CLDR (through babel) in some sixty languages; they are read on first need, the common
-languages first, and every distinct value is looked up once.
+Names come from the Unicode CLDR; they are read on first need, and every distinct value is looked up once.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Final
 
 # Codes that stand for a country or territory with addresses of its own; XK (Kosovo) is user-assigned but in wide use.
@@ -110,15 +111,13 @@ _ALIASES: Final = {
     "reunion": "RE",
 }
 # The English first: where two languages give one name to two countries, the earlier language is right.
-_READ_FIRST: Final = """
+_LANGUAGES: Final = """
 en de fr es it nl pl pt ru sv da nb fi cs
-"""
-_FIRST_LANGUAGES: Final = _READ_FIRST.split()
-_READ_LATER: Final = """
 uk tr zh zh_Hant ja ko ar he fa hu ro bg el sk hr sr sr_Latn sl et lv lt is ga cy mt ca eu gl sq mk bs be hy ka az kk
 uz ky tg mn hi bn ta te ml kn mr gu pa ur ne si th lo km my vi id ms fil sw af am so zu lb fo nn rm
 """
-_MORE_LANGUAGES: Final = _READ_LATER.split()
+LANGUAGES: Final = tuple(_LANGUAGES.split())
+_COUNTRY_NAMES: Final = Path(__file__).parent / "reference" / "country_names.json"
 _ALPHA_3: Final = re.compile(r"[A-Z]{3}|\d{3}", re.ASCII)
 
 
@@ -147,7 +146,7 @@ def country_code(text: str) -> str | None:
         found = _alpha_3(code)
         if found:
             return found
-    return _names_in_first_languages().get(folded) or _names_in_more_languages().get(folded)
+    return _country_names().get(folded)
 
 
 def _alpha_3(code: str) -> str | None:
@@ -159,24 +158,10 @@ def _alpha_3(code: str) -> str | None:
 
 
 @cache
-def _names_in_first_languages() -> dict[str, str]:
-    return _names(_FIRST_LANGUAGES)
-
-
-@cache
-def _names_in_more_languages() -> dict[str, str]:
-    return _names(_MORE_LANGUAGES)
-
-
-def _names(languages: list[str]) -> dict[str, str]:
-    from babel import Locale  # 25 ms and some MB per language, on first need only
-
-    names: dict[str, str] = {}
-    for language in languages:
-        for code, name in Locale.parse(language).territories.items():
-            if code in COUNTRIES:
-                names.setdefault(_fold(name), code)
-    return names
+def _country_names() -> dict[str, str]:
+    """Folded name -> code. The file holds what CLDR says in some sixty languages, which babel takes a second to read."""
+    names: dict[str, list[str]] = json.loads(_COUNTRY_NAMES.read_text("utf-8"))
+    return {name: code for code, own in names.items() for name in own}
 
 
 _SYMBOLS: Final = {"€": "EUR", "£": "GBP", "us$": "USD", "zł": "PLN", "₽": "RUB", "₹": "INR", "₺": "TRY", "₴": "UAH"}
@@ -242,7 +227,7 @@ def _language_names() -> dict[str, str]:
         for code, name in Locale.parse(language).languages.items():
             if len(code) <= 3:
                 names.setdefault(_fold(name), code)
-    for code in _FIRST_LANGUAGES + _MORE_LANGUAGES:
+    for code in LANGUAGES:
         try:
             own = Locale.parse(code).languages.get(code)
         except UnknownLocaleError:  # pragma: no cover  (all are shipped with babel)

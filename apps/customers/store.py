@@ -5,6 +5,7 @@ version, look-up keys and search text. The caller holds the locks and the transa
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -323,7 +324,9 @@ _KEYS = "jsonb_to_recordset(%s::jsonb) AS i(k text, v text, c uuid)"
 
 
 def _keys_text(keys: Iterable[tuple[UUID, str, str]]) -> str:
-    return json_text([{"k": kind, "v": value, "c": customer.hex} for customer, kind, value in sorted(keys)])
+    return json_text(
+        [{"k": kind, "v": value, "c": customer.hex} for customer, kind, value in sorted(keys, key=itemgetter(1, 2))]
+    )
 
 
 def _search_texts(row: CustomerRow) -> dict[str, str]:

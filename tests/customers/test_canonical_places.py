@@ -2,7 +2,8 @@
 
 import pytest
 
-from apps.customers.canonical_places import COUNTRIES, country_code, currency_code, language_tag
+from apps.customers.canonical_places import _COUNTRY_NAMES, COUNTRIES, country_code, currency_code, language_tag
+from tests.customers import cldr
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,11 @@ from apps.customers.canonical_places import COUNTRIES, country_code, currency_co
 )  # fmt: skip
 def test_a_country_by_any_name(text, code):
     assert country_code(text) == code
+
+
+def test_the_file_of_names_is_what_cldr_says():
+    """If not, babel brought a newer CLDR: python -m tests.customers.cldr writes the file anew."""
+    assert _COUNTRY_NAMES.read_text("utf-8") == cldr.as_text(cldr.country_names())
 
 
 @pytest.mark.parametrize("text", ["Narnia", "XX", "ZZ", "EU", "YU", "SUN", "", "?", "Berlin", "123456"])

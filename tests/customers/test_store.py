@@ -82,7 +82,7 @@ def test_a_guard_covers_every_column_of_its_table() -> None:
 def test_what_is_set_once_is_not_set_again() -> None:
     pipeline.customer_of("crm", person(1))
     query("UPDATE event SET position = 7")
-    with pytest.raises(IntegrityError, match="event.position is set once"), transaction.atomic():
+    with pytest.raises(IntegrityError, match=r"event\.position is set once"), transaction.atomic():
         query("UPDATE event SET position = 8")
 
 

@@ -55,7 +55,7 @@ CALL guard_append_only('judgement', 'superseded_at');
 CALL guard_append_only('event', 'position');
 """
 
-# Payloads are never searched by value: looking at them again and again as a table grows is most of what ANALYZE would cost.
+# Payloads are never searched by value, and what happened is only ever found by its id and number: looking at them again and again as a table grows is most of what ANALYZE would cost.
 NO_STATISTICS = """
 DO $$ DECLARE payload record; BEGIN
   FOR payload IN SELECT attrelid::regclass AS of, attname AS name FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
@@ -63,6 +63,11 @@ DO $$ DECLARE payload record; BEGIN
       'source_record_version'::regclass, 'event'::regclass, 'quarantine'::regclass)
     AND (atttypid IN ('jsonb'::regtype, 'bytea'::regtype) OR attname IN ('raw', 'policy_hash')) LOOP
     EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS 0', payload.of, payload.name);
+  END LOOP;
+  FOR payload IN SELECT attrelid::regclass AS of, attname AS name FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+    AND attrelid IN ('historical_customer'::regclass, 'source_record_version'::regclass, 'event'::regclass)
+    AND attstattarget IS DISTINCT FROM 0 LOOP
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS 10', payload.of, payload.name);
   END LOOP;
 END $$;
 """
