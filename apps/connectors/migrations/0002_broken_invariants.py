@@ -12,12 +12,12 @@ SNAPSHOT = (
 VIEW = f"""
 CREATE VIEW broken_invariants (invariant, subject, detail) AS
 WITH source AS (
-  SELECT s.* FROM source_record s JOIN system y ON y.id = s.system_id WHERE y.kind <> 'steward'
+  SELECT s.id, s.customer_id, s.state, s.deleted, s.canonical -> 'identifiers' AS identifiers FROM source_record s JOIN system y ON y.id = s.system_id WHERE y.kind <> 'steward'
 ), verified AS (
   SELECT i.part ->> 'type' AS type, i.part ->> 'value' AS value, coalesce(i.part ->> 'country', '') AS country,
     s.id AS record, s.customer_id AS customer
   FROM source s, LATERAL jsonb_array_elements(
-    CASE jsonb_typeof(s.canonical -> 'identifiers') WHEN 'array' THEN s.canonical -> 'identifiers' ELSE '[]' END) AS i(part)
+    CASE jsonb_typeof(s.identifiers) WHEN 'array' THEN s.identifiers ELSE '[]' END) AS i(part)
   WHERE (i.part ->> 'verified')::boolean AND s.state = 'built' AND NOT s.deleted
 ), telling AS (  -- a value held by more records than the cap is generic: it links nobody
   SELECT * FROM (SELECT *, count(*) OVER (PARTITION BY type, value, country) AS holders FROM verified) v
@@ -26,6 +26,12 @@ WITH source AS (
   SELECT a.type, a.value, a.customer AS one, b.customer AS other FROM telling a
   JOIN telling b ON b.type = a.type AND b.value = a.value AND b.country = a.country AND a.customer < b.customer
   GROUP BY 1, 2, 3, 4
+), apart AS (  -- customers between which a verdict, a veto or an open doubt stands
+  SELECT least(a.customer_id, b.customer_id) AS one, greatest(a.customer_id, b.customer_id) AS other FROM (
+    SELECT record_a_id, record_b_id FROM judgement WHERE superseded_at IS NULL AND verdict = 'no_match'
+    UNION ALL SELECT record_a_id, record_b_id FROM edge WHERE superseded_at IS NULL AND (flags & 1) = 1
+    UNION ALL SELECT record_a_id, record_b_id FROM doubt WHERE state = 'open') p
+  JOIN source a ON a.id = p.record_a_id JOIN source b ON b.id = p.record_b_id
 )
 SELECT 'I1', s.id::text, 'built, but of no customer or without one open membership of it' FROM source s
   LEFT JOIN membership m ON m.source_record_id = s.id AND m.until IS NULL
@@ -45,15 +51,7 @@ SELECT 'I4', c.id::text, 'active with ' || count(s.id) || ' members, ' || c.memb
   LEFT JOIN source s ON s.customer_id = c.id WHERE c.active GROUP BY c.id HAVING count(s.id) = 0 OR count(s.id) <> c.member_count
 UNION ALL
 SELECT 'I5', t.one::text, 'shares the verified ' || t.type || ' ' || t.value || ' with ' || t.other FROM torn t
-  WHERE NOT EXISTS (
-    SELECT 1 FROM source a JOIN judgement j ON j.superseded_at IS NULL AND j.verdict = 'no_match' AND a.id IN (j.record_a_id, j.record_b_id)
-    JOIN source b ON b.id IN (j.record_a_id, j.record_b_id) WHERE a.customer_id = t.one AND b.customer_id = t.other)
-  AND NOT EXISTS (
-    SELECT 1 FROM source a JOIN edge e ON e.superseded_at IS NULL AND (e.flags & 1) = 1 AND a.id IN (e.record_a_id, e.record_b_id)
-    JOIN source b ON b.id IN (e.record_a_id, e.record_b_id) WHERE a.customer_id = t.one AND b.customer_id = t.other)
-  AND NOT EXISTS (
-    SELECT 1 FROM source a JOIN doubt d ON d.state = 'open' AND a.id IN (d.record_a_id, d.record_b_id)
-    JOIN source b ON b.id IN (d.record_a_id, d.record_b_id) WHERE a.customer_id = t.one AND b.customer_id = t.other)
+  WHERE NOT EXISTS (SELECT 1 FROM apart p WHERE p.one = t.one AND p.other = t.other)
   AND NOT EXISTS (SELECT 1 FROM source s WHERE s.customer_id IN (t.one, t.other) AND s.state <> 'built')
   AND NOT EXISTS (SELECT 1 FROM redo r JOIN source s ON s.id = r.source_record_id WHERE s.customer_id IN (t.one, t.other))
 UNION ALL
