@@ -4,14 +4,13 @@ from django.db import connection
 
 _BY_INDEX = (
     "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),"
-    " set_config('plan_cache_mode', 'force_generic_plan', true), set_config('lock_timeout', %s, true),"
-    " set_config('enable_seqscan', %s, true)"
+    " set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', %s, true)"
 )
 _COUNTS_FORBIDDEN_STEPS = 18_00_00
 
 
-def find_by_index(*, wait: str = "0") -> None:
-    """For the rest of this transaction: rows are found by index, and a lock is waited for no longer than `wait` ("5s"; "0": for ever).
+def find_by_index() -> None:
+    """For the rest of this transaction rows are found by index. How long a lock is waited for is the connection's business.
 
     A batch names a few hundred rows of tables of any size. The planner knows nothing of temporary tables, and its plans outlive
     the size a table had when they were made: left to itself it now and then reads a whole table for each batch.
@@ -19,7 +18,7 @@ def find_by_index(*, wait: str = "0") -> None:
     A temporary table can only be read as a whole. PostgreSQL 18 picks the plan with the fewest steps that are forbidden; before, one
     such step made all plans look equally dear, so there the whole table stays allowed."""
     with connection.cursor() as cursor:
-        cursor.execute(_BY_INDEX, (wait, "off" if _server_version() >= _COUNTS_FORBIDDEN_STEPS else "on"))
+        cursor.execute(_BY_INDEX, ("off" if _server_version() >= _COUNTS_FORBIDDEN_STEPS else "on",))
 
 
 def _server_version() -> int:

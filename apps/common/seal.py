@@ -9,9 +9,14 @@ def new_salt() -> bytes:
     return os.urandom(16)
 
 
+def bytes_text(value: bytes) -> str:
+    """Bytes as the database writes and reads them."""
+    return "\\x" + value.hex()
+
+
 def salt_text() -> str:
-    """A salt as the database writes and reads bytes."""
-    return "\\x" + new_salt().hex()
+    """A new salt in that form."""
+    return bytes_text(new_salt())
 
 
 def digest(meta: bytes, salt: bytes, payload: bytes) -> bytes:

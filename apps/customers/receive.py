@@ -163,14 +163,10 @@ def _arrived(records: Sequence[tuple[UUID, Incoming]]) -> Rowset:
         salt = seal.new_salt()
         digest = seal.digest(r.external_id.encode(), salt, r.raw.encode())
         rows.append(
-            (id_, r.external_id, r.canonical["kind"], r.raw, _bytes_text(salt), _bytes_text(digest), json_text(r.canonical),
-             _bytes_text(r.content_digest), r.source_updated_at, r.deleted, uuid7())
+            (id_, r.external_id, r.canonical["kind"], r.raw, seal.bytes_text(salt), seal.bytes_text(digest), json_text(r.canonical),
+             seal.bytes_text(r.content_digest), r.source_updated_at, r.deleted, uuid7())
         )  # fmt: skip
     return rowset("incoming_record", _COLUMNS, rows)
-
-
-def _bytes_text(value: bytes) -> str:
-    return "\\x" + value.hex()
 
 
 def _insert(system_id: int, records: Sequence[Incoming], act: Act, *, lease: bool) -> dict[str, UUID]:

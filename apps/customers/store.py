@@ -336,7 +336,7 @@ def _search_texts(row: CustomerRow) -> dict[str, str]:
     words = [names, v.get("website") or ""]
     words += [p["value"] for part in ("contact_points", "identifiers") for p in v.get(part, ()) if p.get("value")]
     words += [a[n] for a in v.get("addresses", ()) for n in ("line1", "city", "postal_code", "country") if a.get(n)]
-    return {"names": names, "words": " ".join(words)}
+    return {"names": names, "words": " ".join(words).replace("<", " ")}  # text search takes <…> for markup and drops it
 
 
 def _write_search(rows: Iterable[CustomerRow]) -> None:

@@ -46,7 +46,7 @@ def index(records: Mapping[UUID, Mapping[str, Any]], model: Model) -> None:
         known = cursor.fetchone() is not None
         freed = _take_away(cursor, rows) if known else []
         cursor.execute(
-            f"INSERT INTO blocking_key (key, source_record_id) SELECT unnest(keys), source_record_id FROM {rows.source}"  # noqa: S608
+            f"INSERT INTO blocking_key (key, source_record_id) SELECT unnest(keys), source_record_id FROM {rows.source}"  # noqa: S608 - text of our own
             " ORDER BY 1" + (" ON CONFLICT DO NOTHING" if known else ""),
             rows.params,
         )
@@ -63,7 +63,7 @@ def index(records: Mapping[UUID, Mapping[str, Any]], model: Model) -> None:
 def _take_away(cursor: Any, rows: Rowset) -> list[int]:
     """Removes the keys that records of incoming_match no longer have; returns them."""
     cursor.execute(
-        "DELETE FROM blocking_key b USING (SELECT m.source_record_id, unnest(m.keys) AS key, i.keys AS now FROM match_record m"  # noqa: S608
+        "DELETE FROM blocking_key b USING (SELECT m.source_record_id, unnest(m.keys) AS key, i.keys AS now FROM match_record m"  # noqa: S608 - text of our own
         f" JOIN {rows.source} USING (source_record_id)) old"
         " WHERE b.key = old.key AND b.source_record_id = old.source_record_id AND NOT old.key = ANY(old.now) RETURNING b.key",
         rows.params,

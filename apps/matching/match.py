@@ -52,8 +52,8 @@ def match(records: Sequence[UUID], *, act: Act, indexed: bool = False) -> Matche
     """Takes source records through to golden records. `indexed`: their keys are committed already.
 
     Of a batch that fails, halves are tried until the offending records stand alone in `failed`."""
-    result = _match_or_bisect(list(records[:BATCH]), act, indexed=indexed) if records else Matched()
-    for start in range(BATCH, len(records), BATCH):
+    result = Matched()
+    for start in range(0, len(records), BATCH):
         result.absorb(_match_or_bisect(list(records[start : start + BATCH]), act, indexed=indexed))
     return result
 
@@ -127,14 +127,15 @@ def retried(work: Callable[[], T]) -> T:
         except (Conflict, DatabaseError) as error:
             if not (isinstance(error, Conflict) or isinstance(error.__cause__, _TRANSIENT)) or attempt == _TRIES - 1:
                 raise
-            time.sleep(random.uniform(0.002, 0.02) * (attempt + 1))
+            time.sleep(random.uniform(0.002, 0.02) * (attempt + 1))  # so that two which met do not meet again
     raise AssertionError("unreachable")
 
 
 def _apply(batch: Sequence[UUID], search: _Search, model: ActiveModel, act: Act) -> Matched:
     reach = set(neighbourhood(batch, search.scored).members)
     with transaction.atomic():
-        find_by_index(wait="5s")
+        _limit_waiting()
+        find_by_index()
         locked = identity.lock_records(reach)
         if any(search.versions.get(record, version) != version for record, version in locked.items()):
             raise Conflict("A record changed after it was compared.")
@@ -148,6 +149,11 @@ def _apply(batch: Sequence[UUID], search: _Search, model: ActiveModel, act: Act)
 def redecide(records: Sequence[UUID], *, act: Act, action: str = "judged") -> Matched:
     """Decides the components of `records` again from stored evidence; the caller has locked their neighbourhood."""
     return apply_decision(neighbourhood(records), touched=records, model=active_model(), act=act, action=action)
+
+
+def _limit_waiting() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
 
 
 def apply_decision(

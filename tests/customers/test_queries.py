@@ -213,6 +213,19 @@ def test_filters_narrow_every_way_of_finding() -> None:
     assert queries.search("", system="nobody").items == queries.search("C1", system="nobody").items == []
 
 
+def test_words_in_angle_brackets_are_words() -> None:
+    bracketed = {
+        "record_id": "1",
+        "kind": "person",
+        "name": "Ada <b Byron",
+        "address_line1": "c> Hof 4",
+        "country": "AT",
+    }
+    (ada,) = given.customers([("crm", bracketed)])
+    assert [hit.id for hit in queries.search("Hof").items] == [ada]
+    assert [hit.id for hit in queries.search("", country="AT").items] == [ada]
+
+
 def test_a_country_is_one_of_the_addresses_and_no_word_elsewhere() -> None:
     street = {"record_id": "1", "kind": "person", "name": "Ines Po", "address_line1": "Via IT 4", "country": "AT"}
     abroad = {"record_id": "2", "kind": "person", "name": "Udo It", "addresses": [{"country": "PT"}, {"country": "IT"}]}

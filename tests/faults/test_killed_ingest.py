@@ -63,7 +63,7 @@ class OwnHub:
         ends = time.monotonic() + seconds
         while not enough():
             assert time.monotonic() < ends, "it did not come so far"
-            time.sleep(0.02)
+            time.sleep(0.02)  # another process is at work: it can only be looked at again
 
     def remove(self) -> None:
         embedded.stop_all(self.settings)

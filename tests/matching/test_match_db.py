@@ -87,7 +87,10 @@ def test_a_component_that_grew_is_locked_again(monkeypatch: pytest.MonkeyPatch) 
     """Between two records that are just being joined a person ties one of them to a third."""
     pipeline.take("crm", person(1), person(5))
     records = pipeline.record_ids()
-    tie = lambda: judge.join(record_a=records["crm:P1"], record_b=records["crm:P5"], act=pipeline.alice())  # noqa: E731
+
+    def tie() -> None:
+        judge.join(record_a=records["crm:P1"], record_b=records["crm:P5"], act=pipeline.alice())
+
     after_the_first_search(monkeypatch, tie)
     pipeline.take("erp", person(1))
     assert pipeline.partition() == {frozenset({"crm:P1", "crm:P5", "erp:P1"})}
