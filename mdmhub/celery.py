@@ -1,5 +1,5 @@
-"""Celery: two lanes. `interactive` is what somebody waits for, `bulk` what takes long; each lane has its own worker,
-so a load cannot keep a steward waiting."""
+"""Celery: three lanes. `interactive` is what somebody waits for, `bulk` what takes long, `delivery` what calls other systems; each
+lane has its own worker, so a load cannot keep a steward waiting, nor a slow target a load."""
 
 import os
 
@@ -9,7 +9,7 @@ from kombu.entity import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mdmhub.settings")
 
-LANES = ("interactive", "bulk")
+LANES = ("interactive", "bulk", "delivery")
 
 app = Celery("mdmhub")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -64,12 +64,16 @@ class Env(BaseModel):
     MAX_UPLOAD_BYTES: int = Field(
         1024**3, ge=1, description="largest file a browser may upload; larger ones: `manage.py ingest`, on the server"
     )
+    OUTBOUND_ALLOWED_HOSTS: tuple[str, ...] = Field(
+        (),
+        description="hosts, addresses or networks inside your own network that connections may reach, comma separated",
+    )
     HUB_LOG_FORMAT: Literal["plain", "json"] | None = Field(
         None, description="log lines as text or JSON; default: plain when DEBUG is on, else json"
     )
     HUB_LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level logged")
 
-    @field_validator("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", mode="before")
+    @field_validator("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "OUTBOUND_ALLOWED_HOSTS", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

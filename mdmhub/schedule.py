@@ -37,6 +37,24 @@ SCHEDULE: tuple[Periodic, ...] = (
         "an upload or a webhook starts within two seconds even if its doorbell was lost",
     ),
     Periodic(
+        "apps.connectors.tasks.plan",
+        2,
+        "interactive",
+        "what targets have to be told is known within seconds even if the bell after a change was lost",
+    ),
+    Periodic(
+        "apps.connectors.tasks.deliver",
+        2,
+        "delivery",
+        "retries that fall due, leases of dead workers and lost bells are found within two seconds",
+    ),
+    Periodic(
+        "apps.connectors.tasks.poll",
+        5,
+        "bulk",
+        "each connection says how often it is polled; looking whose turn it is costs one query",
+    ),
+    Periodic(
         "apps.connectors.tasks.prune",
         3600,
         "bulk",

@@ -175,6 +175,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 IDEMPOTENCY_HOURS = 48
 """How long the answer to a call with an Idempotency-Key is given again; after that the key is free."""
+# ── Other systems ───────────────────────────────────────────────────────────────────────────────────────────────────
+# Addresses inside a private network are refused for connections unless they are named. With debug on, the sandbox systems
+# of this machine may be reached.
+OUTBOUND_ALLOWED_HOSTS = frozenset(ENV.OUTBOUND_ALLOWED_HOSTS) | (frozenset({"127.0.0.1"}) if DEBUG else frozenset())
+AFTER_RELAY = (("apps.connectors.tasks.plan", "interactive"),)
+"""Tasks rung for when the change feed has grown, each with its lane."""
 # ── end of API ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 # ── History ─────────────────────────────────────────────────────────────────────────────────────────────────────────

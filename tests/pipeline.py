@@ -22,6 +22,14 @@ from apps.matching.sweep import drain
 ACT = Act("hub:test", "a test")
 SYSTEMS = {"crm": 70, "erp": 80, "billing": 75, "support": 50}
 TABLES = (
+    "delivery_attempt",
+    "delivery",
+    "plan_due",
+    "circuit",
+    "go_live",
+    "connection",
+    "outbound_switch",
+    "feed_reader",
     "doubt",
     "edge",
     "redo",
@@ -105,6 +113,11 @@ def drain_all() -> int:
             break
     relay_all()
     return seen
+
+
+def execute(sql: str, *params: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
 
 
 def query(sql: str, *params: Any) -> list[tuple[Any, ...]]:

@@ -15,6 +15,7 @@ from apps.common.act import Act
 from apps.common.errors import Retryable
 from apps.common.jsontext import json_text, storable
 from apps.common.plans import find_by_index
+from apps.connectors import links
 from apps.connectors.mapping import Mapping as ColumnMapping
 from apps.customers import canonical
 from apps.customers.canonical import Problem
@@ -90,14 +91,18 @@ def _keep(door: Door, items: Sequence[Item], act: Act, also: Callable[[Intake], 
         find_by_index()
         intake = Intake([p.outcome for p in prepared])
         good = [p for p in prepared if p.incoming is not None]
-        _receive(door, good, act)
+        _receive_news(door, good, act)
         intake.to_match = list(
             dict.fromkeys(p.outcome.record for p in good if p.outcome.record and p.outcome.outcome in _NEWS)
         )
         _set_aside(door, [p for p in prepared if p.outcome.outcome == "quarantined"], act)
         _note_drift(door.system, [p.unknown for p in prepared])
         if intake.to_match:
-            newest = {p.outcome.record: p.incoming.canonical for p in good if p.incoming and p.outcome.outcome in _NEWS}
+            newest = {
+                p.outcome.record: p.incoming.canonical
+                for p in good
+                if p.incoming and p.outcome.outcome in _NEWS and not p.follows
+            }
             candidates.index({r: c for r, c in newest.items() if r is not None}, active_model().model)
         if also is not None:
             also(intake)
@@ -124,6 +129,7 @@ class _Prepared:
     outcome: ItemOutcome
     incoming: Incoming | None = None
     unknown: Mapping[str, Any] = field(default_factory=dict)
+    follows: bool = False
 
 
 def _prepare(door: Door, item: Item) -> _Prepared:
@@ -183,6 +189,22 @@ def _merger(values: Mapping[str, Any], parsed: canonical.Parsed, door: Door) -> 
     return merge
 
 
+def _receive_news(door: Door, prepared: Sequence[_Prepared], act: Act) -> None:
+    """Receives what the system says by itself: what it says because the hub told it is no news."""
+    arrived = [p.incoming for p in prepared if p.incoming is not None]
+    if not arrived:
+        return
+    if door.mapping is not None:
+        keys = {p.incoming.external_id: door.mapping.key_in(p.item.values or {}) for p in prepared if p.incoming}
+        links.adopt(door.system.id, {external_id: key for external_id, key in keys.items() if key})
+    echoes = links.echoes_of(door.system.id, [i.external_id for i in arrived])
+    for incoming in arrived:
+        echoes.listen(incoming)
+    _receive(door, prepared, act)
+    taken = {p.outcome.external_id: p.outcome.outcome for p in prepared if p.outcome.external_id}
+    echoes.note(taken, correlation_id=act.correlation_id)
+
+
 def _receive(door: Door, prepared: Sequence[_Prepared], act: Act) -> None:
     """Receives in one go; when the database refuses a record, halves are tried until it stands alone and is set aside."""
     if not prepared:
@@ -204,7 +226,7 @@ def _receive(door: Door, prepared: Sequence[_Prepared], act: Act) -> None:
         _receive(door, prepared[middle:], act)
         return
     for p, outcome in zip(prepared, outcomes, strict=True):
-        p.outcome.record, p.outcome.outcome = outcome.record, outcome.outcome
+        p.outcome.record, p.outcome.outcome, p.follows = outcome.record, outcome.outcome, outcome.follows is not None
 
 
 def _named(error: DatabaseError) -> tuple[str, str, str]:

@@ -1,6 +1,7 @@
 """How the columns of a system's records become canonical names: one document per system, as TOML, JSON or options.
 
     default_country = "DE"
+    hub_key = "MDM_Key__c"          # the column in which the system keeps the hub's own key, if it does
     ignore = ["Internal note"]
     [columns]                       # canonical name = column, or columns joined by a space; "billing.city" looks inside
     email = "E-Mail"
@@ -11,26 +12,46 @@
     A = "active"
     [extra]                         # extension attributes this system may fill, with their type
     segment = "text"
+    [out]                           # how the hub writes to this system, where that is not the way back: mapping_out.py
 
 A column that bears a canonical name needs no entry; it is taken as it is unless that name is given another column.
 """
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any, Final, NamedTuple, Self
 
 from apps.common.errors import FieldError, Rejected
 from apps.common.pointers import shown
+from apps.connectors.mapping_checks import (
+    COLUMNS,
+    WORDS,
+    is_scalar,
+    is_table_of,
+    is_text,
+    is_texts,
+    near,
+    toml_lines,
+    unknown_keys,
+    wrong_shapes,
+)
+from apps.connectors.mapping_out import Out, Writer
 from apps.customers.canonical import EXTRA_TYPES, FLAT_FIELDS, LIST_FIELDS
 from apps.customers.canonical_places import country_code
 
-_KEYS: Final = ("columns", "constants", "values", "default_country", "extra", "ignore")
+_SHAPES: Final = {
+    "columns": COLUMNS,
+    "constants": ("a table of canonical name = text, number or truth value", is_table_of(is_scalar)),
+    "values": WORDS,
+    "extra": ("a table of name = type", is_table_of(is_text)),
+    "default_country": ("text", lambda value: not value or is_text(value)),
+    "hub_key": ("text", lambda value: not value or is_text(value)),
+    "ignore": ("a list of columns", is_texts),
+}
 _CANONICAL: Final = frozenset((*FLAT_FIELDS, *LIST_FIELDS))
 
 
@@ -57,15 +78,20 @@ class Mapping:
     constants: Table[str, Any] = field(default_factory=dict)
     values: Table[str, Table[str, str]] = field(default_factory=dict)
     default_country: str | None = None
+    hub_key: str | None = None
     extra: Table[str, str] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
+    out: Out = field(default_factory=Out)
     _moves: tuple[_Move, ...] = field(init=False, repr=False, compare=False)
     _used: frozenset[str] = field(init=False, repr=False, compare=False)
     _meanings: Table[str, Table[str, str]] = field(init=False, repr=False, compare=False)
     _passed: frozenset[str] = field(init=False, repr=False, compare=False)
+    _writer: Writer = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        writer = Writer(self.columns, self.values, self.out, self.extra)
         errors = list(self._errors())
+        errors += self.out.errors((*FLAT_FIELDS, *self.extra), writer.columns)
         if errors:
             raise MappingError(errors)
         meanings = {
@@ -73,13 +99,14 @@ class Mapping:
         }
         moves = tuple(_Move(target, columns, meanings.get(target)) for target, columns in self.columns.items())
         used = {column for columns in self.columns.values() for column in columns}
-        used |= {column.split(".")[0] for column in used} | set(self.ignore)
+        used |= {column.split(".")[0] for column in used} | set(self.ignore) | ({self.hub_key} if self.hub_key else set())
         store = object.__setattr__
         store(self, "default_country", country_code(self.default_country) if self.default_country else None)
         store(self, "_moves", moves)
         store(self, "_used", frozenset(used))
         store(self, "_meanings", meanings)
         store(self, "_passed", (_CANONICAL | self.extra.keys()) - self.columns.keys())
+        store(self, "_writer", writer)
 
     @classmethod
     def identity(cls, header: Iterable[str]) -> Self:
@@ -94,12 +121,8 @@ class Mapping:
     @classmethod
     def from_dict(cls, document: Table[str, Any]) -> Self:
         """A mapping from plain data (parsed TOML or JSON). Raises MappingError."""
-        errors = [
-            FieldError(key, "unknown_field", f"{shown(key)} is no part of a mapping{_near(key, _KEYS)}.")
-            for key in document
-            if key not in _KEYS
-        ]
-        errors += _shape_errors(document)
+        errors = unknown_keys(document, (*_SHAPES, "out"), "a mapping")
+        errors += wrong_shapes(document, _SHAPES) + Out.shape_errors(document.get("out", {}))
         if errors:
             raise MappingError(errors)
         columns = document.get("columns", {})
@@ -108,8 +131,10 @@ class Mapping:
             constants=dict(document.get("constants", {})),
             values={name: dict(words) for name, words in document.get("values", {}).items()},
             default_country=document.get("default_country") or None,
+            hub_key=document.get("hub_key") or None,
             extra=dict(document.get("extra", {})),
             ignore=tuple(document.get("ignore", ())),
+            out=Out.from_dict(document.get("out", {})),
         )
 
     @classmethod
@@ -128,21 +153,16 @@ class Mapping:
             "constants": dict(self.constants),
             "values": {name: dict(words) for name, words in self.values.items()},
             "default_country": self.default_country,
+            "hub_key": self.hub_key,
             "extra": dict(self.extra),
             "ignore": list(self.ignore),
+            "out": self.out.to_dict(),
         }
         return {key: value for key, value in document.items() if value}
 
     def to_toml(self) -> str:
         """The document as TOML text that `from_toml` reads to an equal mapping."""
-        document = self.to_dict()
-        values = document.pop("values", {})
-        lines = [f"{key} = {_toml(value)}" for key, value in document.items() if not isinstance(value, dict)]
-        tables = [(key, value) for key, value in document.items() if isinstance(value, dict)]
-        tables += [(f"values.{_toml(name)}", words) for name, words in values.items()]
-        for name, table in tables:
-            lines += [f"[{name}]", *(f"{_toml(key)} = {_toml(value)}" for key, value in table.items())]
-        return "\n".join(lines) + "\n"
+        return "\n".join(toml_lines(self.to_dict())) + "\n"
 
     def with_columns(self, columns: Table[str, tuple[str, ...]]) -> Self:
         """The same mapping with some canonical names taken from other columns. Raises MappingError."""
@@ -153,7 +173,7 @@ class Mapping:
         known = frozenset(header)
         errors = [
             FieldError(
-                name, "unknown_column", f"The file has no column {shown(column)} for {name}{_near(column, header)}."
+                name, "unknown_column", f"The file has no column {shown(column)} for {name}{near(column, header)}."
             )
             for name, columns in self.columns.items()
             for column in columns
@@ -186,12 +206,34 @@ class Mapping:
                 item[name] = constant
         return item, rest
 
+    @property
+    def writes(self) -> frozenset[str]:
+        """The flat names that `render` can write to the system: canonical ones, those of HUB_NAMES, and "extra.NAME"."""
+        return self._writer.writes
+
+    @property
+    def written_columns(self) -> tuple[str, ...]:
+        """The columns that `render` can fill, dotted as in the document."""
+        return self._writer.columns
+
+    def key_in(self, values: Table[str, Any]) -> str | None:
+        """The hub's own key in a record of the system, where it keeps one."""
+        found = _value(values, (self.hub_key,)) if self.hub_key else _ABSENT
+        return None if found is _ABSENT or _is_blank(found) else str(found)
+
+    def render(self, fields: Table[str, Any]) -> dict[str, Any]:
+        """The way back: what `fields` says under canonical names, as the system writes it; None empties.
+
+        Names that are not in `writes` are left out. `apply` of what this gives brings the same values again, but for
+        text that [out.max_length] cuts and values that [values] gives another meaning."""
+        return self._writer.render(fields)
+
     def _errors(self) -> Iterable[FieldError]:
         known = (*FLAT_FIELDS, *LIST_FIELDS, *self.extra)
         for part, names in (("columns", self.columns), ("constants", self.constants), ("values", self.values)):
             for name in names:
                 if name not in known:
-                    detail = f"{shown(name)} in {part} is no canonical name{_near(name, known)}."
+                    detail = f"{shown(name)} in {part} is no canonical name{near(name, known)}."
                     if part == "columns" and any(column in known for column in self.columns[name]):
                         detail += " Write canonical=column, not column=canonical."
                     yield FieldError(name, "unknown_field", detail)
@@ -238,12 +280,15 @@ def _value(values: Table[str, Any], columns: tuple[str, ...]) -> Any:
 
 
 def _inside(values: Table[str, Any], column: str) -> Any:
-    """What a dotted name reaches inside nested objects."""
+    """What a dotted name reaches inside nested objects and, by number, inside lists."""
     found: Any = values
     for step in column.split("."):
-        if not isinstance(found, Table) or step not in found:
+        if isinstance(found, list) and step.isdecimal() and int(step) < len(found):
+            found = found[int(step)]
+        elif isinstance(found, Table) and step in found:
+            found = found[step]
+        else:
             return _ABSENT
-        found = found[step]
     return found
 
 
@@ -259,53 +304,3 @@ def _key(word: str) -> str:
 
 def _is_blank(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    """A half sentence that names what may have been meant, or nothing."""
-    by_key = {name.casefold(): name for name in known}
-    near = get_close_matches(word.casefold(), by_key, n=3, cutoff=0.6)
-    return "; did you mean " + " or ".join(shown(by_key[name]) for name in near) + "?" if near else ""
-
-
-def _shape_errors(document: Table[str, Any]) -> list[FieldError]:
-    """What in plain data has the wrong type."""
-    errors: list[FieldError] = []
-
-    def need(key: str, what: str, *, fine: bool) -> None:
-        if not fine:
-            errors.append(FieldError(key, "wrong_type", f"{key} is {what}."))
-
-    columns, constants, values = (document.get(key, {}) for key in ("columns", "constants", "values"))
-    need("columns", "a table of canonical name = column", fine=_is_table_of(columns, _is_columns))
-    need(
-        "constants", "a table of canonical name = text, number or truth value", fine=_is_table_of(constants, _is_scalar)
-    )
-    words = isinstance(values, dict) and all(_is_table_of(entry, _is_text) for entry in values.values())
-    need("values", "a table of canonical name = table of text = text", fine=words)
-    need("extra", "a table of name = type", fine=_is_table_of(document.get("extra", {}), _is_text))
-    need("default_country", "text", fine=isinstance(document.get("default_country") or "", str))
-    ignore = document.get("ignore", [])
-    need("ignore", "a list of columns", fine=isinstance(ignore, list | tuple) and all(map(_is_text, ignore)))
-    return errors
-
-
-def _is_table_of(value: object, is_entry: Any) -> bool:
-    return isinstance(value, dict) and all(map(is_entry, value.values()))
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_scalar(value: object) -> bool:
-    return isinstance(value, str | int | float)
-
-
-def _is_columns(value: object) -> bool:
-    return bool(value) and (_is_text(value) or (isinstance(value, list | tuple) and all(map(_is_text, value))))
-
-
-def _toml(value: Any) -> str:
-    """A TOML value or quoted key: JSON's writing of it, which TOML shares but for U+007F."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

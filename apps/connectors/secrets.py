@@ -1,8 +1,10 @@
-"""Secrets of webhooks: encrypted in the database, shown once, several valid at a time so that they can be exchanged."""
+"""Secrets: encrypted in the database, never shown again. Those of webhooks are several at a time so that they can be exchanged; the
+credentials with which the hub reaches a target are a table of names and values."""
 
 import json
 import secrets
 from base64 import b64encode
+from collections.abc import Mapping
 from uuid import UUID
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -35,10 +37,11 @@ def read_secrets(connection: Connection) -> list[str]:
 
 
 @transaction.atomic
-def add_secret(connection_id: UUID) -> str:
-    """A new secret beside those that are valid; the oldest falls out beyond MOST. Shown once, kept encrypted."""
+def add_secret(connection_id: UUID, *, given: str | None = None) -> str:
+    """A new secret (or the one the sender uses already, `given`) beside those that are valid; the oldest falls out beyond MOST.
+    Shown once, kept encrypted."""
     connection = _locked(connection_id)
-    secret = PREFIX + b64encode(secrets.token_bytes(32)).decode()
+    secret = given or PREFIX + b64encode(secrets.token_bytes(32)).decode()
     _write(connection, [secret, *read_secrets(connection)][:MOST])
     return secret
 
@@ -62,3 +65,19 @@ def _locked(connection_id: UUID) -> Connection:
 def _write(connection: Connection, known: list[str]) -> None:
     connection.webhook_secrets = _box().encrypt(json.dumps(known).encode()) if known else None
     connection.save(update_fields=("webhook_secrets",))
+
+
+def seal_credentials(values: Mapping[str, str]) -> bytes:
+    """Credentials as the database keeps them."""
+    return _box().encrypt(json.dumps(dict(values)).encode())
+
+
+def open_credentials(sealed: bytes | None, name: str) -> dict[str, str]:
+    """The credentials of the connection `name`. Raises Permanent when the hub has no key that opens them."""
+    if not sealed:
+        return {}
+    try:
+        found: dict[str, str] = json.loads(_box().decrypt(bytes(sealed)))
+    except InvalidToken as error:
+        raise Permanent(f"The credentials of {name} were encrypted with a key this hub does not have.") from error
+    return found

@@ -8,9 +8,9 @@ class CustomersConfig(AppConfig):
 
     def ready(self) -> None:
         """Names the parser of each policy kind this room owns."""
-        from apps.customers import holds, survivorship_policy
+        from apps.customers import holds, ownership, survivorship_policy
         from apps.policies.active import register
 
         register("survivorship", survivorship_policy.parse_survivorship)
         register("approval", holds.parse_approval)
-        register("ownership", holds.parse_ownership)
+        register("ownership", ownership.parse_ownership)

@@ -41,7 +41,7 @@ class Standing:
 class MemberRow:
     """A source record with its current customer; what survivorship needs of it is read when it is asked for."""
 
-    __slots__ = ("_member", "_row", "customer", "external_id", "id", "is_anchor", "state")
+    __slots__ = ("_member", "_row", "customer", "external_id", "follows", "id", "is_anchor", "state")
 
     def __init__(self, row: tuple[Any, ...]) -> None:
         self.id: UUID = row[0]
@@ -49,6 +49,7 @@ class MemberRow:
         self.state: str = row[2]
         self.is_anchor: bool = row[4] == "steward"
         self.external_id: str = row[7]
+        self.follows: UUID | None = row[11]
         self._row = row
         self._member: Member | None = None
 
@@ -63,7 +64,8 @@ class MemberRow:
 class Change:
     """What shall become of one customer: its members from now on, and the event that tells it.
 
-    `approved`: hashes of proposed values, by attribute, that a second person has just let through."""
+    `approved`: hashes of proposed values, by attribute, that a second person has just let through; `releases`: what an initial
+    load kept quiet is told from now on."""
 
     customer: UUID
     members: Sequence[MemberRow]
@@ -72,6 +74,7 @@ class Change:
     successor: UUID | None = None
     reason: str = ""
     approved: Mapping[str, bytes] = field(default_factory=dict)
+    releases: bool = False
 
 
 def read_customers(ids: Sequence[UUID]) -> dict[UUID, Standing]:
@@ -99,7 +102,7 @@ def _standing(row: tuple[Any, ...]) -> Standing:
 
 _MEMBERS = (
     "SELECT s.id, s.customer_id, s.state, y.code, y.kind, y.trust, y.delete_policy, s.external_id, s.canonical::text,"
-    " coalesce(s.source_updated_at, s.changed_at)::text, s.deleted FROM source_record s JOIN system y ON y.id = s.system_id WHERE "
+    " coalesce(s.source_updated_at, s.changed_at)::text, s.deleted, s.follows_id FROM source_record s JOIN system y ON y.id = s.system_id WHERE "
 )
 
 
@@ -115,7 +118,7 @@ def read_members(*, records: Sequence[UUID] = (), customers: Sequence[UUID] = ()
 
 
 def _member(row: tuple[Any, ...]) -> Member:
-    id_, _, _, code, kind, trust, delete_policy, external_id, canonical, updated_at, deleted = row
+    id_, _, _, code, kind, trust, delete_policy, external_id, canonical, updated_at, deleted, _ = row
     body = json_value(canonical)
     pins = {a: Pin(p["at"], p["value"]) for a, p in body.get("pins", {}).items()} if kind == "steward" else {}
     return Member(
@@ -168,19 +171,22 @@ def _row(
         return _retired(change, standing)
     golden = survive([m.member for m in change.members], rule.survivorship.rules)
     effective, kept = _effective(change, standing, golden, live, rule, held, act)
-    sources = [m.member for m in change.members if not m.is_anchor]
+    known = [m.member for m in change.members if not m.is_anchor]
     row = store.CustomerRow(
-        id=change.customer, values=effective, held=kept, lineage=golden.lineage, member_count=len(sources),
+        id=change.customer, values=effective, held=kept, lineage=golden.lineage,
+        member_count=sum(1 for m in change.members if m.follows is None),
         policy_hash=rule.survivorship.hash, released=not act.quiet, event="customer.created", body=dict(change.body),
-        external_keys=[f"{m.system}:{m.external_id}" for m in sources],
+        external_keys=[f"{m.system}:{m.external_id}" for m in known],
     )  # fmt: skip
     if standing is None:
         return row
-    row.version, row.event, row.released = standing.version, change.event, standing.released or not act.quiet
+    row.version, row.event = standing.version, change.event
+    row.released = change.releases or (standing.released and not act.quiet)
     differs = sorted(
         n for n in (*effective.keys() | standing.values.keys(),) if effective.get(n) != standing.values.get(n)
     )
     same = not differs and standing.active and kept == standing.held and golden.lineage == standing.lineage
+    same = same and (standing.released or not change.releases)
     if same and standing.member_count == row.member_count and change.event == "customer.changed":
         return None
     row.body["attributes"] = differs

@@ -22,16 +22,6 @@ class ApprovalPolicy:
     protected: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OwnershipPolicy:
-    owners: Mapping[str, tuple[str, ...]]
-
-    def owns(self, *, system: str, kind: str, attribute: str) -> bool:
-        """True when `system` (a code) or its kind is named as an owner of `attribute`."""
-        named = self.owners.get(attribute, ())
-        return system in named or kind in named
-
-
 def parse_approval(body: Mapping[str, Any]) -> ApprovalPolicy:
     wrong = [
         FieldError("/protected", "unknown_value", f"{name!r} is no attribute of a customer.")
@@ -41,18 +31,6 @@ def parse_approval(body: Mapping[str, Any]) -> ApprovalPolicy:
     if wrong:
         raise Rejected("The approval policy cannot be used.", wrong)
     return ApprovalPolicy(tuple(body.get("protected", ())))
-
-
-def parse_ownership(body: Mapping[str, Any]) -> OwnershipPolicy:
-    owners = body.get("owners", {})
-    wrong = [
-        FieldError(f"/owners/{name}", "unknown_value", f"{name!r} is no attribute of a customer.")
-        for name in owners
-        if name not in ATTRIBUTES
-    ]
-    if wrong:
-        raise Rejected("The ownership policy cannot be used.", wrong)
-    return OwnershipPolicy({name: tuple(systems) for name, systems in owners.items()})
 
 
 def value_hash(value: Any) -> bytes:

@@ -77,8 +77,8 @@ def place(
     _nobody_missing(members, now)
     ids, reactivated = _choose_ids(wanted, now, known)
     target = {r: ids[i] for i, cluster in enumerate(wanted) for r in cluster}
-    anchors = {m.id: _anchor_home(m, target, now, by_id) for m in members if m.id not in target}
-    target_all = {**target, **anchors}
+    followers = {m.id: _home(m, target, now) for m in members if m.id not in target}
+    target_all = {**target, **followers}
     losers = _successors(known, target, now, set(ids))
     moves = [
         Move(r, c, by_id[r].customer, _action(by_id[r].customer, c, action, known, losers))
@@ -93,7 +93,7 @@ def place(
 
 
 def _members(wanted: Sequence[Sequence[UUID]]) -> list[MemberRow]:
-    """The named records and everybody who shares a customer with one of them (a steward's anchors too)."""
+    """The named records and everybody who shares a customer with one of them (those that follow one of them too)."""
     rows = read_members(records=[r for cluster in wanted for r in cluster])
     seen = {m.id for m in rows}
     customers = {m.customer for m in rows if m.customer is not None}
@@ -101,7 +101,7 @@ def _members(wanted: Sequence[Sequence[UUID]]) -> list[MemberRow]:
 
 
 def _nobody_missing(members: Sequence[MemberRow], now: Mapping[UUID, UUID | None]) -> None:
-    if any(m.id not in now and not m.is_anchor for m in members):
+    if any(m.id not in now and m.follows is None for m in members):
         raise Conflict("A customer gained a member while its records were being decided; decide again.")
 
 
@@ -147,14 +147,11 @@ def _former_ids(clusters: Sequence[Sequence[UUID]]) -> list[UUID | None]:
     return chosen
 
 
-def _anchor_home(
-    anchor: MemberRow, target: Mapping[UUID, UUID], now: Mapping[UUID, UUID | None], by_id: Mapping[UUID, MemberRow]
-) -> UUID:
-    """A steward's anchor goes with the record it was hung on: the anchor's external id names it."""
-    hung_on = next((r for r in target if str(r) == anchor.external_id), None)
-    if hung_on is not None:
-        return target[hung_on]
-    return target[min(r for r, c in now.items() if c == anchor.customer)]
+def _home(follower: MemberRow, target: Mapping[UUID, UUID], now: Mapping[UUID, UUID | None]) -> UUID:
+    """Where a record goes that follows another: a steward's pins, what the hub made in a target."""
+    if follower.follows is not None and follower.follows in target:
+        return target[follower.follows]
+    return target[min(r for r, c in now.items() if c == follower.customer)]
 
 
 def _successors(
@@ -205,11 +202,15 @@ def _changes(
 
 def _finish_unmoved(touched: set[UUID], moved: set[UUID]) -> None:
     """Touched records that stay where they are have reached the end of the pipeline too."""
-    rest = sorted(touched - moved)
+    finish(sorted(touched - moved))
+
+
+def finish(rest: Sequence[UUID]) -> None:
+    """Records that have reached the end of the pipeline without moving."""
     if rest:
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE source_record SET state = 'built', due_at = NULL, attempts = 0, last_error = ''"
                 " WHERE id = ANY(%s) AND state <> 'built' AND customer_id IS NOT NULL",
-                (rest,),
+                (list(rest),),
             )

@@ -39,11 +39,12 @@ class Incoming:
 class Outcome:
     """`outcome`: created, changed, deleted, unchanged, or stale (an older version than the one kept).
 
-    `record` is None for the deletion of a record nobody has."""
+    `record` is None for the deletion of a record nobody has. `follows`: it is never matched by itself."""
 
     record: UUID | None
     external_id: str
     outcome: str
+    follows: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class _Stored:
     newest_source_at: datetime | None
     deleted: bool
     canonical: str
+    follows: UUID | None
 
 
 def receive(*, system_id: int, records: Sequence[Incoming], act: Act, lease: bool = True) -> list[Outcome]:
@@ -102,7 +104,7 @@ def _receive_wave(
                 changed.append((record, known))
             elif outcome == "unchanged" and _is_newer(record.source_updated_at, known.newest_source_at):
                 confirmed.append((known.id, cast("datetime", record.source_updated_at)))
-            done.append((i, Outcome(known.id, record.external_id, outcome)))
+            done.append((i, Outcome(known.id, record.external_id, outcome, known.follows)))
         if changed:
             _change(changed, act, lease=lease)
         if confirmed:
@@ -116,7 +118,8 @@ def _receive_wave(
 def _stored(system_id: int, external_ids: Sequence[str]) -> dict[str, _Stored]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, external_id, content_digest, version, greatest(newest_source_at, source_updated_at), deleted, canonical::text"
+            "SELECT id, external_id, content_digest, version, greatest(newest_source_at, source_updated_at), deleted, canonical::text,"
+            " follows_id"
             " FROM source_record WHERE system_id = %s AND external_id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
             (system_id, list(external_ids)),
         )

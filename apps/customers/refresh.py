@@ -22,13 +22,19 @@ from apps.customers.systems import steward_system
 
 @transaction.atomic
 def refresh(
-    customers: Sequence[UUID], *, act: Act, approved: Mapping[UUID, Mapping[str, bytes]] | None = None
+    customers: Sequence[UUID],
+    *,
+    act: Act,
+    approved: Mapping[UUID, Mapping[str, bytes]] | None = None,
+    releases: bool = False,
 ) -> list[UUID]:
-    """Derives `customers` (250 or fewer) again and writes those that differ; raises Conflict if members moved meanwhile."""
+    """Derives `customers` (250 or fewer) again and writes those that differ; raises Conflict if members moved meanwhile.
+
+    `releases`: what an initial load kept quiet is told from now on."""
     members = _locked_members(customers)
     known = identity.lock_customers(customers)
     changes = [
-        Change(id_, members.get(id_, []), approved=(approved or {}).get(id_, {}))
+        Change(id_, members.get(id_, []), approved=(approved or {}).get(id_, {}), releases=releases)
         for id_ in sorted(customers)
         if known[id_].active
     ]
@@ -78,7 +84,7 @@ def pin(*, customer: UUID, attribute: str, value: Any, act: Act) -> list[UUID]:
     if not act.reason:
         raise Rejected("A pin needs a reason.", [FieldError("/reason", "missing", "Say why this value is right.")])
     members = _locked_members([customer]).get(customer, [])
-    sources = sorted((m for m in members if not m.is_anchor), key=lambda m: m.id)
+    sources = sorted((m for m in members if m.follows is None), key=lambda m: m.id)
     if not sources:
         raise NotFound("No such active customer.")
     anchors = [m for m in members if m.is_anchor]
@@ -144,9 +150,9 @@ def _create_anchor(oldest: MemberRow, pins: Mapping[str, Any], act: Act) -> UUID
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO source_record (id, system_id, external_id, kind, raw, raw_salt, raw_digest, canonical, content_digest,"
-            " version, received_at, changed_at, deleted, state, attempts, last_error, customer_active, correlation_id, quiet)"
+            " version, received_at, changed_at, deleted, state, attempts, last_error, customer_active, correlation_id, quiet, follows_id)"
             " SELECT %s, %s, %s, kind, %s, %s, %s, %s::jsonb, %s, 1, clock_timestamp(), clock_timestamp(), false, 'received', 0, '',"
-            " true, %s, false FROM source_record WHERE id = %s",
+            " true, %s, false, id FROM source_record WHERE id = %s",
             (
                 anchor,
                 steward_system().id,

@@ -17,6 +17,7 @@ SCALARS = (
 )  # fmt: skip
 PARTS = ("addresses", "contact_points", "identifiers")
 ATTRIBUTES = ("kind", *SCALARS, *PARTS, "extra")
+_SAYS_NOTHING = frozenset({"kind"})  # all that a record has which a system holds only because the hub made it
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -51,8 +52,10 @@ class Golden:
 
 
 def survive(members: Sequence[Member], policy: SurvivorshipPolicy) -> Golden:
-    """Derived values of one customer. `members` must not be empty; anchors (kind steward) only bring pins."""
-    sources = [m for m in members if m.system_kind != "steward"]
+    """Derived values of one customer. `members` must not be empty; anchors (kind steward) only bring pins,
+    and a record without a value of its own brings nothing."""
+    known = [m for m in members if m.system_kind != "steward"]
+    sources = [m for m in known if m.canonical.keys() - _SAYS_NOTHING] or known
     ordered = sorted(sources, key=lambda m: (m.system, m.external_id)) if len(sources) > 1 else list(sources)
     values: dict[str, Any] = {}
     lineage: dict[str, dict[str, Any]] = {}

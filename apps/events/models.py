@@ -49,3 +49,16 @@ class FeedHead(models.Model):
 
     def __str__(self) -> str:
         return str(self.position)
+
+
+class FeedReader(models.Model):
+    """How far one of the hub's own readers of the change feed has got: kept in the transaction of what it made of the events."""
+
+    name = models.TextField(primary_key=True)
+    position = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "feed_reader"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.position}"

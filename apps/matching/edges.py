@@ -152,7 +152,7 @@ SELECT 0, s.id, s.customer_id, s.system_id::float8, 0::smallint, s.external_id
   FROM source_record s WHERE s.id = ANY(%(ids)s::uuid[])
 UNION ALL SELECT 0, s.id, s.customer_id, s.system_id, 0, s.external_id
   FROM source_record s JOIN source_record o ON o.customer_id = s.customer_id AND o.id <> s.id
-  JOIN system y ON y.id = s.system_id AND y.kind <> 'steward' WHERE o.id = ANY(%(ids)s::uuid[])
+  WHERE s.follows_id IS NULL AND o.id = ANY(%(ids)s::uuid[])
 UNION ALL SELECT 1, record_a_id, record_b_id, weight, flags, ''
   FROM edge WHERE superseded_at IS NULL AND record_a_id = ANY(%(ids)s::uuid[])
 UNION ALL SELECT 1, record_a_id, record_b_id, weight, flags, ''

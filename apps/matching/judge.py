@@ -27,7 +27,7 @@ def members_of(customers: Iterable[UUID]) -> dict[UUID, list[UUID]]:
     """Source records by active customer, oldest first; raises NotFound for an id that is unknown or retired."""
     ids = list(customers)
     found: dict[UUID, list[UUID]] = {id_: [] for id_ in ids}
-    rows = SourceRecord.objects.filter(customer_id__in=ids).exclude(system__kind="steward").order_by("id")
+    rows = SourceRecord.objects.filter(customer_id__in=ids, follows=None).order_by("id")
     for record, customer in rows.values_list("id", "customer_id"):
         found[customer].append(record)
     missing = [id_ for id_, records in found.items() if not records]
@@ -137,7 +137,7 @@ def join(*, record_a: UUID, record_b: UUID, act: Act) -> Matched:
 
 @transaction.atomic
 def _verdict(pair: Pair, verdict: str, act: Act) -> Matched:
-    if pair[0] == pair[1] or SourceRecord.objects.filter(id__in=pair).exclude(system__kind="steward").count() != 2:
+    if pair[0] == pair[1] or SourceRecord.objects.filter(id__in=pair, follows=None).count() != 2:
         raise NotFound("A verdict needs two different source records.")
     _lock_around(pair)
     judge([pair], verdict=verdict, act=act)

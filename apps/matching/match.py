@@ -85,9 +85,24 @@ def transient(error: BaseException) -> bool:
 
 def _match_batch(batch: list[UUID], act: Act, *, indexed: bool) -> Matched:
     model = active_model()
-    if not indexed:
+    follows = _followed(batch)
+    if follows:
+        batch = list(dict.fromkeys(follows.get(record, record) for record in batch))
+    if not indexed or follows:
         index(batch, model)
-    return retried(lambda: _apply(batch, _search(batch, model), model, act))
+    done = retried(lambda: _apply(batch, _search(batch, model), model, act, followers=sorted(follows)))
+    done.customer_of |= {f: done.customer_of[record] for f, record in follows.items() if record in done.customer_of}
+    return done
+
+
+def _followed(batch: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Of the records that follow another, that other: they are never compared, their customer is derived again."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, follows_id FROM source_record WHERE id = ANY(%s::uuid[]) AND follows_id IS NOT NULL",
+            (array(batch),),
+        )
+        return dict(cursor.fetchall())
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +146,9 @@ def retried(work: Callable[[], T]) -> T:
     raise AssertionError("unreachable")
 
 
-def _apply(batch: Sequence[UUID], search: _Search, model: ActiveModel, act: Act) -> Matched:
+def _apply(
+    batch: Sequence[UUID], search: _Search, model: ActiveModel, act: Act, *, followers: Sequence[UUID] = ()
+) -> Matched:
     reach = set(neighbourhood(batch, search.scored).members)
     with transaction.atomic():
         _limit_waiting()
@@ -143,7 +160,9 @@ def _apply(batch: Sequence[UUID], search: _Search, model: ActiveModel, act: Act)
         found = neighbourhood(reach)
         if not found.members.keys() <= reach:
             raise Conflict("The component grew while it was being locked.")
-        return apply_decision(found, touched=batch, model=model, act=act)
+        done = apply_decision(found, touched=batch, model=model, act=act)
+        identity.finish(followers)
+        return done
 
 
 def redecide(records: Sequence[UUID], *, act: Act, action: str = "judged") -> Matched:

@@ -144,7 +144,7 @@ def _homes(records: Sequence[UUID]) -> dict[UUID, _Home]:
         cursor.execute(
             "SELECT s.id, c.id, c.name, c.kind, y.code, s.external_id FROM source_record s"
             " JOIN system y ON y.id = s.system_id JOIN customer c ON c.id = s.customer_id"
-            " WHERE s.id = ANY(%s::uuid[]) AND y.kind <> 'steward'",
+            " WHERE s.id = ANY(%s::uuid[]) AND s.follows_id IS NULL",
             (array(records),),
         )
         return {row[0]: _Home(*row[1:]) for row in cursor.fetchall()}

@@ -150,10 +150,10 @@ def test_a_poison_record_stands_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     poison = pipeline.record_ids()["crm:P13"]
     apply = match._apply
 
-    def spoilt(batch: Any, *rest: Any) -> Any:
+    def spoilt(batch: Any, *rest: Any, **named: Any) -> Any:
         if poison in batch:
             raise ZeroDivisionError("by nought")
-        return apply(batch, *rest)
+        return apply(batch, *rest, **named)
 
     monkeypatch.setattr(match, "_apply", spoilt)
     matched = match.match(sorted(pipeline.record_ids().values()), act=ACT)

@@ -57,6 +57,9 @@ class System(models.Model):
 class SourceRecord(models.Model):
     """One system's record of a customer, whole: `raw` as received, `canonical` as the hub understands it.
 
+    `follows`: the record it goes with wherever that goes, because nothing of its own ties it to a customer: a steward's pins, and
+    what the hub itself made in a target. It is never matched.
+
     Written by receive.py and identity.py in sets; never saved one by one."""
 
     class State(models.TextChoices):
@@ -87,6 +90,7 @@ class SourceRecord(models.Model):
         "customers.Customer", models.DO_NOTHING, null=True, related_name="records", db_constraint=False
     )
     customer_active = models.BooleanField(default=True)
+    follows = models.ForeignKey("self", models.PROTECT, null=True, related_name="followers", db_index=False)
     correlation_id = models.UUIDField()
     run_id = models.UUIDField(null=True)
     quiet = models.BooleanField(default=False)
@@ -136,7 +140,17 @@ class SourceRecordVersion(models.Model):
 
 
 class Link(models.Model):
-    """(system, external id) of a record in a system. It belongs to a source record and travels with it on merge and unmerge."""
+    """(system, external id) of a record in a system. It belongs to a source record and travels with it on merge and unmerge.
+
+    `last_sent`: flat values the system holds because the hub sent them, as they come back; a field that the system changes by itself
+    leaves it. `acknowledged_version` of `acknowledged_customer`: what the system has confirmed. `disposition`: what the hub, or the
+    system itself, has made of the record there."""
+
+    class Disposition(models.TextChoices):
+        THERE = "there"
+        DEACTIVATED = "deactivated"
+        MERGED = "merged"
+        GONE = "gone"
 
     class State(models.TextChoices):
         ACTIVE = "active"
@@ -148,6 +162,13 @@ class Link(models.Model):
     external_id = models.TextField()
     source_record = models.ForeignKey(SourceRecord, models.PROTECT, related_name="links", db_index=False)
     state = models.TextField(choices=State, default=State.ACTIVE)
+    disposition = models.TextField(choices=Disposition, db_default="there")
+    last_sent = models.JSONField(db_default={})
+    acknowledged_customer = models.UUIDField(null=True)
+    acknowledged_version = models.IntegerField(null=True)
+    acknowledged_at = models.DateTimeField(null=True)
+    etag = models.TextField(blank=True, db_default="")
+    merged_into = models.TextField(blank=True, db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
     retired_at = models.DateTimeField(null=True)
 
@@ -157,6 +178,9 @@ class Link(models.Model):
             models.UniqueConstraint(fields=["system", "external_id"], name="link_key"),
             models.UniqueConstraint(fields=["source_record"], condition=Q(state="active"), name="link_one_active"),
             models.CheckConstraint(condition=Q(state__in=["active", "duplicate", "retired"]), name="link_state"),
+            models.CheckConstraint(
+                condition=Q(disposition__in=["there", "deactivated", "merged", "gone"]), name="link_disposition"
+            ),
         )
 
     def __str__(self) -> str:

@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import socket
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -17,10 +18,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from redis import RedisError
 
+from apps.connectors import sandbox as sandbox_systems
 from apps.customers.models import SourceRecord
 from mdmhub import embedded
 from mdmhub.broker import client
 from mdmhub.celery import LANES
+from mdmhub.demo import far
 from mdmhub.embedded.home import port_is_free
 from mdmhub.embedded.process import ServerFailed, tail
 from mdmhub.embedded.running import AlreadyRunning, Hold
@@ -30,6 +33,7 @@ from mdmhub.supervisor import Child, Supervisor
 from mdmhub.tasks import HEARTBEAT_KEY
 
 PORTS_TRIED = 100
+DEMO_CUSTOMERS = 2_000
 READY_SECONDS = 90.0
 WEB_STATEMENT_MS, WORKER_STATEMENT_MS = "10000", "60000"
 PYTHON = [sys.executable, "-m"]
@@ -64,11 +68,12 @@ class Command(BaseCommand):
         try:
             self._prepare(demo=demo)
             port = self._free_port(host, port)
-            supervisor = Supervisor(_children(host, port), self._say)
+            supervisor = Supervisor(_children(host, port, sandbox=_has_sandbox()), self._say)
             try:
                 _forget_heartbeat()
                 supervisor.start()
                 self._wait_ready(supervisor, host, port)
+                self._connect_sandbox()
                 url = f"http://{'localhost' if host in {'127.0.0.1', *EVERYWHERE} else host}:{port}/"
                 hold.announce(url)
                 self._welcome(url, time.monotonic() - begun)
@@ -94,6 +99,18 @@ class Command(BaseCommand):
             self._say("the hub is empty: loading the demo (DEMO=0 leaves it empty)")
             call_command("demo")
             loaded.touch(mode=0o600)
+
+    def _connect_sandbox(self) -> None:
+        """Once: the demo's records also live in the sandbox systems, which are connected and observed."""
+        connected = settings.HUB_HOME / "sandbox-connected"
+        if not _has_sandbox() or connected.exists():
+            return
+        self._say("connecting the demo's four systems")
+        places = sandbox_systems.places(settings.HUB_HOME)
+        _wait_for_ports([place.port for place in places.values()])
+        far.fill(places, DEMO_CUSTOMERS)
+        far.connect(places)
+        connected.touch(mode=0o600)
 
     def _free_port(self, host: str, wanted: int) -> int:
         for port in range(wanted, min(wanted + PORTS_TRIED, 65536)):
@@ -169,7 +186,23 @@ def web_command(host: str, port: int, *, threads: int = 4) -> list[str]:
     return [*gunicorn, "--no-control-socket"]
 
 
-def _children(host: str, port: int) -> list[Child]:
+def _has_sandbox() -> bool:
+    """The demo's systems run with the demo, and only where its logins are allowed."""
+    return settings.DEMO_LOGINS_ALLOWED and (settings.HUB_HOME / "demo-loaded").exists()
+
+
+def _wait_for_ports(ports: Sequence[int]) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    for port in ports:
+        while True:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            if time.monotonic() > deadline:
+                raise CommandError(f"a sandbox system does not answer on port {port}; see {embedded.home().logs}")
+            time.sleep(0.05)
+
+
+def _children(host: str, port: int, *, sandbox: bool = False) -> list[Child]:
     """Web first: somebody waits for it. One worker per lane, so that a load never keeps a steward waiting."""
     logs = embedded.home().logs
     base = {**os.environ, "DJANGO_SETTINGS_MODULE": "mdmhub.settings", "PYTHONPATH": str(BASE_DIR)}
@@ -180,8 +213,13 @@ def _children(host: str, port: int) -> list[Child]:
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO"]
     children = [Child("web", web_command(host, port), logs / "web.log", web)]
     for lane in LANES:
-        worker = [*celery, "worker", "-Q", lane, "-n", f"{lane}@%h", "-c", "1", *quiet]
+        pool = ["-P", "solo"] if lane == "delivery" else ["-c", "1"]  # it makes its calls from threads of its own
+        worker = [*celery, "worker", "-Q", lane, "-n", f"{lane}@%h", *pool, *quiet]
         children.append(Child(f"worker-{lane}", worker, logs / f"worker-{lane}.log", work))
+    if sandbox:
+        near = f"http://127.0.0.1:{port}/api/v1/hooks"
+        for name, command in sandbox_systems.commands(settings.HUB_HOME, lambda kind: f"{near}/{kind}"):
+            children.append(Child(name, command, logs / f"{name}.log", base))
     children.append(Child("beat", [*celery, "beat", "-l", "WARNING"], logs / "beat.log", base))
     return children
 

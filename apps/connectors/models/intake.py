@@ -1,38 +1,10 @@
-"""How bytes come in: connections, mappings, messages, runs, keys of calls, and fields nobody declared."""
+"""How bytes come in: mappings, messages, runs, keys of calls, and fields nobody declared."""
 
 from django.db import models
 from django.db.models import Q
 
 from apps.common.ids import uuid7
 from apps.customers.models import System
-
-
-class Connection(models.Model):
-    """How the hub reaches a system. It starts in observe: nothing is sent until a person takes it live."""
-
-    class Mode(models.TextChoices):
-        OBSERVE = "observe"
-        LIVE = "live"
-        PAUSED = "paused"
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    system = models.ForeignKey(System, models.PROTECT, related_name="connections")
-    name = models.TextField(unique=True)
-    adapter = models.TextField(default="webhook")
-    mode = models.TextField(choices=Mode, default=Mode.OBSERVE)
-    settings = models.JSONField(default=dict, blank=True)
-    webhook_secrets = models.BinaryField(null=True, editable=False)
-    cursor = models.JSONField(default=dict, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        db_table = "connection"
-        constraints = (
-            models.CheckConstraint(condition=Q(mode__in=["observe", "live", "paused"]), name="connection_mode"),
-        )
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Mapping(models.Model):

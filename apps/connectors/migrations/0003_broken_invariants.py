@@ -10,9 +10,10 @@ SNAPSHOT = (
 )
 
 VIEW = f"""
+DROP VIEW IF EXISTS broken_invariants;
 CREATE VIEW broken_invariants (invariant, subject, detail) AS
 WITH source AS (
-  SELECT s.id, s.customer_id, s.state, s.deleted, s.canonical -> 'identifiers' AS identifiers FROM source_record s JOIN system y ON y.id = s.system_id WHERE y.kind <> 'steward'
+  SELECT s.id, s.customer_id, s.state, s.deleted, s.canonical -> 'identifiers' AS identifiers FROM source_record s WHERE s.follows_id IS NULL
 ), verified AS (
   SELECT i.part ->> 'type' AS type, i.part ->> 'value' AS value, coalesce(i.part ->> 'country', '') AS country,
     s.id AS record, s.customer_id AS customer
@@ -94,10 +95,22 @@ SELECT 'I17', r.id::text, 'of ' || (r.counts ->> 'read') || ' records in, not ev
         ('created', 'changed', 'deleted', 'unchanged', 'stale', 'quarantined'))
     OR coalesce((r.counts ->> 'quarantined')::bigint, 0) <> (SELECT count(*) FROM quarantine q
       WHERE q.run_id = r.id AND NOT q.problems @> '[{{"code": "cannot_be_matched"}}]'))
+UNION ALL
+SELECT 'I12', l.id::text, 'a live link of ' || s.customer_id || ' to a customer that is retired' FROM link l
+  JOIN source_record s ON s.id = l.source_record_id JOIN customer c ON c.id = s.customer_id WHERE l.state = 'active' AND NOT c.active
+UNION ALL
+SELECT 'I12', d.id::text, 'done, yet nothing says which record there it made' FROM delivery d
+  WHERE d.state = 'done' AND d.op = 'create' AND d.link_id IS NULL
+UNION ALL
+SELECT 'I13', l.id::text, 'version ' || l.acknowledged_version || ' acknowledged of a customer that has ' || c.version FROM link l
+  JOIN customer c ON c.id = l.acknowledged_customer WHERE l.acknowledged_version > c.version
+UNION ALL
+SELECT 'I17', s.id::text, 'follows a record, but not to its customer' FROM source_record s JOIN source_record f ON f.id = s.follows_id
+  WHERE s.customer_id IS DISTINCT FROM f.customer_id AND s.state = 'built'
 """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("connectors", "0001_initial"), ("matching", "0002_guards"), ("events", "0002_feed_head")]
+    dependencies = [("connectors", "0002_deliveries"), ("matching", "0002_guards"), ("events", "0002_feed_head")]
 
     operations = [migrations.RunSQL(VIEW, "DROP VIEW broken_invariants")]

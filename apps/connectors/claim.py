@@ -1,0 +1,191 @@
+"""Claim: which deliveries may be told now, taken for this process with a lease by the database's clock.
+
+The row of a target's circuit is locked while its deliveries are claimed, so the cap of calls in flight, the rate and the guard
+hold for all workers together. A lease that ran out makes a delivery claimable again: a dead worker needs no janitor."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from apps.common.jsontext import json_text, json_value
+from apps.connectors.outbound import BULK, INTERACTIVE
+from apps.connectors.targets import GUARD_LEAST, GUARD_SHARE, Target
+
+LEASE_SECONDS = 90
+RESERVED = 4
+"""One call in so many of a target's cap is kept for the interactive lane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery this process may tell. `unsure`: an earlier attempt may have been carried out; `sent_for`: seconds since the first."""
+
+    id: UUID
+    connection: UUID
+    customer: UUID
+    record: UUID
+    link: UUID | None
+    op: str
+    version: int
+    values: Mapping[str, Any]
+    native: Mapping[str, Any]
+    losers: Sequence[str]
+    revision: int
+    attempts: int
+    burned: int
+    unsure: bool
+    sent_for: float
+    correlation_id: UUID
+    external_id: str | None
+    etag: str | None
+    changed_at: datetime
+
+
+def claim(targets: Mapping[UUID, Target], *, most: int, only: Collection[UUID] | None = None) -> list[Claimed]:
+    """Up to `most` due deliveries of live targets that may be called; `only`: of these connections.
+
+    A half-open circuit lets one delivery through. No delivery is claimed while another of the same record is under way."""
+    allowed = [id_ for id_ in targets if not targets[id_].error and (only is None or id_ in only)]
+    if not allowed or most < 1:
+        return []
+    with transaction.atomic():
+        room = _room(targets, allowed, most)
+        taken: list[Claimed] = []
+        for lane in (INTERACTIVE, BULK):
+            shares = {
+                id_: n
+                - (max(1, targets[id_].in_flight // RESERVED) if lane == BULK and targets[id_].in_flight > 1 else 0)
+                for id_, n in room.items()
+            }
+            found = _take(lane, {id_: n for id_, n in shares.items() if n > 0}, most - len(taken))
+            for one in found:
+                room[one.connection] -= 1
+            taken += found
+        _count(taken, targets)
+    return taken
+
+
+_TOKENS = (
+    "least(k.tokens + r.rate * extract(epoch FROM clock_timestamp() - coalesce(k.refilled_at, clock_timestamp() - interval '1 hour'))::float8,"
+    " greatest(r.rate, 1))"
+)
+# Rows of circuits that another process is claiming from right now are left to it.
+_CIRCUITS = f"""
+SELECT k.connection_id, k.state,
+  (SELECT count(*) FROM delivery d WHERE d.connection_id = k.connection_id AND d.state = 'sending' AND d.lease_until > clock_timestamp()),
+  {_TOKENS},
+  CASE WHEN k.hour_began > clock_timestamp() - interval '1 hour' THEN k.hour_writes ELSE 0 END,
+  coalesce(k.guard_lifted_until > clock_timestamp(), false),
+  CASE WHEN r.guard > 0 AND k.hour_writes >= r.least AND k.hour_began > clock_timestamp() - interval '1 hour'
+    THEN (SELECT count(*) FROM link l WHERE l.system_id = r.system AND l.state = 'active') ELSE 0 END
+FROM circuit k JOIN connection c ON c.id = k.connection_id
+  JOIN jsonb_to_recordset(%s::jsonb) AS r(id uuid, rate float8, guard float8, least int, system int) ON r.id = k.connection_id
+WHERE c.mode = 'live' AND coalesce(k.not_before <= clock_timestamp(), true)
+  AND (k.state = 'closed' OR k.probe_at <= clock_timestamp())
+  AND NOT EXISTS (SELECT 1 FROM outbound_switch WHERE stopped)
+  AND EXISTS (SELECT 1 FROM delivery d WHERE d.connection_id = k.connection_id AND d.state IN ('waiting', 'sending', 'uncertain')
+    AND d.due_at <= clock_timestamp())
+ORDER BY k.connection_id FOR UPDATE OF k SKIP LOCKED
+"""
+
+
+def _room(targets: Mapping[UUID, Target], allowed: Sequence[UUID], most: int) -> dict[UUID, int]:
+    """How many deliveries of each target may be claimed. Pauses a target whose guard is reached."""
+    told = [
+        {
+            "id": id_.hex, "rate": targets[id_].number("per_second", 1e6),
+            "guard": targets[id_].number("guard_share", GUARD_SHARE), "system": targets[id_].system,
+            "least": int(targets[id_].number("guard_least", GUARD_LEAST)),
+        }
+        for id_ in allowed
+    ]  # fmt: skip
+    room: dict[UUID, int] = {}
+    over: list[tuple[UUID, int, int]] = []
+    with connection.cursor() as cursor:
+        cursor.execute(_CIRCUITS, (json_text(told),))
+        for id_, state, in_flight, tokens, written, lifted, links in cursor.fetchall():
+            target = targets[id_]
+            n = min(target.in_flight - in_flight, int(tokens), most)
+            share = target.number("guard_share", GUARD_SHARE)
+            if share > 0 and not lifted:
+                allowance = int(max(target.number("guard_least", GUARD_LEAST), share * links)) - written
+                if allowance <= 0:
+                    over.append((id_, written, links))
+                n = min(n, allowance)
+            if state != "closed":
+                n = min(n, 1)
+            if n > 0:
+                room[id_] = n
+    if over:
+        _stop_at_guard(over)
+    return room
+
+
+def _stop_at_guard(over: Sequence[tuple[UUID, int, int]]) -> None:
+    with connection.cursor() as cursor:
+        for id_, written, links in over:
+            reason = f"The guard stopped it: {written:,} records written within the hour, of {links:,} that are linked there."
+            cursor.execute(
+                "UPDATE connection SET mode = 'paused', paused_reason = %s, paused_by = 'hub:guard', paused_at = clock_timestamp()"
+                " WHERE id = %s AND mode = 'live'",
+                (reason, id_),
+            )
+
+
+_TAKE = """
+WITH room AS (SELECT * FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, n int)), picked AS (
+  SELECT d.id, d.state AS was, d.link_id FROM room CROSS JOIN LATERAL (
+    SELECT d.id, d.state, d.link_id FROM delivery d
+    WHERE d.connection_id = room.id AND d.lane = %s AND d.state IN ('waiting', 'sending', 'uncertain') AND d.due_at <= clock_timestamp()
+      AND (d.state <> 'waiting' OR NOT EXISTS (SELECT 1 FROM delivery o WHERE o.connection_id = d.connection_id
+        AND o.record_id = d.record_id AND o.state IN ('sending', 'uncertain')))
+    ORDER BY d.due_at LIMIT room.n FOR UPDATE SKIP LOCKED) d LIMIT %s
+)
+UPDATE delivery d SET state = 'sending', attempts = d.attempts + 1, lease_until = clock_timestamp() + %s * interval '1 second',
+  due_at = clock_timestamp() + %s * interval '1 second', first_sent_at = coalesce(d.first_sent_at, clock_timestamp())
+FROM picked p LEFT JOIN link l ON l.id = p.link_id
+WHERE d.id = p.id
+RETURNING d.id, d.connection_id, d.customer_id, d.record_id, d.link_id, d.op, d.version, d."values"::text, d.native::text,
+  d.losers::text, d.revision, d.attempts, d.burned, p.was <> 'waiting',
+  extract(epoch FROM clock_timestamp() - d.first_sent_at)::float8, d.correlation_id, l.external_id, l.etag, d.changed_at
+"""
+
+
+_JSON = frozenset({7, 8, 9})  # places of values, native and losers in what it returns
+
+
+def _take(lane: int, room: Mapping[UUID, int], most: int) -> list[Claimed]:
+    if not room or most < 1:
+        return []
+    told = json_text([{"id": id_.hex, "n": n} for id_, n in room.items()])
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, (told, lane, most, LEASE_SECONDS, LEASE_SECONDS))
+        return [
+            Claimed(*[json_value(value) if place in _JSON else value for place, value in enumerate(row)])
+            for row in cursor.fetchall()
+        ]
+
+
+def _count(taken: Sequence[Claimed], targets: Mapping[UUID, Target]) -> None:
+    """Tokens and the hour's writes of each target; a probe of an open circuit has the next one wait."""
+    by_target: dict[UUID, int] = {}
+    for one in taken:
+        by_target[one.connection] = by_target.get(one.connection, 0) + 1
+    if not by_target:
+        return
+    told = json_text(
+        [{"id": i.hex, "n": n, "rate": targets[i].number("per_second", 1e6)} for i, n in by_target.items()]
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE circuit k SET tokens = {_TOKENS} - r.n, refilled_at = clock_timestamp(), state = CASE WHEN k.state = 'open' THEN 'half_open'"
+            " ELSE k.state END, probe_at = CASE WHEN k.state = 'closed' THEN k.probe_at ELSE clock_timestamp() + %s * interval '1 second' END,"
+            " hour_writes = r.n + CASE WHEN k.hour_began > clock_timestamp() - interval '1 hour' THEN k.hour_writes ELSE 0 END,"
+            " hour_began = CASE WHEN k.hour_began > clock_timestamp() - interval '1 hour' THEN k.hour_began ELSE clock_timestamp() END"
+            " FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, n int, rate float8) WHERE k.connection_id = r.id",
+            (LEASE_SECONDS, told),
+        )

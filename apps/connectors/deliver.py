@@ -1,0 +1,203 @@
+"""Deliver: claimed deliveries are told to their targets by a pool of threads, outside any transaction; what came of each is settled in
+short fenced transactions. One target that is slow or dead takes no more than its own cap of calls."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from uuid import UUID
+
+from apps.common.errors import HubError
+from apps.connectors import backoff
+from apps.connectors.claim import LEASE_SECONDS, Claimed, claim
+from apps.connectors.contract import Adapter, Answer, Can, Op, Trouble, Write
+from apps.connectors.settle import Result, settle
+from apps.connectors.targets import Target, forget, targets
+
+logger = logging.getLogger(__name__)
+
+THREADS = 48
+FLUSH_SECONDS = 0.05
+CLAIM_SECONDS = 0.02
+LOOK_SECONDS = 2.0
+"""How often the list of targets is read again while calls are made."""
+SLOW_SECONDS = 1.0
+"""A drain that is about to end begins no call to a target that took longer than this of late."""
+
+
+def drain(*, seconds: float = 45.0, until_idle: bool = True, stopped: Callable[[], bool] = lambda: False) -> int:
+    """Tells due deliveries for `seconds`, or until none is due; returns how many calls came to an end.
+
+    Safe to run any number of times side by side. `until_idle` off: goes on looking until the time is over."""
+    return _Drain(seconds, stopped, until_idle=until_idle).run()
+
+
+class _Drain:
+    """One process that tells: a pool of threads, calls in flight, answers not yet settled."""
+
+    def __init__(self, seconds: float, stopped: Callable[[], bool], *, until_idle: bool) -> None:
+        self.ends = time.monotonic() + seconds
+        self.stopped = stopped
+        self.until_idle = until_idle
+        self.flying: dict[Future[Answer], tuple[Claimed, Target, float]] = {}
+        self.answers: list[Result] = []
+        self.flushed = self.looked = self.claimed = 0.0
+        self.targets: Mapping[UUID, Target] = {}
+        self.took: dict[UUID, float] = {}
+        self.done = 0
+
+    def run(self) -> int:
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="deliver") as pool:
+            while True:
+                ending = time.monotonic() > self.ends or self.stopped()
+                begun = self._begin(pool, ending=ending)
+                if not self.flying and not begun and (ending or self.until_idle):
+                    break
+                self._gather()
+            self._flush()
+        return self.done
+
+    def _begin(self, pool: ThreadPoolExecutor, *, ending: bool) -> int:
+        now = time.monotonic()
+        free = THREADS - len(self.flying)
+        if free < 1 or now - self.claimed < CLAIM_SECONDS:
+            return 0
+        if now - self.looked > LOOK_SECONDS:
+            self.targets, self.looked = targets(), now
+        only = None
+        if ending:
+            if self.stopped() or not any(now - began > SLOW_SECONDS for _, _, began in self.flying.values()):
+                return 0
+            only = {
+                id_ for id_ in self.targets if self.took.get(id_, 0.0) < SLOW_SECONDS
+            }  # nobody waits for the slow ones
+        self.claimed = now
+        self._flush()  # a slot counts as taken until its answer is settled
+        batch = claim(self.targets, most=free, only=only)
+        for one in batch:
+            target = self.targets[one.connection]
+            self.flying[pool.submit(tell, one, target)] = one, target, now
+        return len(batch)
+
+    def _gather(self) -> None:
+        if not self.flying:
+            time.sleep(CLAIM_SECONDS)
+            return
+        ready, _ = wait(self.flying, timeout=FLUSH_SECONDS, return_when=FIRST_COMPLETED)
+        for future in ready:
+            one, target, _ = self.flying.pop(future)
+            answer = future.result()
+            self.took[one.connection] = 0.7 * self.took.get(one.connection, 0.0) + 0.3 * answer.ms / 1000
+            step = backoff.after(
+                answer.trouble, burned=one.burned, retry_after=answer.retry_after, chance=random.random()
+            )
+            self.answers.append(Result(one, target, answer, step))
+        if len(self.answers) >= THREADS or time.monotonic() - self.flushed > FLUSH_SECONDS:
+            self._flush()
+
+    def _flush(self) -> None:
+        self.flushed = time.monotonic()
+        if self.answers:
+            settle(self.answers)
+            self.done += len(self.answers)
+            self.answers = []
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    one: Claimed
+    target: Target
+    adapter: Adapter
+    ends: float
+
+    @property
+    def timeout(self) -> float:
+        return max(0.1, min(self.target.timeout, self.ends - time.monotonic()))
+
+    def write(self, etag: str | None = None) -> Answer:
+        one = self.one
+        return self.adapter.write(
+            Write(
+                Op(one.op), str(one.record), f"{one.id}.{one.revision}", str(one.correlation_id), one.native,
+                one.external_id, etag or one.etag or None, one.losers,
+            ),
+            timeout=self.timeout,
+        )  # fmt: skip
+
+
+def tell(one: Claimed, target: Target) -> Answer:
+    """Makes the call, or the calls it takes to find out first what an earlier attempt did. Never raises."""
+    began = time.monotonic()
+    try:
+        return _tell(_Call(one, target, target.adapter, began + LEASE_SECONDS / 2))
+    except HubError as error:
+        return Answer(Trouble.CONFIG, "document", error.detail)
+    except Exception as error:  # a task boundary: one poison delivery never stops the others
+        logger.exception("delivery %s of %s broke", one.id, target.name)
+        return Answer(Trouble.FATAL, type(error).__name__, f"The hub failed to tell it: {error}"[:500])
+
+
+def _tell(call: _Call) -> Answer:
+    one, can = call.one, call.adapter.can
+    if one.op == Op.CREATE:
+        repeatable = Can.UPSERT in can or (Can.REPLAY in can and one.sent_for < call.adapter.replay_hours * 3600)
+        if (one.unsure and not repeatable) or not (Can.UPSERT in can or Can.REPLAY in can):
+            found = _find(call)
+            if found is not None:
+                return found
+        answer = call.write()
+        return _adopt(call, answer) if answer.trouble is Trouble.DUPLICATE else answer
+    if Can.ETAG in can and (one.unsure or not one.etag):  # which version is there is not known, or no longer
+        there = call.adapter.read(one.external_id or "", timeout=call.timeout)
+        if there.trouble is not None:
+            return there
+        return (_compare(call, there) if one.unsure else None) or call.write(there.etag)
+    answer = call.write()
+    if answer.trouble is Trouble.CONFLICT and Can.READ in can:
+        there = call.adapter.read(one.external_id or "", timeout=call.timeout)
+        return _compare(call, there) or _conflict(answer, there)
+    return answer
+
+
+def _find(call: _Call) -> Answer | None:
+    """What an earlier attempt made; None when it made nothing, so that the create may be sent."""
+    can = call.adapter.can
+    if Can.FIND not in can:
+        if not call.one.unsure:
+            return None
+        return Answer(
+            Trouble.FATAL, "unknown_outcome", "It may have been made there, and this target cannot be asked by our key: look there first."
+        )  # fmt: skip
+    found = call.adapter.find(str(call.one.record), timeout=call.timeout)
+    return found if found.trouble is not None or found.external_id else None
+
+
+def _adopt(call: _Call, answer: Answer) -> Answer:
+    """The target says it has our key already: what we made before its answer was lost."""
+    if Can.FIND not in call.adapter.can:
+        return answer
+    found = call.adapter.find(str(call.one.record), timeout=call.timeout)
+    return found if found.trouble is None and found.external_id else answer
+
+
+def _compare(call: _Call, there: Answer) -> Answer | None:
+    """Done, if the target holds already what it shall be told."""
+    if there.trouble is not None:
+        return there if there.trouble in (Trouble.NOT_FOUND, Trouble.AUTH) else None
+    if there.record is None or not call.one.values:
+        return None
+    held = call.target.holds(there.record.values, call.one.values)
+    return there if held else None
+
+
+def _conflict(answer: Answer, there: Answer) -> Answer:
+    """The conflict, with the record as it is there now: settling takes it in, and what is told next is based on it."""
+    return Answer(
+        answer.trouble, answer.code, answer.detail, answer.status, there.external_id, there.etag, there.record,
+        answer.retry_after, answer.request, answer.response, answer.ms,
+    )  # fmt: skip
+
+
+__all__ = ["drain", "forget", "tell"]

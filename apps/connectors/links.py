@@ -1,0 +1,207 @@
+"""Links to records that the hub itself made or writes to: what confirms them, and what of that which arrives is only an echo."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from apps.common import seal
+from apps.common.ids import array, uuid7
+from apps.common.jsontext import json_text, json_value
+from apps.connectors import planner
+from apps.connectors.planning_echo import own_values
+from apps.customers import canonical
+from apps.customers.receive import Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A record that a create has made in a target: `record` is the one it follows, `values` what the target holds of it."""
+
+    delivery: UUID
+    system: int
+    code: str
+    record: UUID
+    customer: UUID
+    version: int
+    external_id: str
+    values: Mapping[str, Any]
+    etag: str
+    correlation_id: UUID
+
+
+def confirm_creates(made: Sequence[Made]) -> None:
+    """Keeps the target's own ids: a source record that says nothing by itself and follows the one it was made for, with its Link.
+
+    An id that is linked already (it came in before the answer did) takes the acknowledgement."""
+    if not made:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, coalesce(follows_id, id), customer_id, kind FROM source_record WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE",
+            (array({m.record for m in made}),),
+        )
+        followed = {row[0]: row[1:] for row in cursor.fetchall()}
+        told = [_new_record(m, *followed[m.record]) for m in sorted(made, key=lambda m: (m.system, m.external_id))]
+        cursor.execute(_RECORDS, (json_text(told),))
+        cursor.execute(_LINKS, (json_text(told),))
+        cursor.execute(_MEMBERSHIPS, (json_text(told),))
+        cursor.execute(_LOOKUP, (json_text(told),))
+        cursor.execute(_CONFIRM, (json_text(told),))
+
+
+def _new_record(made: Made, follows: UUID, customer: UUID, kind: str) -> dict[str, Any]:
+    body = {"kind": kind}
+    text, salt = json_text(body), seal.new_salt()
+    return {
+        "id": uuid7().hex, "link": uuid7().hex, "membership": uuid7().hex, "delivery": made.delivery.hex, "system": made.system,
+        "code": made.code, "external_id": made.external_id, "kind": kind, "raw": text, "salt": seal.bytes_text(salt),
+        "raw_digest": seal.bytes_text(seal.digest(made.external_id.encode(), salt, text.encode())), "canonical": body,
+        "digest": seal.bytes_text(canonical.content_digest(body, deleted=False)), "follows": follows.hex, "customer": customer.hex,
+        "told": made.customer.hex, "version": made.version, "sent": made.values, "etag": made.etag,
+        "correlation": made.correlation_id.hex,
+    }  # fmt: skip
+
+
+_SHAPE = (
+    "jsonb_to_recordset(%s::jsonb) AS m(id uuid, link uuid, membership uuid, delivery uuid, system int, code text, external_id text,"
+    " kind text, raw text, salt bytea, raw_digest bytea, canonical jsonb, digest bytea, follows uuid, customer uuid, told uuid,"
+    " version int, sent jsonb, etag text, correlation uuid)"
+)
+_RECORDS = (
+    "INSERT INTO source_record (id, system_id, external_id, kind, raw, raw_salt, raw_digest, canonical, content_digest, version,"
+    " received_at, changed_at, deleted, state, attempts, last_error, customer_id, customer_active, correlation_id, quiet, follows_id)"
+    " SELECT id, system, external_id, kind, raw, salt, raw_digest, canonical, digest, 1, clock_timestamp(), clock_timestamp(), false,"
+    f" 'built', 0, '', customer, true, correlation, false, follows FROM {_SHAPE} ON CONFLICT (system_id, external_id) DO NOTHING"
+)
+_LINKS = (
+    "INSERT INTO link (id, system_id, external_id, source_record_id, state, created_at)"
+    f" SELECT link, system, external_id, id, 'active', clock_timestamp() FROM {_SHAPE}"
+    " WHERE EXISTS (SELECT 1 FROM source_record s WHERE s.id = m.id) ON CONFLICT (system_id, external_id) DO NOTHING"
+)
+_MEMBERSHIPS = (
+    "INSERT INTO membership (id, source_record_id, customer_id, since, action, actor, reason, correlation_id)"
+    " SELECT membership, id, customer, clock_timestamp(), 'created', 'hub:deliver', 'made in the target', correlation"
+    f" FROM {_SHAPE} WHERE EXISTS (SELECT 1 FROM source_record s WHERE s.id = m.id)"
+)
+_LOOKUP = (
+    "INSERT INTO lookup_key (kind, value, customer_id) SELECT 'external', code || ':' || external_id, customer"
+    f" FROM {_SHAPE} WHERE EXISTS (SELECT 1 FROM source_record s WHERE s.id = m.id) ON CONFLICT DO NOTHING"
+)
+_CONFIRM = (
+    f"WITH m AS (SELECT * FROM {_SHAPE}), l AS ("
+    " UPDATE link l SET last_sent = l.last_sent || m.sent, acknowledged_customer = m.told, acknowledged_at = clock_timestamp(),"
+    " acknowledged_version = CASE WHEN l.acknowledged_customer = m.told THEN greatest(l.acknowledged_version, m.version) ELSE m.version END,"
+    " etag = m.etag, disposition = 'there', state = 'active'"
+    " FROM m WHERE l.system_id = m.system AND l.external_id = m.external_id RETURNING l.id, m.delivery)"
+    " UPDATE delivery d SET link_id = l.id FROM l WHERE d.id = l.delivery"
+)
+
+
+@dataclass(slots=True)
+class Echoes:
+    """What the hub had told the target of the records that arrive. `changed`: by external id, sent fields the far side has changed
+    since; `folded`: ids whose deletion there is the hub's own merge; `rested`: ids whose status there is the hub's own doing."""
+
+    system: int
+    sent: dict[str, dict[str, Any]] = field(default_factory=dict)
+    folded: set[str] = field(default_factory=set)
+    rested: set[str] = field(default_factory=set)
+    changed: dict[str, list[str]] = field(default_factory=dict)
+
+    def listen(self, incoming: Incoming) -> None:
+        """From now on `incoming` says only what the far side says by itself."""
+        sent = self.sent.get(incoming.external_id)
+        if incoming.deleted and incoming.external_id in self.folded:
+            incoming.deleted = False
+            incoming.merge = lambda stored: (dict(stored), canonical.content_digest(dict(stored), deleted=False))
+        elif (sent or incoming.external_id in self.rested) and not incoming.deleted:
+            before, arrived = incoming.merge, incoming.canonical
+            told = {**(sent or {})}
+            if incoming.external_id in self.rested:
+                told["status"] = arrived.get("status")
+
+            def merge(stored: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+                whole = before(stored)[0] if before is not None else arrived
+                own, changed = own_values(whole, stored, told)
+                if changed:
+                    self.changed[incoming.external_id] = changed
+                return own, canonical.content_digest(own, deleted=False)
+
+            incoming.merge = merge
+
+    def note(self, taken: Mapping[str, str], *, correlation_id: UUID) -> None:
+        """With the records received (`taken`: external id -> outcome): what the far side changed is no longer held because the hub
+        sent it, and its customers are planned again, for the owner of a field has the last word."""
+        changed = {i: names for i, names in self.changed.items() if taken.get(i) != "stale"}
+        if not changed:
+            return
+        told = json_text([{"i": id_, "n": names} for id_, names in sorted(changed.items())])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE link l SET last_sent = l.last_sent - c.n FROM jsonb_to_recordset(%s::jsonb) AS c(i text, n text[]), source_record s"
+                " WHERE l.system_id = %s AND l.external_id = c.i AND s.id = l.source_record_id RETURNING s.customer_id",
+                (told, self.system),
+            )
+            customers = [row[0] for row in cursor.fetchall() if row[0]]
+        planner.ask(customers, cause="reassert", correlation_id=correlation_id)
+
+
+def echoes_of(system: int, external_ids: Sequence[str]) -> Echoes:
+    """What the hub has told these records, if anything: one query."""
+    found = Echoes(system)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT external_id, last_sent::text, disposition FROM link WHERE system_id = %s AND external_id = ANY(%s)"
+            " AND (last_sent <> '{}'::jsonb OR disposition IN ('merged', 'deactivated')) ORDER BY id FOR NO KEY UPDATE",
+            (system, list(external_ids)),
+        )
+        for external_id, sent, disposition in cursor.fetchall():
+            found.sent[external_id] = json_value(sent)
+            if disposition == "merged":
+                found.folded.add(external_id)
+            elif disposition == "deactivated":
+                found.rested.add(external_id)
+    return found
+
+
+_UNANSWERED = """
+SELECT d.id, c.system_id, y.code, d.record_id, d.customer_id, d.version, d.values::text, d.correlation_id, d.state
+FROM delivery d JOIN connection c ON c.id = d.connection_id JOIN system y ON y.id = c.system_id
+WHERE c.system_id = %s AND d.record_id = ANY(%s::uuid[]) AND d.op = 'create' AND d.link_id IS NULL AND d.first_sent_at IS NOT NULL
+  AND d.state IN ('sending', 'uncertain', 'failed', 'waiting') ORDER BY d.id FOR UPDATE OF d
+"""
+
+
+def adopt(system: int, keys: Mapping[str, str]) -> None:
+    """Records that carry our key (external id -> key) though no answer told us of them: what a create made before its answer was
+    lost, or before it was written down. They are linked before they are received, so that what they say counts as told by the hub."""
+    if not keys:
+        return
+    by_record = {}
+    for external_id, key in keys.items():
+        try:
+            by_record[UUID(key)] = external_id
+        except ValueError:
+            continue
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT external_id FROM link WHERE system_id = %s AND external_id = ANY(%s)", (system, list(keys))
+        )
+        linked = {row[0] for row in cursor.fetchall()}
+        wanted = {r: i for r, i in by_record.items() if i not in linked}
+        if not wanted:
+            return
+        cursor.execute(_UNANSWERED, (system, array(wanted)))
+        rows = cursor.fetchall()
+        confirm_creates([
+            Made(id_, sys, code, record, customer, version, wanted[record], json_value(values), "", correlation)
+            for id_, sys, code, record, customer, version, values, correlation, _ in rows
+        ])  # fmt: skip
+        settled = [row[0] for row in rows if row[-1] in ("uncertain", "failed")]
+        cursor.execute(
+            "UPDATE delivery SET state = 'done', finished_at = clock_timestamp(), reason = 'the target told of it' WHERE id = ANY(%s::uuid[])",
+            (array(settled),),
+        )

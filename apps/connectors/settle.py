@@ -1,0 +1,171 @@
+"""Settle: what came of calls is written down, fenced by the attempt: who was too late changes nothing.
+
+Acknowledged: link, last-sent image and the target's own id are kept in the same transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+
+from apps.common.ids import array
+from apps.common.jsontext import json_text, storable
+from apps.connectors import circuit, planner
+from apps.connectors.backoff import Next
+from apps.connectors.claim import Claimed
+from apps.connectors.contract import KEPT_TEXT, Answer, Op, Trouble
+from apps.connectors.links import Made, confirm_creates
+from apps.connectors.targets import Target
+
+_TRIES = 3
+_THEN_AGAIN = frozenset({Op.CREATE, Op.MERGE, Op.REACTIVATE})
+"""After these the customer is planned once more: there may be more to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One call with what it came to and what follows."""
+
+    claimed: Claimed
+    target: Target
+    answer: Answer
+    next: Next
+
+
+def settle(results: Sequence[Result]) -> int:
+    """Writes results down; returns how many counted. A result that collides with what the planner writes is tried again."""
+    for attempt in range(_TRIES):
+        try:
+            return _settle(results)
+        except IntegrityError:
+            if attempt == _TRIES - 1:
+                if len(results) == 1:
+                    raise
+                middle = len(results) // 2
+                return settle(results[:middle]) + settle(results[middle:])
+    raise AssertionError("unreachable")
+
+
+@transaction.atomic
+def _settle(results: Sequence[Result]) -> int:
+    counted = _write_states(results)
+    valid = [r for r in results if r.claimed.id in counted]
+    done = [r for r in valid if r.answer.trouble is None]
+    _acknowledge([r for r in done if r.claimed.op != Op.CREATE])
+    made = [_made(r) for r in done if r.claimed.op == Op.CREATE and r.answer.external_id]
+    confirm_creates(made)
+    _follow_up(done)
+    _gone([r for r in valid if r.answer.trouble is Trouble.NOT_FOUND])
+    _write_attempts(results)
+    circuit.note([(r.claimed.connection, r.answer.trouble, r.answer.detail, r.next) for r in results])
+    _take_in_conflicts([r for r in valid if r.answer.trouble is Trouble.CONFLICT and r.answer.record is not None])
+    return len(valid)
+
+
+# What goes back to waiting while a newer one waits already has nothing to say any more.
+_STATES = """
+UPDATE delivery d SET
+  state = CASE WHEN r.state = 'waiting' AND EXISTS (SELECT 1 FROM delivery w WHERE w.connection_id = d.connection_id
+      AND w.record_id = d.record_id AND w.state = 'waiting') THEN 'superseded' ELSE r.state END,
+  due_at = clock_timestamp() + r.delay * interval '1 second', lease_until = NULL, burned = d.burned + r.burns,
+  trouble = r.trouble, code = r.code, detail = r.detail,
+  finished_at = CASE WHEN r.state IN ('done', 'failed') THEN clock_timestamp() END
+FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, attempts int, state text, delay float8, burns int, trouble text, code text, detail text)
+WHERE d.id = r.id AND d.attempts = r.attempts AND d.state = 'sending'
+RETURNING d.id
+"""
+
+
+def _write_states(results: Sequence[Result]) -> set[UUID]:
+    told = [
+        {
+            "id": r.claimed.id.hex, "attempts": r.claimed.attempts, "state": r.next.state, "delay": r.next.delay,
+            "burns": int(r.next.burns), "trouble": r.answer.trouble or "", "code": storable(r.answer.code)[:200],
+            "detail": storable(r.answer.detail)[:1000],
+        }
+        for r in sorted(results, key=lambda r: r.claimed.id)
+    ]  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_STATES, (json_text(told),))
+        return {row[0] for row in cursor.fetchall()}
+
+
+_ACKNOWLEDGED = """
+UPDATE link l SET last_sent = l.last_sent || r."values", acknowledged_customer = r.customer, acknowledged_version = r.version,
+  acknowledged_at = clock_timestamp(), etag = coalesce(r.etag, l.etag), disposition = r.disposition,
+  state = CASE WHEN r.disposition = 'there' THEN 'active' ELSE 'duplicate' END
+FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, "values" jsonb, customer uuid, version int, etag text, disposition text)
+WHERE l.id = r.id AND (l.acknowledged_customer IS DISTINCT FROM r.customer OR l.acknowledged_version <= r.version)
+"""
+
+
+def _acknowledge(done: Sequence[Result]) -> None:
+    if not done:
+        return
+    told = [
+        {
+            "id": r.claimed.link, "values": r.claimed.values, "customer": r.claimed.customer, "version": r.claimed.version,
+            "etag": r.answer.etag, "disposition": "deactivated" if r.claimed.op == Op.DEACTIVATE else "there",
+        }
+        for r in sorted(done, key=lambda r: str(r.claimed.link))
+    ]  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_ACKNOWLEDGED, (json_text(told),))
+        for r in done:
+            if r.claimed.op == Op.MERGE:
+                cursor.execute(
+                    "UPDATE link SET disposition = 'merged', state = 'duplicate', merged_into = %s"
+                    " WHERE system_id = %s AND external_id = ANY(%s)",
+                    (r.claimed.external_id or "", r.target.system, list(r.claimed.losers)),
+                )
+
+
+def _made(result: Result) -> Made:
+    one = result.claimed
+    return Made(
+        delivery=one.id, system=result.target.system, code=result.target.code, record=one.record, customer=one.customer,
+        version=one.version, external_id=result.answer.external_id or "", values=one.values, etag=result.answer.etag or "",
+        correlation_id=one.correlation_id,
+    )  # fmt: skip
+
+
+def _follow_up(done: Sequence[Result]) -> None:
+    again = [r.claimed for r in done if r.claimed.op in _THEN_AGAIN]
+    for one in again:
+        planner.ask([one.customer], cause="follow-up", correlation_id=one.correlation_id)
+
+
+def _gone(lost: Sequence[Result]) -> None:
+    """The record is not there any more: its link is no way to write any longer."""
+    links = [r.claimed.link for r in lost if r.claimed.link]
+    if links:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE link SET disposition = 'gone' WHERE id = ANY(%s::uuid[])", (array(links),))
+
+
+def _write_attempts(results: Sequence[Result]) -> None:
+    told: list[dict[str, Any]] = [
+        {
+            "d": r.claimed.id.hex, "n": r.claimed.attempts, "ms": r.answer.ms, "t": r.answer.trouble or "",
+            "s": r.answer.status, "c": storable(r.answer.code)[:200], "e": storable(r.answer.detail)[:1000],
+            "q": storable(r.answer.request)[:KEPT_TEXT], "a": storable(r.answer.response)[:KEPT_TEXT],
+        }
+        for r in results
+    ]  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO delivery_attempt (delivery_id, number, started_at, ms, trouble, status, code, detail, request, response)"
+            " SELECT d, n, clock_timestamp() - ms * interval '1 millisecond', ms, t, s, c, e, q, a FROM jsonb_to_recordset(%s::jsonb)"
+            " AS r(d uuid, n int, ms int, t text, s int, c text, e text, q text, a text) ON CONFLICT DO NOTHING",
+            (json_text(told),),
+        )
+
+
+def _take_in_conflicts(results: Sequence[Result]) -> None:
+    """What the target holds now comes in as though it had been polled; the delivery is planned again on top of it."""
+    from apps.connectors.poll import take_in_far
+
+    for r in results:
+        if r.answer.record is not None:
+            take_in_far(r.target, [r.answer.record], correlation_id=r.claimed.correlation_id, after_commit=True)
