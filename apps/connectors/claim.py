@@ -15,7 +15,8 @@ from apps.common.jsontext import json_text, json_value
 from apps.connectors.outbound import BULK, INTERACTIVE
 from apps.connectors.targets import GUARD_LEAST, GUARD_SHARE, Target
 
-LEASE_SECONDS = 90
+PROBE_SECONDS = 90.0
+"""After this time without a word of the probe of a half-open circuit another one goes out."""
 RESERVED = 4
 """One call in so many of a target's cap is kept for the interactive lane."""
 
@@ -45,15 +46,22 @@ class Claimed:
     changed_at: datetime
 
 
-def claim(targets: Mapping[UUID, Target], *, most: int, only: Collection[UUID] | None = None) -> list[Claimed]:
-    """Up to `most` due deliveries of live targets that may be called; `only`: of these connections.
+def claim(
+    targets: Mapping[UUID, Target],
+    *,
+    most: int,
+    only: Collection[UUID] | None = None,
+    answered: Mapping[UUID, int] | None = None,
+) -> list[Claimed]:
+    """Up to `most` due deliveries of live targets that may be called; `only`: of these connections. `answered`: calls of this process,
+    by connection, that are over but not written down yet: they are no longer in flight.
 
     A half-open circuit lets one delivery through. No delivery is claimed while another of the same record is under way."""
     allowed = [id_ for id_ in targets if not targets[id_].error and (only is None or id_ in only)]
     if not allowed or most < 1:
         return []
     with transaction.atomic():
-        room = _room(targets, allowed, most)
+        room = _room(targets, allowed, most, answered or {})
         taken: list[Claimed] = []
         for lane in (INTERACTIVE, BULK):
             shares = {
@@ -61,7 +69,7 @@ def claim(targets: Mapping[UUID, Target], *, most: int, only: Collection[UUID] |
                 - (max(1, targets[id_].in_flight // RESERVED) if lane == BULK and targets[id_].in_flight > 1 else 0)
                 for id_, n in room.items()
             }
-            found = _take(lane, {id_: n for id_, n in shares.items() if n > 0}, most - len(taken))
+            found = _take(lane, {id_: n for id_, n in shares.items() if n > 0}, most - len(taken), targets)
             for one in found:
                 room[one.connection] -= 1
             taken += found
@@ -93,7 +101,9 @@ ORDER BY k.connection_id FOR UPDATE OF k SKIP LOCKED
 """
 
 
-def _room(targets: Mapping[UUID, Target], allowed: Sequence[UUID], most: int) -> dict[UUID, int]:
+def _room(
+    targets: Mapping[UUID, Target], allowed: Sequence[UUID], most: int, answered: Mapping[UUID, int]
+) -> dict[UUID, int]:
     """How many deliveries of each target may be claimed. Pauses a target whose guard is reached."""
     told = [
         {
@@ -109,7 +119,7 @@ def _room(targets: Mapping[UUID, Target], allowed: Sequence[UUID], most: int) ->
         cursor.execute(_CIRCUITS, (json_text(told),))
         for id_, state, in_flight, tokens, written, lifted, links in cursor.fetchall():
             target = targets[id_]
-            n = min(target.in_flight - in_flight, int(tokens), most)
+            n = min(target.in_flight - in_flight + answered.get(id_, 0), int(tokens), most)
             share = target.number("guard_share", GUARD_SHARE)
             if share > 0 and not lifted:
                 allowance = int(max(target.number("guard_least", GUARD_LEAST), share * links)) - written
@@ -137,16 +147,16 @@ def _stop_at_guard(over: Sequence[tuple[UUID, int, int]]) -> None:
 
 
 _TAKE = """
-WITH room AS (SELECT * FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, n int)), picked AS (
-  SELECT d.id, d.state AS was, d.link_id FROM room CROSS JOIN LATERAL (
+WITH room AS (SELECT * FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, n int, lease float8)), picked AS (
+  SELECT d.id, d.state AS was, d.link_id, room.lease FROM room CROSS JOIN LATERAL (
     SELECT d.id, d.state, d.link_id FROM delivery d
     WHERE d.connection_id = room.id AND d.lane = %s AND d.state IN ('waiting', 'sending', 'uncertain') AND d.due_at <= clock_timestamp()
       AND (d.state <> 'waiting' OR NOT EXISTS (SELECT 1 FROM delivery o WHERE o.connection_id = d.connection_id
         AND o.record_id = d.record_id AND o.state IN ('sending', 'uncertain')))
     ORDER BY d.due_at LIMIT room.n FOR UPDATE SKIP LOCKED) d LIMIT %s
 )
-UPDATE delivery d SET state = 'sending', attempts = d.attempts + 1, lease_until = clock_timestamp() + %s * interval '1 second',
-  due_at = clock_timestamp() + %s * interval '1 second', first_sent_at = coalesce(d.first_sent_at, clock_timestamp())
+UPDATE delivery d SET state = 'sending', attempts = d.attempts + 1, lease_until = clock_timestamp() + p.lease * interval '1 second',
+  due_at = clock_timestamp() + p.lease * interval '1 second', first_sent_at = coalesce(d.first_sent_at, clock_timestamp())
 FROM picked p LEFT JOIN link l ON l.id = p.link_id
 WHERE d.id = p.id
 RETURNING d.id, d.connection_id, d.customer_id, d.record_id, d.link_id, d.op, d.version, d."values"::text, d.native::text,
@@ -158,12 +168,12 @@ RETURNING d.id, d.connection_id, d.customer_id, d.record_id, d.link_id, d.op, d.
 _JSON = frozenset({7, 8, 9})  # places of values, native and losers in what it returns
 
 
-def _take(lane: int, room: Mapping[UUID, int], most: int) -> list[Claimed]:
+def _take(lane: int, room: Mapping[UUID, int], most: int, targets: Mapping[UUID, Target]) -> list[Claimed]:
     if not room or most < 1:
         return []
-    told = json_text([{"id": id_.hex, "n": n} for id_, n in room.items()])
+    told = json_text([{"id": id_.hex, "n": n, "lease": targets[id_].lease} for id_, n in room.items()])
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, (told, lane, most, LEASE_SECONDS, LEASE_SECONDS))
+        cursor.execute(_TAKE, (told, lane, most))
         return [
             Claimed(*[json_value(value) if place in _JSON else value for place, value in enumerate(row)])
             for row in cursor.fetchall()
@@ -187,5 +197,5 @@ def _count(taken: Sequence[Claimed], targets: Mapping[UUID, Target]) -> None:
             " hour_writes = r.n + CASE WHEN k.hour_began > clock_timestamp() - interval '1 hour' THEN k.hour_writes ELSE 0 END,"
             " hour_began = CASE WHEN k.hour_began > clock_timestamp() - interval '1 hour' THEN k.hour_began ELSE clock_timestamp() END"
             " FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, n int, rate float8) WHERE k.connection_id = r.id",
-            (LEASE_SECONDS, told),
+            (PROBE_SECONDS, told),
         )

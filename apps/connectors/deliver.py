@@ -4,25 +4,33 @@ short fenced transactions. One target that is slow or dead takes no more than it
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TypeVar
 from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, connection
 
 from apps.common.errors import HubError
 from apps.connectors import backoff
-from apps.connectors.claim import LEASE_SECONDS, Claimed, claim
+from apps.connectors.claim import Claimed, claim
 from apps.connectors.contract import Adapter, Answer, Can, Op, Trouble, Write
 from apps.connectors.settle import Result, settle
 from apps.connectors.targets import Target, forget, targets
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
-THREADS = 48
+THREADS = 64
 FLUSH_SECONDS = 0.05
 CLAIM_SECONDS = 0.02
 LOOK_SECONDS = 2.0
 """How often the list of targets is read again while calls are made."""
+PATIENCE_SECONDS = 30.0
 SLOW_SECONDS = 1.0
 """A drain that is about to end begins no call to a target that took longer than this of late."""
 
@@ -41,7 +49,8 @@ class _Drain:
         self.ends = time.monotonic() + seconds
         self.stopped = stopped
         self.until_idle = until_idle
-        self.flying: dict[Future[Answer], tuple[Claimed, Target, float]] = {}
+        self.flying: dict[UUID, tuple[Claimed, Target, float]] = {}
+        self.arrived: SimpleQueue[tuple[UUID, Answer]] = SimpleQueue()
         self.answers: list[Result] = []
         self.flushed = self.looked = self.claimed = 0.0
         self.targets: Mapping[UUID, Target] = {}
@@ -65,7 +74,7 @@ class _Drain:
         if free < 1 or now - self.claimed < CLAIM_SECONDS:
             return 0
         if now - self.looked > LOOK_SECONDS:
-            self.targets, self.looked = targets(), now
+            self.targets, self.looked = patiently(targets), now
         only = None
         if ending:
             if self.stopped() or not any(now - began > SLOW_SECONDS for _, _, began in self.flying.values()):
@@ -74,21 +83,20 @@ class _Drain:
                 id_ for id_ in self.targets if self.took.get(id_, 0.0) < SLOW_SECONDS
             }  # nobody waits for the slow ones
         self.claimed = now
-        self._flush()  # a slot counts as taken until its answer is settled
-        batch = claim(self.targets, most=free, only=only)
+        answered = Counter(r.claimed.connection for r in self.answers)
+        batch = patiently(lambda: claim(self.targets, most=free, only=only, answered=answered))
         for one in batch:
             target = self.targets[one.connection]
-            self.flying[pool.submit(tell, one, target)] = one, target, now
+            self.flying[one.id] = one, target, now
+            pool.submit(self._tell, one, target)
         return len(batch)
 
     def _gather(self) -> None:
         if not self.flying:
             time.sleep(CLAIM_SECONDS)
             return
-        ready, _ = wait(self.flying, timeout=FLUSH_SECONDS, return_when=FIRST_COMPLETED)
-        for future in ready:
-            one, target, _ = self.flying.pop(future)
-            answer = future.result()
+        for id_, answer in self._next_answers():
+            one, target, _ = self.flying.pop(id_)
             self.took[one.connection] = 0.7 * self.took.get(one.connection, 0.0) + 0.3 * answer.ms / 1000
             step = backoff.after(
                 answer.trouble, burned=one.burned, retry_after=answer.retry_after, chance=random.random()
@@ -97,12 +105,37 @@ class _Drain:
         if len(self.answers) >= THREADS or time.monotonic() - self.flushed > FLUSH_SECONDS:
             self._flush()
 
+    def _tell(self, one: Claimed, target: Target) -> None:
+        self.arrived.put((one.id, tell(one, target)))
+
+    def _next_answers(self) -> Iterator[tuple[UUID, Answer]]:
+        """Every answer there is; waits a little for the first."""
+        with suppress(Empty):
+            yield self.arrived.get(timeout=CLAIM_SECONDS)
+            while True:
+                yield self.arrived.get_nowait()
+
     def _flush(self) -> None:
         self.flushed = time.monotonic()
         if self.answers:
-            settle(self.answers)
+            answers = self.answers
+            patiently(lambda: settle(answers))
             self.done += len(self.answers)
             self.answers = []
+
+
+def patiently(work: Callable[[], T]) -> T:
+    """Runs `work`; while the database is away it is waited for, so that answers which have arrived are not forgotten."""
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return work()
+        except (OperationalError, InterfaceError) as error:
+            if connection.in_atomic_block or time.monotonic() > ends:
+                raise
+            logger.warning("the database does not answer (%s); waiting", type(error).__name__)
+            connection.close()
+            time.sleep(0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +164,7 @@ def tell(one: Claimed, target: Target) -> Answer:
     """Makes the call, or the calls it takes to find out first what an earlier attempt did. Never raises."""
     began = time.monotonic()
     try:
-        return _tell(_Call(one, target, target.adapter, began + LEASE_SECONDS / 2))
+        return _tell(_Call(one, target, target.adapter, began + target.lease / 2))
     except HubError as error:
         return Answer(Trouble.CONFIG, "document", error.detail)
     except Exception as error:  # a task boundary: one poison delivery never stops the others

@@ -6,7 +6,6 @@ gets a new key. Nothing older is ever told after something newer of the same rec
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -16,16 +15,15 @@ from django.db import connection as database
 from apps.common.act import Act
 from apps.common.errors import Conflict, FieldError, NotFound, Permanent, Rejected
 from apps.common.ids import array
-from apps.common.jsontext import json_text, storable
-from apps.common.pointers import shown
+from apps.common.jsontext import storable
 from apps.connectors import planner
 from apps.connectors.contract import Op, Trouble
-from apps.connectors.mapping_out import HUB_NAMES
+from apps.connectors.desk_fields import flattened, held_after, mended, nested
 from apps.connectors.models import Connection, Delivery
 from apps.connectors.outbound import BULK, INTERACTIVE
-from apps.connectors.redact import MASK, mask
 from apps.connectors.targets import Target, targets
 
+__all__ = ["MOST", "UNKNOWN", "discard", "edit", "flattened", "nested", "plan_again", "replay", "retry"]
 MOST = 250
 """Deliveries of one call, and of one transaction of a replay."""
 LEAST_FINDING = 10
@@ -59,11 +57,13 @@ def edit(*, delivery: UUID, native: Mapping[str, Any], act: Act) -> Delivery:
     (row,) = _locked([delivery])
     _only([row], "failed", "Only what has failed can be edited")
     if row.op == Op.CREATE and (row.trouble == Trouble.UNCERTAIN or row.code == UNKNOWN):
-        raise Conflict("It may have been carried out already: retry it first, to find out. A new key could make a second record.")
+        raise Conflict(
+            "It may have been carried out already: retry it first, to find out. A new key could make a second record."
+        )
     _still_newest([row])
     target = _target(row.connection)
-    told = _native(native, row, target)
-    row.native, row.values = told, _values(told, row, target)
+    row.native = mended(native, row.native, target)
+    row.values = held_after(row.native, row.customer.kind, target)
     row.revision += 1
     row.save(update_fields=("native", "values", "revision"))
     _again([row.id], act, INTERACTIVE)
@@ -100,9 +100,10 @@ def replay(
 
     What a newer one replaced meanwhile is superseded instead. Raises NotFound, Rejected (outcomes nobody can ask for go one by one)."""
     if code == UNKNOWN:
-        raise Rejected("Their outcome is unknown: look each up in the target, then retry or discard it with what you found.")
-    if not Connection.objects.filter(id=connection).exclude(adapter="webhook").exists():
-        raise NotFound("There is no such target.")
+        raise Rejected(
+            "Their outcome is unknown: look each up in the target, then retry or discard it with what you found."
+        )
+    _exists(connection)
     group = Delivery.objects.filter(connection_id=connection, state="failed", trouble=trouble).exclude(code=UNKNOWN)
     group = group.filter(code=code) if code is not None else group
     group = group.filter(finished_at__gte=since) if since is not None else group
@@ -116,15 +117,19 @@ def replay(
 @transaction.atomic
 def plan_again(*, act: Act, connection: UUID | None = None, customers: Sequence[UUID] = ()) -> int:
     """Customers whose deliveries are worked out again: these, or every one (for a target, whose plan is the comparison of all);
-    returns how many were asked for. Planning changes nothing where nothing differs. Raises NotFound, Rejected (neither is named)."""
+    returns how many were asked for. Both named: every one. Planning changes nothing where nothing differs. Raises NotFound, Rejected (neither is named)."""
     if connection is None and not customers:
         raise Rejected("Name a target or customers.")
-    if customers:
+    if connection is None:
         planner.ask(customers, cause="asked", correlation_id=act.correlation_id)
         return len(set(customers))
+    _exists(connection)
+    return planner.ask_all(cause="asked", correlation_id=act.correlation_id)
+
+
+def _exists(connection: UUID) -> None:
     if not Connection.objects.filter(id=connection).exclude(adapter="webhook").exists():
         raise NotFound("There is no such target.")
-    return planner.ask_all(cause="asked", correlation_id=act.correlation_id)
 
 
 # ── which ones ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -235,107 +240,8 @@ def _alone(id_: UUID, act: Act) -> int:
         return 0
 
 
-# ── other words ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def _target(row: Connection) -> Target:
     target = targets().get(row.id)
     if target is None or target.error:
         raise Permanent(f"The document of {row.name} cannot be used: {target.error if target else 'its system is off'}")
     return target
-
-
-def flattened(native: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Native fields by their dotted columns, as a mapping writes them; places of a list count from 0."""
-    found: dict[str, Any] = {}
-    for name, value in native.items():
-        inner = dict(enumerate(value)) if isinstance(value, list) else value
-        if isinstance(inner, Mapping) and inner:
-            found.update(flattened({str(k): v for k, v in inner.items()}, f"{before}{name}."))
-        else:
-            found[before + name] = value
-    return found
-
-
-def nested(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """The other way; what `flattened` made of lists becomes lists again."""
-    tree: dict[str, Any] = {}
-    for column, value in columns.items():
-        place = tree
-        *path, last = column.split(".")
-        for step in path:
-            inner = place.setdefault(step, {})
-            if not isinstance(inner, dict):
-                raise Rejected("The fields contradict one another.", [FieldError(f"/native/{column}", "overlap", f"{shown(column)} lies inside another field.")])
-            place = inner
-        place[last] = value
-    return {name: _listed(value) for name, value in tree.items()}
-
-
-def _listed(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    inner = {name: _listed(part) for name, part in value.items()}
-    return list(inner.values()) if inner and list(inner) == [str(n) for n in range(len(inner))] else inner
-
-
-def own_columns(target: Target) -> frozenset[str]:
-    """Columns in which the hub writes its own names of a record: nobody edits those."""
-    return frozenset(c for name in HUB_NAMES for c in flattened(target.mapping.render({name: "1"})))
-
-
-def _native(given: Mapping[str, Any], row: Delivery, target: Target) -> dict[str, Any]:
-    """The checked fields: those given, without masks, and the hub's own."""
-    before, own = flattened(row.native), own_columns(target)
-    known = set(before) | set(target.mapping.written)
-    told: dict[str, Any] = {}
-    wrong: list[FieldError] = []
-    for column, value in flattened(given).items():
-        if column not in known:
-            wrong.append(FieldError(f"/native/{column}", "unknown_column", f"{shown(column)} is no column that the mapping of {target.name} writes."))
-        elif column in own and value != before.get(column):
-            wrong.append(FieldError(f"/native/{column}", "read_only", f"{shown(column)} is the hub's own name of the record."))
-        elif isinstance(value, str) and value.startswith(MASK) and value == mask(before.get(column)):
-            told[column] = before[column]
-        else:
-            told[column] = _typed(value, column, before, target)
-    told |= {column: before[column] for column in own if column in before}
-    if not wrong and not any(column not in own for column in told):
-        wrong.append(FieldError("/native", "missing", "Nothing would be left to tell; discard it instead."))
-    if wrong:
-        raise Rejected("These fields cannot be told.", wrong)
-    return nested({column: storable(v) if isinstance(v, str) else v for column, v in told.items()})
-
-
-def _typed(value: Any, column: str, before: Mapping[str, Any], target: Target) -> Any:
-    """Text from a form as the type the column is written in."""
-    if not isinstance(value, str):
-        return value
-    old, kind = before.get(column), target.mapping.out.types.get(column, "text")
-    if value == "" and (old is None or old == "" or kind != "text"):
-        return old if old == "" else None
-    if kind == "boolean" and value.casefold() in ("true", "false"):
-        return value.casefold() == "true"
-    if kind == "number":
-        try:
-            number = Decimal(value.strip())
-        except InvalidOperation:
-            return value
-        return value if not number.is_finite() else int(number) if number == number.to_integral_value() else float(number)
-    return value
-
-
-def _values(native: Mapping[str, Any], row: Delivery, target: Target) -> dict[str, Any]:
-    """Flat values the target holds once it was told `native`: what the delivery was about, and what else is written now."""
-    kind = row.customer.kind
-    held = target.read(native, kind)
-    columns = set(flattened(native))
-    names = [n for n in sorted(target.mapping.writes) if n not in HUB_NAMES and n != "kind"]
-    written = {n for n in names if columns & set(flattened(target.mapping.render({n: "1"})))}
-    return json_safe({n: held.get(n) for n in sorted(written)})
-
-
-def json_safe(values: Mapping[str, Any]) -> dict[str, Any]:
-    """As it will be read back."""
-    from apps.common.jsontext import json_value
-
-    found: dict[str, Any] = json_value(json_text(dict(values)))
-    return found

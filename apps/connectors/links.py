@@ -11,6 +11,7 @@ from apps.common import seal
 from apps.common.ids import array, uuid7
 from apps.common.jsontext import json_text, json_value
 from apps.connectors import planner
+from apps.connectors.outbound import REASSERT
 from apps.connectors.planning_echo import own_values
 from apps.customers import canonical
 from apps.customers.receive import Incoming
@@ -146,7 +147,7 @@ class Echoes:
                 (told, self.system),
             )
             customers = [row[0] for row in cursor.fetchall() if row[0]]
-        planner.ask(customers, cause="reassert", correlation_id=correlation_id)
+        planner.ask(customers, cause=REASSERT, correlation_id=correlation_id)
 
 
 def echoes_of(system: int, external_ids: Sequence[str]) -> Echoes:

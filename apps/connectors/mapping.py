@@ -99,7 +99,9 @@ class Mapping:
         }
         moves = tuple(_Move(target, columns, meanings.get(target)) for target, columns in self.columns.items())
         used = {column for columns in self.columns.values() for column in columns}
-        used |= {column.split(".")[0] for column in used} | set(self.ignore) | ({self.hub_key} if self.hub_key else set())
+        used |= (
+            {column.split(".")[0] for column in used} | set(self.ignore) | ({self.hub_key} if self.hub_key else set())
+        )
         store = object.__setattr__
         store(self, "default_country", country_code(self.default_country) if self.default_country else None)
         store(self, "_moves", moves)
@@ -280,10 +282,12 @@ def _value(values: Table[str, Any], columns: tuple[str, ...]) -> Any:
 
 
 def _inside(values: Table[str, Any], column: str) -> Any:
-    """What a dotted name reaches inside nested objects and, by number, inside lists."""
+    """What a dotted name reaches inside nested objects and, by number, inside lists; a list that is too short says: none."""
     found: Any = values
     for step in column.split("."):
-        if isinstance(found, list) and step.isdecimal() and int(step) < len(found):
+        if isinstance(found, list) and step.isdecimal():
+            if int(step) >= len(found):
+                return None
             found = found[int(step)]
         elif isinstance(found, Table) and step in found:
             found = found[step]

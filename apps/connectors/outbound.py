@@ -21,6 +21,10 @@ from apps.customers.golden import Standing, read_customers
 from apps.policies.active import active
 
 BATCH = 250
+MOST_REASSERTS = 5
+"""So often within an hour a value the far side keeps changing is told again; then a person has to look: two systems, or a system and
+the hub, correct each other."""
+REASSERT = "reassert"
 INTERACTIVE, BULK = 0, 1
 
 
@@ -46,6 +50,7 @@ class _Known:
     open: dict[tuple[UUID, UUID], "_Open"] = field(default_factory=dict)
     under_way: dict[tuple[UUID, UUID], "_Open"] = field(default_factory=dict)
     records: dict[UUID, set[UUID]] = field(default_factory=dict)
+    reasserted: dict[tuple[UUID, UUID], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ def plan(changes: Sequence[Change], *, act: Act) -> Planned:
     find_by_index()
     by_customer = {c.customer: c for c in changes}
     known = _read(list(by_customer), found)
+    known.reasserted = _reasserted([c.customer for c in changes if c.cause == REASSERT])
     ownership = active("ownership").rules
     rules = {t.id: t.rule(ownership) for t in found}
     rows: list[tuple[Any, ...]] = []
@@ -144,7 +150,8 @@ def _settle(
             stale.append((waiting.id, "a newer one took its place" if step else "nothing is left to tell"))
             done.dropped += step is None
         if step is not None:
-            rows.append(_row(step, target, standing, change))
+            often = change.cause == REASSERT and known.reasserted.get((target.id, record), 0) >= MOST_REASSERTS
+            rows.append(_row(step, target, standing, change, stop=often))
             done.told += 1
 
 
@@ -156,12 +163,18 @@ def _same(step: Step, delivery: _Open) -> bool:
     )
 
 
-def _row(step: Step, target: Target, standing: Standing, change: Change) -> tuple[Any, ...]:
+_PING_PONG = (
+    f"The far side has changed this {MOST_REASSERTS} times within the hour, each time after it was told: find out who changes it there, or let"
+    " that system own the field."
+)
+
+
+def _row(step: Step, target: Target, standing: Standing, change: Change, *, stop: bool) -> tuple[Any, ...]:
     native = render(target, step.op, step.values, standing.id, step.record, standing.version, standing.values["kind"])
     return (
         uuid7(), target.id, standing.id, step.record, step.link, step.op, change.cause, standing.version,
-        "planned" if target.mode == "observe" else "waiting", change.lane, json_text(step.values), json_text(native),
-        json_text(step.losers), change.correlation_id, change.changed_at,
+        "failed" if stop else "planned" if target.mode == "observe" else "waiting", change.lane, json_text(step.values), json_text(native),
+        json_text(step.losers), change.correlation_id, change.changed_at, *(("ping_pong", _PING_PONG) if stop else ("", "")),
     )  # fmt: skip
 
 
@@ -213,6 +226,19 @@ def _read(customers: Sequence[UUID], found: Sequence[Target]) -> _Known:
     return known
 
 
+def _reasserted(customers: Sequence[UUID]) -> dict[tuple[UUID, UUID], int]:
+    """By (connection, record): how often within the hour the hub has told again what the far side had changed."""
+    if not customers:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT connection_id, record_id, count(*) FROM delivery WHERE customer_id = ANY(%s::uuid[]) AND cause = %s"
+            " AND state = 'done' AND finished_at > clock_timestamp() - interval '1 hour' GROUP BY 1, 2",
+            (array(customers), REASSERT),
+        )
+        return {(row[0], row[1]): row[2] for row in cursor.fetchall()}
+
+
 def _relabel(links: Sequence[tuple[UUID, str]]) -> None:
     told = json_text([{"l": link.hex, "s": state} for link, state in links])
     with connection.cursor() as cursor:
@@ -238,11 +264,11 @@ def _supersede(stale: Sequence[tuple[UUID, str]]) -> None:
 
 _COLUMNS = (
     "id", "connection_id", "customer_id", "record_id", "link_id", "op", "cause", "version", "state", "lane", "values",
-    "native", "losers", "correlation_id", "changed_at",
+    "native", "losers", "correlation_id", "changed_at", "trouble", "detail",
 )  # fmt: skip
 _TYPES = (
     "uuid", "uuid", "uuid", "uuid", "uuid", "text", "text", "int", "text", "smallint", "jsonb", "jsonb", "jsonb", "uuid",
-    "timestamptz",
+    "timestamptz", "text", "text",
 )  # fmt: skip
 
 
@@ -261,8 +287,8 @@ def _insert(rows: Sequence[tuple[Any, ...]]) -> None:
     shape = ", ".join(f'"{n}" {t}' for n, t in zip(_COLUMNS, _TYPES, strict=True))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO delivery ({names}, revision, due_at, attempts, burned, trouble, code, detail, created_at, actor, reason)"
-            f" SELECT {names}, 0, clock_timestamp(), 0, 0, '', '', '', clock_timestamp(), '', ''"
+            f"INSERT INTO delivery ({names}, revision, due_at, attempts, burned, code, created_at, actor, reason)"
+            f" SELECT {names}, 0, clock_timestamp(), 0, 0, '', clock_timestamp(), '', ''"
             f" FROM jsonb_to_recordset(%s::jsonb) AS n({shape}) ON CONFLICT DO NOTHING",
             (json_text(told),),
         )

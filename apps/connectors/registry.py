@@ -21,9 +21,9 @@ ADAPTERS: Final = {
 """Name -> where it stands; loaded when it is first used. Each has `make(document, credentials, allowed)` and `problems(document)`."""
 
 
-def load(adapter: str) -> Any:
+def load(adapter: object) -> Any:
     """The class of an adapter. Raises DocumentError for a name that no adapter has."""
-    if adapter not in ADAPTERS:
+    if not isinstance(adapter, str) or adapter not in ADAPTERS:
         detail = f"{shown(adapter)} is no adapter{near(str(adapter), ADAPTERS)}; there are {' and '.join(ADAPTERS)}."
         raise DocumentError([FieldError("connection.adapter", "unknown_value", detail)])
     module, _, name = ADAPTERS[adapter].rpartition(".")

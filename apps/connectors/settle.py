@@ -131,9 +131,11 @@ def _made(result: Result) -> Made:
 
 
 def _follow_up(done: Sequence[Result]) -> None:
-    again = [r.claimed for r in done if r.claimed.op in _THEN_AGAIN]
-    for one in again:
-        planner.ask([one.customer], cause="follow-up", correlation_id=one.correlation_id)
+    by_correlation: dict[UUID, list[UUID]] = {}
+    for one in (r.claimed for r in done if r.claimed.op in _THEN_AGAIN):
+        by_correlation.setdefault(one.correlation_id, []).append(one.customer)
+    for correlation_id, customers in by_correlation.items():
+        planner.ask(customers, cause="follow-up", correlation_id=correlation_id)
 
 
 def _gone(lost: Sequence[Result]) -> None:

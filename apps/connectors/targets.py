@@ -23,6 +23,7 @@ from apps.customers.ownership import FIELDS, OwnershipPolicy
 
 CALL_SECONDS = 20.0
 LONGEST_CALL_SECONDS = 30.0
+LEAST_LEASE_SECONDS = 10.0
 IN_FLIGHT = 8
 POLL_SECONDS, SWEEP_SECONDS = 60.0, 24 * 3600.0
 GUARD_SHARE, GUARD_LEAST = 0.25, 500
@@ -59,6 +60,11 @@ class Target:
     def timeout(self) -> float:
         """Seconds a call may take: a third of the lease or less."""
         return min(self.number("timeout", CALL_SECONDS), LONGEST_CALL_SECONDS)
+
+    @property
+    def lease(self) -> float:
+        """Seconds after which a call that nobody has answered for is anybody's again."""
+        return max(3 * self.timeout, LEAST_LEASE_SECONDS)
 
     @property
     def in_flight(self) -> int:

@@ -26,7 +26,9 @@ _PAGES = (
     ("Customers", "people", "customers", "c", "customers.read", False),
     ("Imports", "upload", "imports", "i", "jobs.read", False),
     ("Quarantine", "shield-exclamation", "quarantine", "q", "quarantine.read", False),
-    ("Systems", "plug", "systems", "s", "systems.read", False),
+    ("Sync", "arrow-left-right", "sync", "y", "sync.read", False),
+    ("Exceptions", "exclamation-triangle", "exceptions", "x", "sync.read", False),
+    ("Systems", "plug", "systems", "s", "systems.read", True),
     ("API", "braces", "api_docs", "a", "customers.read", True),
     ("Admin", "person-gear", "admin:index", "m", "admin.use", True),
 )

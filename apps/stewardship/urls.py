@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.stewardship.views import customer, customers, home, imports, quarantine
+from apps.stewardship.views import customer, customers, exceptions, home, imports, quarantine, sync
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("customers/<uuid:id>/history/", customer.history, name="customer-history"),
     path("customers/<uuid:id>/history/compare/", customer.compare, name="customer-compare"),
     path("customers/<uuid:id>/matches/", customer.matches, name="customer-matches"),
+    path("customers/<uuid:id>/distribution/", customer.distribution, name="customer-distribution"),
     path("imports/", imports.imports, name="imports"),
     path("imports/new/", imports.upload, name="import-new"),
     path("imports/new/<uuid:draft>/", imports.columns, name="import-columns"),
@@ -28,4 +29,17 @@ urlpatterns = [
     path("quarantine/discard/", quarantine.discard_many, name="quarantine-discard-many"),
     path("quarantine/<uuid:id>/", quarantine.record, name="quarantine-record"),
     path("quarantine/<uuid:id>/discard/", quarantine.discard, name="quarantine-discard"),
+    path("sync/", sync.sync, name="sync"),
+    path("sync/<slug:code>/", sync.target, name="sync-target"),
+    path("sync/<slug:code>/pause/", sync.pause, name="sync-pause"),
+    path("sync/<slug:code>/resume/", sync.resume, name="sync-resume"),
+    path("sync/<slug:code>/plan/", sync.plan_again, name="sync-plan"),
+    path("sync/<slug:code>/go-live/", sync.ask, name="sync-ask"),
+    path("sync/<slug:code>/go-live/<uuid:id>/", sync.decide, name="sync-decide"),
+    path("exceptions/", exceptions.exceptions, name="exceptions"),
+    path("exceptions/group/", exceptions.group, name="exception-group"),
+    path("exceptions/replay/", exceptions.replay, name="exception-replay"),
+    path("exceptions/<uuid:id>/", exceptions.exception, name="exception"),
+    path("exceptions/<uuid:id>/retry/", exceptions.retry, name="exception-retry"),
+    path("exceptions/<uuid:id>/discard/", exceptions.discard, name="exception-discard"),
 ]

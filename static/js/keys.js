@@ -24,6 +24,15 @@
     else dialog.showModal();
   }
 
+  // What a page ties to a letter of its own: a link or button is pressed, a folded form is opened at its first field.
+  function act(target) {
+    if (!target.matches("details")) { target.click(); return; }
+    target.open = true;
+    const field = target.querySelector("input:not([type=hidden]), textarea, select");
+    field.focus();
+    field.scrollIntoView({ block: "center" });
+  }
+
   const keys = {
     "/": () => {
       const field = [...document.querySelectorAll("[data-search]")].find((box) => box.offsetParent !== null);
@@ -56,7 +65,11 @@
       setTimeout(() => { waiting = ""; }, 1500);
       return;
     }
-    if (keys[event.key]) {
+    const own = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    if (own) {
+      event.preventDefault();
+      act(own);
+    } else if (keys[event.key]) {
       event.preventDefault();
       keys[event.key]();
     }

@@ -150,6 +150,13 @@ def test_types(kind, value, written):
     assert found == written and type(found) is type(written)
 
 
+def test_a_list_that_is_too_short_says_none():
+    mapping = Mapping.from_toml(TOML)
+    assert mapping.apply({"locales": ["de", "fr"]})[0] == {"language": "de", "currency": "EUR"}
+    assert mapping.apply({"locales": []})[0] == {"language": None, "currency": "EUR"}
+    assert mapping.apply({"locales": None})[0] == {"currency": "EUR"}
+
+
 def test_every_fault_of_the_way_out_is_reported():
     assert errors("[out]\nempy = 1\nread_only = 'x'\n[out.max_length]\na = 0") == [
         ("out.empy", "unknown_field"),

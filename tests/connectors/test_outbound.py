@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from apps.common.act import Act
+from apps.common.errors import Rejected
+from apps.connectors import connections
 from apps.connectors.models import Delivery
+from apps.customers import refresh
 from apps.customers.models import Customer, Link, SourceRecord
 from tests import outward, pipeline
 
@@ -72,3 +76,86 @@ def test_the_owner_has_the_last_word(tmp_path: Path) -> None:
         outward.settle()
         assert far.records()[0]["BillingCity"] == "Ulm"
         assert pipeline.broken() == []
+
+
+def test_two_that_correct_each_other_are_stopped(tmp_path: Path) -> None:
+    """Somebody there puts the value back each time: after five times within the hour a person is asked."""
+    with outward.target("crm", tmp_path / "crm.db") as (far, _):
+        pipeline.take("erp", pipeline.person(1, city="Ulm"))
+        outward.settle()
+        id_ = far.records()[0]["Id"]
+        for _ in range(7):
+            far.edit(id_, {"BillingCity": "Bonn"})
+            outward.poll_all()
+            outward.settle()
+        assert far.records()[0]["BillingCity"] == "Bonn"
+        (stopped,) = Delivery.objects.filter(state="failed")
+        assert stopped.trouble == "ping_pong"
+        assert Delivery.objects.filter(state="done", cause="reassert").count() == 5
+        assert pipeline.broken() == []
+
+
+def test_a_quiet_load_is_told_when_it_is_released(tmp_path: Path) -> None:
+    with outward.target("crm", tmp_path / "crm.db") as (far, _):
+        customer = pipeline.customer_of("erp", pipeline.person(1), act=Act("user:alice", quiet=True))
+        outward.settle()
+        assert far.records() == []
+        refresh.refresh([customer], act=outward.ALICE, releases=True)
+        outward.settle()
+        assert len(far.records()) == 1
+        assert pipeline.broken() == []
+
+
+def test_an_observed_target_is_told_nothing_and_the_plan_says_what_would_be(tmp_path: Path) -> None:
+    with outward.target("crm", tmp_path / "crm.db", live=False) as (far, made):
+        pipeline.take("erp", pipeline.person(1), pipeline.person(2))
+        outward.settle()
+        assert far.records() == []
+        assert connections.planned_counts(made.id)["create"] == 2
+        asked = connections.request_go_live(connection=made.id, act=outward.ALICE)
+        with pytest.raises(Rejected, match="second person"):
+            connections.decide_go_live(go_live=asked.id, approve=True, act=outward.ALICE)
+        connections.decide_go_live(go_live=asked.id, approve=True, act=outward.BOB)
+        outward.settle()
+        assert len(far.records()) == 2
+
+
+def test_the_newest_replaces_what_waits(tmp_path: Path) -> None:
+    """A thousand changes while the target is away are one call."""
+    with outward.target("crm", tmp_path / "crm.db") as (far, made):
+        pipeline.take("erp", pipeline.person(1))
+        outward.settle()
+        connections.pause(connection=made.id, act=outward.ALICE)
+        for n in range(20):
+            pipeline.take("erp", pipeline.person(1, city=f"Ort {n}"))
+            outward.settle()
+        before = far.requests()["requests"]["total"]
+        connections.resume(connection=made.id, act=outward.ALICE)
+        outward.settle()
+        assert far.requests()["requests"]["total"] == before + 1
+        assert far.records()[0]["BillingCity"] == "Ort 19"
+        assert outward.states()["superseded"] == 19
+
+
+def test_the_one_switch_stops_everything(tmp_path: Path) -> None:
+    with outward.target("crm", tmp_path / "crm.db") as (far, _):
+        connections.switch(stopped=True, act=outward.ALICE)
+        pipeline.take("erp", pipeline.person(1))
+        outward.settle()
+        assert far.records() == []
+        connections.switch(stopped=False, act=outward.ALICE)
+        outward.settle()
+        assert len(far.records()) == 1
+
+
+def test_the_guard_stops_a_target_that_would_be_rewritten(tmp_path: Path) -> None:
+    with outward.target("crm", tmp_path / "crm.db", guard_least=5, guard_share=0.1) as (far, made):
+        pipeline.execute("UPDATE circuit SET guard_lifted_until = NULL")
+        pipeline.take("erp", *(pipeline.person(n) for n in range(20)))
+        outward.settle()
+        made.refresh_from_db()
+        assert (made.mode, made.paused_by) == ("paused", "hub:guard")
+        assert len(far.records()) == 5
+        connections.resume(connection=made.id, act=outward.BOB, guard_hours=1)
+        outward.settle()
+        assert len(far.records()) == 20

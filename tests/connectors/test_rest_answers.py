@@ -234,10 +234,11 @@ def test_after_an_answer_that_is_none_a_create_is_uncertain(far: Scripted, adapt
     assert adapter.write(CREATE, timeout=5).external_id == "3"
 
 
-@pytest.mark.parametrize("name", sorted(BROKEN.keys() - {"no_id", "odd_id", "list", "text", "empty"}), ids=str)
+@pytest.mark.parametrize("name", BROKEN, ids=str)
 def test_after_an_answer_that_is_none_a_read_is_not(far: Scripted, adapter, name: str):
     far.answer = lambda asked: BROKEN[name]
-    assert adapter.read("1", timeout=5).trouble in (Trouble.TRANSIENT, Trouble.CONFIG, Trouble.FATAL)
+    for answer in (adapter.read("1", timeout=5), adapter.find("key-1", timeout=5)):
+        assert answer.trouble in (Trouble.TRANSIENT, Trouble.CONFIG, Trouble.FATAL)
 
 
 def test_very_deep_json_breaks_nothing(far: Scripted, adapter):
@@ -267,10 +268,14 @@ def test_a_missing_credential_is_told_before_anything_is_sent(far: Scripted):
 
 
 def test_find_tells_nothing_there_from_wrong_answers(far: Scripted, adapter):
-    for said in (Said(404, {}), Said(200, {"items": []}), Said(200, {})):
+    for said in (Said(404, {}), Said(200, {"items": []})):
         far.answer = lambda asked, said=said: said
         answer = adapter.find("key-1", timeout=5)
-        assert (answer.trouble, answer.external_id, answer.record) == (None, None, None)
+        assert (answer.trouble, answer.code, answer.external_id, answer.record) == (None, "", None, None)
+    for body in ({}, None, [], {"items": None}, {"items": {}}, {"items": ["x"]}, {"items": [{"no_id": 1}]}):
+        says(far, 200, body)
+        answer = adapter.find("key-1", timeout=5)
+        assert (answer.trouble, answer.external_id) == (Trouble.CONFIG, None), body
     says(far, 200, {"items": [{"id": 9, "version": 3, "key": "key-1", "gone": 0, "at": "2026-01-01T00:00:00Z"}]})
     answer = adapter.find("key-1", timeout=5)
     record = answer.record

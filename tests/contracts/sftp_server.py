@@ -27,7 +27,12 @@ def serving(folder: Path, *, password: str, public_key: str | None = None) -> It
     known = asyncssh.import_public_key(public_key) if public_key else None
     server = Sftp(0, key.export_public_key().decode().strip(), folder)
 
+    open_connections: list[asyncssh.SSHServerConnection] = []
+
     class Door(asyncssh.SSHServer):
+        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+            open_connections.append(conn)
+
         def begin_auth(self, username: str) -> bool:
             return True
 
@@ -68,7 +73,11 @@ def serving(folder: Path, *, password: str, public_key: str | None = None) -> It
 
         async def end() -> None:
             acceptor.close()
+            for connection in open_connections:
+                connection.abort()
+                await connection.wait_closed()
             await acceptor.wait_closed()
+            await asyncio.sleep(0)
 
         asyncio.run_coroutine_threadsafe(end(), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)

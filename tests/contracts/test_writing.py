@@ -104,6 +104,17 @@ def test_a_record_is_put_out_of_use_and_back(target: Target, adapter: Adapter):
         assert target.held()["key-1"]["status"] == status
 
 
+def test_out_of_use_needs_no_fields(rest: Target):
+    """The document says how a target puts a record out of use."""
+    adapter = rest.adapter()
+    made = told(rest, adapter)
+    for op, status in ((Op.DEACTIVATE, "inactive"), (Op.REACTIVATE, "active")):
+        write = rest.told(op, "key-1", {}, external_id=made.external_id, etag=latest(adapter, made))
+        assert adapter.write(write, timeout=TIMEOUT).trouble is None
+        assert rest.held()["key-1"]["status"] == status
+    assert rest.held()["key-1"]["city"] == "Berlin"
+
+
 def test_a_version_that_is_not_the_latest_is_a_conflict(target: Target, adapter: Adapter):
     made = told(target, adapter)
     if Can.ETAG not in adapter.can:

@@ -1,20 +1,18 @@
-"""What the pages of the way out share: how states, steps and troubles are called, and values that must not be shown whole."""
+"""What the pages of the way out share: how states, steps and troubles are called."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.connectors.redact import SENSITIVE_NAMES, Redactor
 from apps.stewardship import wording
 from apps.stewardship.templatetags.hub import duration, icon, shown
 
 register = template.Library()
-_MASKED = frozenset(SENSITIVE_NAMES)
-_REDACTOR = Redactor()
 
 # state of a delivery -> (what a steward reads, tag, icon)
 STATES: Mapping[str, tuple[str, str, str]] = {
@@ -59,6 +57,7 @@ CAUSES: Mapping[str, str] = {
     "retired": "the customer was retired",
     "connected": "the target was connected",
     "reassert": "the target had changed a value it does not own",
+    "asked": "a person asked for it",
     "follow-up": "there was more to tell after the step before",
 }
 
@@ -110,15 +109,24 @@ def age(seconds: float | None) -> str:
 def share(part: float | None) -> str:
     """0.987 -> "98.7 %"; never rounded up to everything."""
     if part is None:
-        return "no calls"
-    return "100 %" if part >= 1 else f"{min(99.9, 100 * part):.1f} %"
+        return ""
+    return "100 %" if part >= 1 else f"{min(99.9, 100 * part):.1f}".removesuffix(".0") + " %"
 
 
 @register.filter
 def told_value(value: Any, name: str = "") -> SafeString:
-    """One flat value as a target is told it; of a sensitive one no more than its last characters."""
-    if value is None or value == "":
-        return format_html('<span class="none">{}</span>', "no value")
-    if name in _MASKED:
-        return shown(_REDACTOR.value({name: value})[name])
+    """One flat value as a target is told it."""
     return shown(wording.scalar_text(name, value))
+
+
+@register.filter
+def due(moment: datetime | None) -> SafeString:
+    """When something that comes round comes next."""
+    if moment is None:
+        return format_html("<span>{}</span>", "at its first turn")
+    left = (moment - timezone.now()).total_seconds()
+    local = timezone.localtime(moment)
+    told = "now" if left < 1 else f"in {duration(timedelta(seconds=left))}"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), f"{local:%-d %b %Y, %H:%M:%S}", told
+    )

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from apps.connectors import queries as outward
 from apps.customers import queries
 from apps.customers.models import SourceRecord, SourceRecordVersion
 from apps.customers.queries import CustomerDetail
@@ -23,6 +24,7 @@ _TABS = (
     ("customer-lineage", "Lineage", "customers.read"),
     ("customer-history", "History", "customers.read"),
     ("customer-matches", "Matches", "doubts.read"),
+    ("customer-distribution", "Distribution", "sync.read"),
 )
 
 
@@ -104,6 +106,14 @@ def matches(request: HttpRequest, id: UUID) -> HttpResponse:
         outside=[p for p in pairs if not p.inside],
         doubts=open_doubts(records=records) if records else [],
     )
+
+
+@page("sync.read")
+def distribution(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Where it has gone: for each target what it holds, what it was told, what waits, and what differs."""
+    detail = queries.customer_detail(id)
+    targets = [] if detail.replaced else outward.distribution(detail.id)
+    return _shown(request, detail, "customer-distribution", targets=targets)
 
 
 @page("sources.read")

@@ -1,12 +1,15 @@
 """The first page, the overview of systems, open doubts, and the user's preferences."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from apps.connectors import queries
 from apps.stewardship.forms import PreferencesForm
 from apps.stewardship.overview import open_doubts, overview, system_looks, system_numbers
-from apps.stewardship.permissions import own_page, page, uuid_or_none
+from apps.stewardship.permissions import may, own_page, page, uuid_or_none
 
 PAGE = 50
 _YEAR = 365 * 24 * 3600
@@ -15,7 +18,17 @@ _YEAR = 365 * 24 * 3600
 @page("customers.read")
 def home(request: HttpRequest) -> HttpResponse:
     """What the hub holds, each number with its list."""
-    return render(request, "stewardship/home.html", {"now": overview()})
+    context: dict[str, Any] = {"now": overview()}
+    if may(request.user, "sync.read"):
+        targets = queries.monitor()
+        context |= {
+            "targets": len(targets),
+            "waiting": sum(t.waiting + t.sending + t.uncertain for t in targets),
+            "failed": sum(t.failed for t in targets),
+            "paused": sum(t.mode == "paused" for t in targets),
+            "switch": queries.switch_state(),
+        }
+    return render(request, "stewardship/home.html", context)
 
 
 @page("systems.read")

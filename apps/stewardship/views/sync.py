@@ -9,11 +9,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from apps.common.errors import HubError
+from apps.common.errors import HubError, Rejected
 from apps.connectors import connections, desk, queries
-from apps.connectors.models import OutboundSwitch
-from apps.connectors.queries import TargetHealth
-from apps.stewardship.permissions import act_of, may, page
+from apps.connectors.queries import Filters, Switch, TargetHealth
+from apps.stewardship.overview import system_looks
+from apps.stewardship.permissions import act_of, may, page, uuid_or_none
 from apps.stewardship.templatetags.sync import OPS, STATES
 
 PAGE = 20
@@ -21,18 +21,13 @@ GUARD_HOURS = (0.0, 1.0, 4.0, 24.0)
 """For how long a person who resumes a target may lift its guard."""
 
 
-def stopped() -> OutboundSwitch | None:
-    """The one switch, if it is off."""
-    return OutboundSwitch.objects.filter(id=1, stopped=True).first()
-
-
-def _shape(found: list[TargetHealth], switch: OutboundSwitch | None) -> str:
+def _shape(found: list[TargetHealth], switch: Switch) -> str:
     """What decides which forms a page offers: when it changes, a page that refreshes its numbers is loaded anew."""
-    rows = [f"{t.code}.{t.mode}.{t.go_live.id.hex if t.go_live else ''}" for t in found]
-    return "~".join([*rows, "stopped" if switch else ""])
+    rows = [f"{t.system}.{t.mode}.{t.go_live.id.hex if t.go_live else ''}" for t in found]
+    return "~".join([*rows, "stopped" if switch.stopped else ""])
 
 
-def _refreshed(request: HttpRequest, found: list[TargetHealth], switch: OutboundSwitch | None) -> HttpResponse | None:
+def _refreshed(request: HttpRequest, found: list[TargetHealth], switch: Switch) -> HttpResponse | None:
     """The numbers alone, for a page that asks for them every few seconds; None for a page that is opened."""
     if not request.headers.get("HX-Request"):
         return None
@@ -46,8 +41,8 @@ def sync(request: HttpRequest) -> HttpResponse:
     """Every target. Sending the form turns the one switch that stops everything."""
     if request.method == "POST":
         return _switch(request)
-    found, switch = queries.monitor(), stopped()
-    context = {"targets": found, "switch": switch, "seen": _shape(found, switch)}
+    found, switch = queries.monitor(), queries.switch_state()
+    context = {"targets": found, "switch": switch, "seen": _shape(found, switch), "guard_hours": GUARD_HOURS}
     response = _refreshed(request, found, switch) or render(request, "stewardship/sync.html", context)
     response["Vary"] = "HX-Request, Cookie"
     return response
@@ -61,7 +56,8 @@ def _switch(request: HttpRequest) -> HttpResponse:
         messages.error(request, error.detail)
     else:
         messages.success(
-            request, "Nothing leaves the hub any more; what has to be told waits." if stop else "Targets are told again."
+            request,
+            "Nothing leaves the hub any more; what has to be told waits." if stop else "Targets are told again.",
         )
     return redirect("sync")
 
@@ -72,7 +68,7 @@ def _reason(request: HttpRequest) -> str:
 
 def _target(code: str) -> TargetHealth:
     """The target of the system with this code."""
-    found = next((t for t in queries.monitor() if t.code == code), None)
+    found = next((t for t in queries.monitor() if t.system == code), None)
     if found is None:
         raise Http404("There is no such target.")
     return found
@@ -81,10 +77,11 @@ def _target(code: str) -> TargetHealth:
 @page("sync.read")
 def target(request: HttpRequest, code: str) -> HttpResponse:
     """One target: its numbers, what it would be told while it observes, and its latest deliveries."""
-    found, switch = _target(code), stopped()
+    found, switch = _target(code), queries.switch_state()
     response = _refreshed(request, [found], switch)
     if response is None:
         context = {"target": found, "switch": switch, "seen": _shape([found], switch), "guard_hours": GUARD_HOURS}
+        context["looks"] = system_looks()
         context |= _deliveries(request, found) | _samples(request, found) | _decision(request, found)
         response = render(request, "stewardship/sync_target.html", context)
     response["Vary"] = "HX-Request, Cookie"
@@ -95,11 +92,15 @@ def _deliveries(request: HttpRequest, found: TargetHealth) -> dict[str, Any]:
     """The latest deliveries of a target, by state."""
     state = request.GET.get("state", "")
     state = state if state in STATES else ""
-    listed = queries.deliveries(connection=found.id, state=state or None, cursor=request.GET.get("after", ""), limit=PAGE)
+    after = request.GET.get("after", "")
+    try:
+        listed = queries.deliveries(Filters(found.connection, state or None), after or None, PAGE)
+    except Rejected:  # a cursor that was typed by hand
+        listed, after = queries.deliveries(Filters(found.connection, state or None), None, PAGE), ""
     return {
-        "deliveries": listed.items,
+        "deliveries": listed.rows,
         "next": listed.next,
-        "after": request.GET.get("after", ""),
+        "after": after,
         "state": state,
         "states": list(STATES),
     }
@@ -111,12 +112,13 @@ def _samples(request: HttpRequest, found: TargetHealth) -> dict[str, Any]:
         return {}
     op = request.GET.get("op", "")
     op = op if op in OPS else ""
-    listed = queries.planned(connection=found.id, op=op or None, cursor=request.GET.get("from", ""), limit=PAGE)
+    begin = uuid_or_none(request.GET.get("from", ""))
+    listed = queries.planned(found.connection, op or None, begin, PAGE)
     return {
-        "counts": connections.planned_counts(found.id),
-        "samples": listed.items,
+        "counts": connections.planned_counts(found.connection),
+        "samples": listed.rows,
         "samples_next": listed.next,
-        "samples_from": request.GET.get("from", ""),
+        "samples_from": begin,
         "op": op,
         "ops": list(OPS),
     }
@@ -142,7 +144,7 @@ def pause(request: HttpRequest, code: str) -> HttpResponse:
     """Pauses one target, with a reason."""
     found = _target(code)
     try:
-        connections.pause(connection=found.id, act=act_of(request, _reason(request)))
+        connections.pause(connection=found.connection, act=act_of(request, _reason(request)))
         messages.success(request, f"{found.name} is paused. What it has to be told waits for it.")
     except HubError as error:
         messages.error(request, error.detail)
@@ -155,7 +157,7 @@ def resume(request: HttpRequest, code: str) -> HttpResponse:
     found = _target(code)
     try:
         hours = next((h for h in GUARD_HOURS if f"{h:g}" == request.POST.get("guard_hours", "")), 0.0)
-        connections.resume(connection=found.id, act=act_of(request, _reason(request)), guard_hours=hours)
+        connections.resume(connection=found.connection, act=act_of(request, _reason(request)), guard_hours=hours)
         messages.success(request, f"{found.name} is told again.")
     except HubError as error:
         messages.error(request, error.detail)
@@ -167,7 +169,7 @@ def ask(request: HttpRequest, code: str) -> HttpResponse:
     """Asks a second person to take a target live."""
     found = _target(code)
     try:
-        connections.request_go_live(connection=found.id, act=act_of(request, _reason(request)))
+        connections.request_go_live(connection=found.connection, act=act_of(request, _reason(request)))
         messages.success(request, "You asked to go live. A second person has to decide; until then nothing is sent.")
     except HubError as error:
         messages.error(request, error.detail)
@@ -194,7 +196,7 @@ def plan_again(request: HttpRequest, code: str) -> HttpResponse:
     """Has every customer worked out again for the targets."""
     found = _target(code)
     try:
-        count = desk.plan_again(connection=found.id, act=act_of(request, _reason(request) or "planned again"))
+        count = desk.plan_again(connection=found.connection, act=act_of(request, _reason(request) or "planned again"))
         messages.success(request, f"{count:,} customers are worked out again, behind what people wait for.")
     except HubError as error:
         messages.error(request, error.detail)

@@ -23,6 +23,8 @@ from apps.connectors.systems.files.folders import Folder, FolderError, Listed, L
 from apps.connectors.systems.files.sftp import SftpFolder
 
 _WRITABLE: Final = frozenset({Op.CREATE, Op.UPDATE, Op.DEACTIVATE, Op.REACTIVATE})
+LONGEST_FILE: Final = 2_000_000_000
+"""Bytes of a file that is copied to be read."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -40,7 +42,7 @@ class FileAdapter:
         self._columns = tuple(column for column in document.mapping.written_columns if column not in FIXED)
         self._known = frozenset((*self._columns, *FIXED))
         self._version = next(iter(document.mapping.render({"hub_version": 1})), None)
-        self._copies = tempfile.TemporaryDirectory(prefix="mdmhub-files-")
+        self._copies: tempfile.TemporaryDirectory[str] | None = None
         self._copy: tuple[Listed, Path] | None = None
 
     @classmethod
@@ -170,7 +172,10 @@ class FileAdapter:
         self, into: str, file: Listed, position: int, limit: int, deadline: float
     ) -> tuple[list[Row], int | None]:
         """Up to `limit` rows from `position`, and where to go on; None at the end. Raises FileProblem, FolderError."""
+        if file.size > LONGEST_FILE:
+            raise FileProblem("too_long", f"The file has {file.size} bytes, more than {LONGEST_FILE}.")
         if self._copy is None or self._copy[0] != file:
+            self._copies = self._copies or tempfile.TemporaryDirectory(prefix="mdmhub-files-")
             copy = Path(self._copies.name) / f"file.{_format(file.name)}"
             self._folder.copy(into, file.name, copy, timeout=_left(deadline))
             self._copy = (file, copy)
@@ -216,7 +221,10 @@ class FileAdapter:
 
     def close(self) -> None:
         self._folder.close()
-        self._copies.cleanup()
+        self._copy = None
+        if self._copies is not None:
+            self._copies.cleanup()
+            self._copies = None
 
     def _failure(self, error: FolderError) -> Answer:
         return Answer(error.trouble, error.code, self._redactor.text(error.detail, limit=1000))

@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -34,6 +34,7 @@ class Listed:
 
     name: str
     stamp: str
+    size: int
 
 
 class Folder(Protocol):
@@ -88,7 +89,8 @@ class LocalFolder:
             for entry in os.scandir(self._made(part)):
                 status = entry.stat(follow_symlinks=False)
                 if stat.S_ISREG(status.st_mode) and is_whole(entry.name):
-                    found.append(Listed(entry.name, f"{status.st_size}-{status.st_mtime_ns}"))
+                    stamp = f"{status.st_size}-{status.st_mtime_ns}"
+                    found.append(Listed(entry.name, stamp, status.st_size))
             return sorted(found, key=lambda file: file.name)
 
     def copy(self, part: str, name: str, into: Path, *, timeout: float) -> None:
@@ -169,11 +171,11 @@ def other_content(name: str) -> FolderError:
 
 
 @contextlib.contextmanager
-def _told(what: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a context manager
+def _told(what: str) -> Iterator[None]:
     """Errors of the system as FolderErrors: what a person has to mend, and what may pass."""
     try:
         yield
-    except (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError) as error:
+    except (FileNotFoundError, FileExistsError, PermissionError, NotADirectoryError, IsADirectoryError) as error:
         raise FolderError(Trouble.CONFIG, "no_access", f"{what}: {error.strerror}.") from error
     except OSError as error:
         trouble = Trouble.CONFIG if error.errno in (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP) else Trouble.TRANSIENT

@@ -14,6 +14,15 @@ from pathlib import Path
 from typing import Final
 
 import paramiko
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    load_ssh_private_key,
+)
 from paramiko.ssh_exception import IncompatiblePeer
 
 from apps.connectors.addresses import Place, Refused, reach
@@ -22,7 +31,6 @@ from apps.connectors.systems.files.document import FileDocument
 from apps.connectors.systems.files.folders import PART, FolderError, Listed, is_whole, other_content
 
 BLOCK: Final = 32_768
-_KEYS: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
 class SftpFolder:
@@ -52,16 +60,13 @@ class SftpFolder:
                     for start in range(0, len(data), BLOCK):
                         left()
                         file.write(data[start : start + BLOCK])
-                try:
-                    client.rename(begun, whole)
-                except OSError:
-                    # The protocol's rename fails where the name is taken, which somebody may have done just now.
-                    if not _same(client, whole, data, left):
-                        raise
-                    return False
-            except BaseException:
+                client.rename(begun, whole)
+            except BaseException as error:
                 with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
                     client.remove(begun)
+                # The protocol's rename fails where the name is taken, which somebody may have done just now.
+                if isinstance(error, OSError) and _same(client, whole, data, left):
+                    return False
                 raise
             return True
 
@@ -69,7 +74,7 @@ class SftpFolder:
         with self._session(timeout, part) as (client, _):
             entries = client.listdir_attr(self._made(client, part))
         found = [
-            Listed(entry.filename, f"{entry.st_size}-{entry.st_mtime}")
+            Listed(entry.filename, f"{entry.st_size}-{entry.st_mtime}", entry.st_size or 0)
             for entry in entries
             if entry.st_mode is not None and stat.S_ISREG(entry.st_mode) and is_whole(entry.filename)
             # A server may name anything; what is no plain name is no file of this folder.
@@ -110,7 +115,9 @@ class SftpFolder:
     def _session(self, timeout: float, what: str) -> Iterator[tuple[paramiko.SFTPClient, _Left]]:
         """The connection for one call and the watch over its time; errors of the server as FolderErrors."""
         deadline = time.monotonic() + timeout
-        with self._lock:
+        if not self._lock.acquire(timeout=timeout):
+            raise FolderError(Trouble.TRANSIENT, "busy", "The connection was busy with other calls for too long.")
+        try:
             try:
                 client = self._open(deadline)
                 left = _Left(client, deadline)
@@ -125,6 +132,8 @@ class SftpFolder:
             except BaseException:
                 self._drop()
                 raise
+        finally:
+            self._lock.release()
 
     def _open(self, deadline: float) -> paramiko.SFTPClient:
         if self._client is not None and self._transport is not None and self._transport.is_active():
@@ -238,9 +247,18 @@ def _algorithms(kind: str) -> tuple[str, ...]:
 
 
 def _private_key(text: str) -> paramiko.PKey:
-    for kind in _KEYS:
-        try:
-            return kind.from_private_key(io.StringIO(text))
-        except (paramiko.SSHException, ValueError):
-            continue
-    raise FolderError(Trouble.AUTH, "bad_key", "The credential private_key is no key that can be read.")
+    """A key without a password, in OpenSSH's or in PEM form. Raises FolderError.
+
+    cryptography reads it: of OpenSSH's ECDSA keys, paramiko itself takes only some."""
+    data = text.strip().encode() + b"\n"
+    load = load_ssh_private_key if b"BEGIN OPENSSH" in data else load_pem_private_key
+    try:
+        key = load(data, password=None)
+        if isinstance(key, rsa.RSAPrivateKey):
+            return paramiko.RSAKey(key=key)
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            return paramiko.ECDSAKey(vals=(key, key.public_key()))
+        plain = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+        return paramiko.Ed25519Key.from_private_key(io.StringIO(plain.decode()))
+    except (paramiko.SSHException, UnsupportedAlgorithm, ValueError, TypeError, AttributeError) as error:
+        raise FolderError(Trouble.AUTH, "bad_key", "The credential private_key is no key that can be read.") from error

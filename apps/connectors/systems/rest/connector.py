@@ -118,7 +118,7 @@ class RestAdapter:
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
     def find(self, hub_key: str, *, timeout: float) -> Answer:
         answer = self._one("find", {"hub_key": hub_key}, timeout)
-        return replace(answer, trouble=None, detail="") if answer.trouble is Trouble.NOT_FOUND else answer
+        return replace(answer, trouble=None, code="", detail="") if answer.trouble is Trouble.NOT_FOUND else answer
 
     def read(self, external_id: str, *, timeout: float) -> Answer:
         return self._one("read", {"external_id": external_id}, timeout)
@@ -134,9 +134,13 @@ class RestAdapter:
         answer, verdict, reply = self._ask(call, timeout)
         if verdict.trouble is not None or reply is None:
             return answer
-        record = self._record(at(verdict.body, operation.record or ()), reply.headers)
+        place = operation.record or ()
+        record = self._record(at(verdict.body, place), reply.headers)
         if record is None:
-            return replace(answer, trouble=Trouble.NOT_FOUND, code="no_record", detail="The target has no such record.")
+            if name == "find" and place and at(verdict.body, place[:-1]) == []:
+                return replace(answer, trouble=Trouble.NOT_FOUND)
+            detail = "The answer has no record where the document says it stands."
+            return replace(answer, trouble=Trouble.CONFIG, code="no_record", detail=detail)
         return replace(answer, external_id=record.external_id, etag=record.etag, record=record)
 
     def changes(self, cursor: Mapping[str, Any], *, limit: int, timeout: float) -> Page:
