@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path, re_path
 
 from apps.common.api import problems
-from apps.connectors.api import jobs, quarantine, source_records
+from apps.connectors.api import connections, deliveries, jobs, quarantine, source_records
 from apps.connectors.hooks import HookView
 from apps.customers.api import customers, sources, systems
 from apps.events.api.changes import ChangesView
@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern] = [
     path("customers/<uuid:customer_id>", customers.CustomerView.as_view()),
     path("customers/<uuid:customer_id>/history", customers.HistoryView.as_view()),
     path("customers/<uuid:customer_id>/lineage", customers.LineageView.as_view()),
+    path("customers/<uuid:customer_id>/distribution", deliveries.DistributionView.as_view()),
     path("customers/<uuid:customer_id>:unmerge", matching.UnmergeView.as_view()),
     path("crosswalk", sources.CrosswalkView.as_view()),
     path("changes", ChangesView.as_view()),
@@ -27,6 +28,22 @@ urlpatterns: list[URLPattern] = [
     path("quarantine", quarantine.QuarantineView.as_view()),
     path("quarantine/<uuid:quarantine_id>:resubmit", quarantine.ResubmitView.as_view()),
     path("quarantine/<uuid:quarantine_id>:discard", quarantine.DiscardView.as_view()),
+    path("connections", connections.ConnectionsView.as_view()),
+    path("connections/<str:name>/plan", connections.PlanView.as_view()),
+    path("connections/<str:name>:go-live", connections.GoLiveRequestView.as_view()),
+    path("connections/<str:name>:pause", connections.PauseView.as_view()),
+    path("connections/<str:name>:resume", connections.ResumeView.as_view()),
+    path("connections/<str:name>:plan-again", connections.PlanAgainView.as_view()),
+    path("connections/<str:name>", connections.ConnectionView.as_view()),
+    path("go-lives/<uuid:go_live_id>:approve", connections.ApproveGoLiveView.as_view()),
+    path("go-lives/<uuid:go_live_id>:reject", connections.RejectGoLiveView.as_view()),
+    path("outbound", connections.OutboundView.as_view()),
+    path("deliveries", deliveries.DeliveriesView.as_view()),
+    path("deliveries:replay", deliveries.ReplayView.as_view()),
+    path("deliveries/<uuid:delivery_id>", deliveries.DeliveryView.as_view()),
+    path("deliveries/<uuid:delivery_id>:retry", deliveries.RetryView.as_view()),
+    path("deliveries/<uuid:delivery_id>:edit", deliveries.EditView.as_view()),
+    path("deliveries/<uuid:delivery_id>:discard", deliveries.DiscardView.as_view()),
     path("systems", systems.SystemsView.as_view()),
     path("hooks/<str:name>", HookView.as_view()),
     re_path(r"^[\s\S]*$", problems.nowhere),

@@ -7,6 +7,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
 
 from apps.common.errors import Rejected
+from apps.connectors import registry
 from apps.policies import active
 from mdmhub.flow import EVENTS, STAGES
 from mdmhub.schedule import SCHEDULE
@@ -32,6 +33,18 @@ def named_functions_exist(app_configs: Any, **kwargs: Any) -> Iterable[CheckMess
                     id="hub.E001",
                 )
             )
+    return errors
+
+
+@register("hub")
+def adapters_load(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """Every adapter that is named as text can be imported."""
+    errors: list[CheckMessage] = []
+    for name in registry.ADAPTERS:
+        try:
+            registry.load(name)
+        except (ImportError, AttributeError) as error:
+            errors.append(Error(f"The adapter {name} cannot be loaded: {error}", id="hub.E003"))
     return errors
 
 

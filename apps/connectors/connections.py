@@ -13,8 +13,9 @@ from apps.common.errors import Conflict, NotFound, Permanent, Rejected
 from apps.common.ids import uuid7
 from apps.connectors import circuit, planner, registry
 from apps.connectors.documents import DocumentError
+from apps.connectors.mapping import Mapping as ColumnMapping
 from apps.connectors.models import Connection, GoLive, OutboundSwitch
-from apps.connectors.models import Mapping as MappingRow
+from apps.connectors.saved_mappings import save_mapping
 from apps.connectors.secrets import seal_credentials
 from apps.customers.models import System
 
@@ -38,7 +39,7 @@ def connect(*, document: Mapping[str, Any], credentials: Mapping[str, str], act:
     if credentials:
         row.credentials = seal_credentials(credentials)
     row.save()
-    _keep_mapping(system, document.get("mapping", {}), act)
+    save_mapping(system=system, name=system.code, mapping=ColumnMapping.from_dict(document.get("mapping", {})), act=act)
     circuit.ensure([row.id])
     planner.ask_all(cause="connected", correlation_id=act.correlation_id)
     return row
@@ -51,16 +52,6 @@ def _with_key_column(document: Mapping[str, Any]) -> dict[str, Any]:
     if pointer and "hub_key" not in mapping:
         mapping["hub_key"] = pointer.strip("/").replace("/", ".")
     return {**document, "mapping": mapping}
-
-
-def _keep_mapping(system: System, body: Mapping[str, Any], act: Act) -> None:
-    """The document's mapping as a version of the system's, for what comes in by webhook and file."""
-    newest = MappingRow.objects.filter(system=system, name=system.code).order_by("-version").first()
-    if newest is None or newest.body != body:
-        MappingRow.objects.create(
-            id=uuid7(), system=system, name=system.code, version=newest.version + 1 if newest else 1, body=dict(body),
-            created_by=act.actor,
-        )  # fmt: skip
 
 
 def _locked(connection_id: UUID) -> Connection:

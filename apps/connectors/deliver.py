@@ -5,7 +5,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -85,10 +85,16 @@ class _Drain:
         self.claimed = now
         answered = Counter(r.claimed.connection for r in self.answers)
         batch = patiently(lambda: claim(self.targets, most=free, only=only, answered=answered))
+        together: dict[UUID, list[Claimed]] = {}
         for one in batch:
             target = self.targets[one.connection]
             self.flying[one.id] = one, target, now
-            pool.submit(self._tell, one, target)
+            if Can.BATCH in target.adapter.can:
+                together.setdefault(target.id, []).append(one)
+            else:
+                pool.submit(self._tell, one, target)
+        for id_, ones in together.items():
+            pool.submit(self._tell_all, ones, self.targets[id_])
         return len(batch)
 
     def _gather(self) -> None:
@@ -107,6 +113,10 @@ class _Drain:
 
     def _tell(self, one: Claimed, target: Target) -> None:
         self.arrived.put((one.id, tell(one, target)))
+
+    def _tell_all(self, ones: list[Claimed], target: Target) -> None:
+        for one, answer in zip(ones, tell_all(ones, target), strict=True):
+            self.arrived.put((one.id, answer))
 
     def _next_answers(self) -> Iterator[tuple[UUID, Answer]]:
         """Every answer there is; waits a little for the first."""
@@ -150,14 +160,15 @@ class _Call:
         return max(0.1, min(self.target.timeout, self.ends - time.monotonic()))
 
     def write(self, etag: str | None = None) -> Answer:
-        one = self.one
-        return self.adapter.write(
-            Write(
-                Op(one.op), str(one.record), f"{one.id}.{one.revision}", str(one.correlation_id), one.native,
-                one.external_id, etag or one.etag or None, one.losers,
-            ),
-            timeout=self.timeout,
-        )  # fmt: skip
+        return self.adapter.write(_write(self.one, etag), timeout=self.timeout)
+
+
+def _write(one: Claimed, etag: str | None = None) -> Write:
+    """What the adapter is given; the key stays the same for every attempt of one delivery."""
+    return Write(
+        Op(one.op), str(one.record), f"{one.id}.{one.revision}", str(one.correlation_id), one.native, one.external_id,
+        etag or one.etag or None, one.losers,
+    )  # fmt: skip
 
 
 def tell(one: Claimed, target: Target) -> Answer:
@@ -170,6 +181,17 @@ def tell(one: Claimed, target: Target) -> Answer:
     except Exception as error:  # a task boundary: one poison delivery never stops the others
         logger.exception("delivery %s of %s broke", one.id, target.name)
         return Answer(Trouble.FATAL, type(error).__name__, f"The hub failed to tell it: {error}"[:500])
+
+
+def tell_all(ones: Sequence[Claimed], target: Target) -> Sequence[Answer]:
+    """The same for a target that takes many writes in one go. Never raises."""
+    try:
+        return target.adapter.write_all([_write(one) for one in ones], timeout=target.timeout)
+    except HubError as error:
+        return [Answer(Trouble.CONFIG, "document", error.detail)] * len(ones)
+    except Exception as error:  # a task boundary, as above
+        logger.exception("a batch of %d for %s broke", len(ones), target.name)
+        return [Answer(Trouble.FATAL, type(error).__name__, f"The hub failed to tell it: {error}"[:500])] * len(ones)
 
 
 def _tell(call: _Call) -> Answer:

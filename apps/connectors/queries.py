@@ -21,17 +21,18 @@ from apps.connectors.queries_deliveries import (
     FailureGroup,
     Filters,
     Page,
+    advice,
     deliveries,
     delivery,
     failures,
 )
-from apps.connectors.queries_distribution import Distribution, Held, distribution
+from apps.connectors.queries_distribution import Distribution, Held, Pending, distribution
 from apps.connectors.queries_planned import Difference, PlannedPage, PlannedRow, field_name, planned
 from apps.connectors.targets import GUARD_SHARE, POLL_SECONDS, SWEEP_SECONDS, Target, targets
 
 __all__ = [
     "ADVICE", "Advice", "Attempt", "DeliveryDetail", "DeliveryRow", "Difference", "Distribution", "FailureGroup", "Filters", "Held",
-    "OpenGoLive", "Page", "PlannedPage", "PlannedRow", "Switch", "TargetHealth", "deliveries", "delivery", "distribution", "failures",
+    "OpenGoLive", "Page", "Pending", "PlannedPage", "PlannedRow", "Switch", "TargetHealth", "advice", "deliveries", "delivery", "distribution", "failures",
     "field_name", "monitor", "planned", "switch_state",
 ]  # fmt: skip
 

@@ -70,13 +70,15 @@ class PlannedPage:
     next: UUID | None
 
 
+# The page is found in the index of what waits first; only its rows are read whole.
 _PLANNED = """
+WITH page AS MATERIALIZED (SELECT p.connection_id, p.record_id FROM delivery p WHERE p.connection_id = %s
+  AND p.state IN ('planned', 'waiting') AND p.record_id > %s AND p.op = ANY(%s) ORDER BY p.record_id LIMIT %s)
 SELECT d.id, d.record_id, d.customer_id, c.name, d.op, d.state, d.version, l.external_id, d.losers::text, d.created_at,
   s.canonical::text, l.last_sent::text, d."values"::text
-FROM delivery d JOIN customer c ON c.id = d.customer_id LEFT JOIN link l ON l.id = d.link_id
-LEFT JOIN source_record s ON s.id = l.source_record_id
-WHERE d.connection_id = %s AND d.state IN ('planned', 'waiting') AND d.record_id > %s AND d.op = ANY(%s)
-ORDER BY d.record_id LIMIT %s
+FROM page JOIN delivery d ON d.connection_id = page.connection_id AND d.record_id = page.record_id AND d.state IN ('planned', 'waiting')
+JOIN customer c ON c.id = d.customer_id LEFT JOIN link l ON l.id = d.link_id LEFT JOIN source_record s ON s.id = l.source_record_id
+ORDER BY d.record_id
 """
 _FIRST: Final = UUID(int=0)
 OPS: Final = ("create", "update", "deactivate", "reactivate", "merge")

@@ -97,7 +97,9 @@ class Target:
         """Flat values of a record as the target writes it."""
         item, _ = self.mapping.apply(native)
         parsed = canonical.parse(
-            {**item, "record_id": "x", **({"kind": kind} if kind else {})}, default_country=self.mapping.default_country
+            {**item, "record_id": "x", **({"kind": kind} if kind else {})},
+            default_country=self.mapping.default_country,
+            declared_extra=self.mapping.extra,
         )
         return planning.flat(parsed.canonical)
 

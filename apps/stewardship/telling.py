@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.common.errors import FieldError
-from apps.connectors.desk import flattened
+from apps.connectors.desk_fields import flattened
 from apps.connectors.models import Delivery
 from apps.connectors.queries import DeliveryRow
 from apps.connectors.redact import MASK
@@ -36,13 +36,18 @@ def native_fields(
     native: Mapping[str, Any], typed: Mapping[str, str] | None = None, errors: Iterable[FieldError] = ()
 ) -> list[NativeField]:
     """The fields of a form that corrects `native`, with what somebody has typed already and what is wrong with that."""
-    problems = {e.field.removeprefix("/native/"): e.detail for e in errors}
+    problems = {column_of(e): e.detail for e in errors}
     return [
         NativeField(
             name, (typed or {}).get(PREFIX + name, _text(value)), str(value).startswith(MASK), problems.get(name, "")
         )
         for name, value in flattened(native).items()
     ]
+
+
+def column_of(error: FieldError) -> str:
+    """The native column an error is about."""
+    return error.field.removeprefix("/native/")
 
 
 def typed_fields(posted: Mapping[str, str]) -> dict[str, str]:
@@ -62,7 +67,7 @@ def _text(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The failed deliveries of the same group before and after one, oldest first."""
+    """The failed deliveries of the same group before and after one, in the order of their list: newest first."""
 
     previous: UUID | None
     next: UUID | None

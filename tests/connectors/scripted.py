@@ -3,6 +3,7 @@
 import json
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,12 +25,13 @@ class Asked:
 
 @dataclass
 class Said:
-    """An answer; `raw` is put on the wire as it is, and the connection closed."""
+    """An answer; `raw` is put on the wire as it is, and the connection closed; `pieces` likewise, each after so many seconds."""
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None
+    pieces: tuple[tuple[float, bytes], ...] = ()
 
 
 @dataclass
@@ -64,6 +66,12 @@ def scripted(context: ssl.SSLContext | None = None) -> Iterator[Scripted]:
             asked = Asked(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
             script.asked.append(asked)
             said = script.answer(asked)
+            for seconds, piece in said.pieces:
+                time.sleep(seconds)
+                self.wfile.write(piece)
+            if said.pieces:
+                self.close_connection = True
+                return
             if said.raw is not None:
                 self.wfile.write(said.raw)
                 self.close_connection = True

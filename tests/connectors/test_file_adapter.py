@@ -1,6 +1,7 @@
 """Files out: whole when they appear, once for a batch, harmless to open; folders and servers that are not what they should be."""
 
 import csv
+import resource
 import socket
 import stat
 import threading
@@ -124,6 +125,24 @@ def test_nothing_half_is_ever_seen(request, place: str):
     whole = {(path.name, path.stat().st_size) for path in target.files()}
     assert seen <= whole
     assert sorted(path.suffix for path in (target.folder / "out").iterdir()) == [".csv"] * 4
+
+
+@pytest.mark.parametrize("place", ["folder", "sftp"])
+def test_a_file_that_did_not_become_whole_leaves_nothing(request, place: str):
+    """The disk takes no more in the middle of a file; when it does again, the same batch is written."""
+    target = request.getfixturevalue("target" if place == "folder" else "sftp")
+    adapter = target.adapter()
+    write = target.create(values={**CUSTOMER, "family_name": "x" * 3_000_000})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        answer = adapter.write(write, timeout=TIMEOUT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (answer.trouble, answer.external_id) == (Trouble.TRANSIENT, None)
+    assert list((target.folder / "out").iterdir()) == []
+    assert adapter.write(write, timeout=TIMEOUT).trouble is None
+    assert len(target.files()) == 1
 
 
 def test_files_are_not_for_everybody(target: Target):

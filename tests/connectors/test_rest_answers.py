@@ -241,6 +241,23 @@ def test_after_an_answer_that_is_none_a_read_is_not(far: Scripted, adapter, name
         assert answer.trouble in (Trouble.TRANSIENT, Trouble.CONFIG, Trouble.FATAL)
 
 
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n"
+SLOW = {
+    "then_nothing": ((0.5, HEAD + b"{"), (1.5, b'"id": 1}  ')),
+    "byte_by_byte": ((0, HEAD), *((0.15, bytes([byte])) for byte in b'{"id": 1} ')),
+    "slow_head": tuple((0.04, bytes([byte])) for byte in HEAD + b'{"id": 1} '),
+}
+
+
+@pytest.mark.parametrize("name", SLOW, ids=str)
+def test_a_slow_answer_ends_when_the_whole_call_has_to(far: Scripted, adapter, name: str):
+    says(far, pieces=SLOW[name])
+    begun = time.monotonic()
+    answer = adapter.write(CREATE, timeout=0.7)
+    assert answer.trouble is Trouble.UNCERTAIN
+    assert 0.6 < time.monotonic() - begun < 1.0
+
+
 def test_very_deep_json_breaks_nothing(far: Scripted, adapter):
     far.answer = lambda asked: Said(200, b'{"id": 1, "a": ' + b"[" * 900 + b"]" * 900 + b"}")
     assert adapter.write(CREATE, timeout=5).external_id == "1"

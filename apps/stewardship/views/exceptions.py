@@ -14,7 +14,7 @@ from apps.connectors import desk, queries
 from apps.connectors.queries import DeliveryDetail, FailureGroup, Filters
 from apps.stewardship.overview import system_looks
 from apps.stewardship.permissions import act_of, may, page, uuid_or_none
-from apps.stewardship.telling import native_fields, neighbours, typed_fields
+from apps.stewardship.telling import column_of, native_fields, neighbours, typed_fields
 
 PAGE = 50
 
@@ -71,17 +71,25 @@ def _chosen(request: HttpRequest, found: FailureGroup) -> HttpResponse:
     if not ids or (discards and not reason):
         messages.error(request, "Choose at least one delivery" + (" and say why it is not told." if discards else "."))
         return redirect(_group_address(found.system, found.trouble, found.code))
-    act = act_of(request, reason or "told again from the exception desk")
+    act = act_of(request, reason or _told_again(found.code))
     done = gone = 0
     for id_ in ids:
         try:
             (desk.discard if discards else desk.retry)(deliveries=[id_], act=act)
             done += 1
+        except Rejected as error:
+            messages.error(request, error.detail)
+            return redirect(_group_address(found.system, found.trouble, found.code))
         except HubError:
             gone += 1
     word = "discarded" if discards else "told again"
     messages.success(request, f"{done} {word}." + (f" {gone} had been settled meanwhile." if gone else ""))
     return redirect(_group_address(found.system, found.trouble, found.code))
+
+
+def _told_again(code: str) -> str:
+    """The reason of a retry for which nobody gave one; where a person has to look first, there is none."""
+    return "" if code == desk.UNKNOWN else "told again from the exception desk"
 
 
 def _reason(request: HttpRequest) -> str:
@@ -129,10 +137,13 @@ def exception(request: HttpRequest, id: UUID) -> HttpResponse:
 
 def _shown(request: HttpRequest, found: DeliveryDetail, *, errors: Rejected | None = None) -> HttpResponse:
     posted = request.POST if errors is not None else None
+    fields = native_fields(found.native, posted, errors.fields if errors else ())
+    named = {f.name for f in fields if f.problem}
     context = {
         "delivery": found,
         "row": found.row,
-        "fields": native_fields(found.native, posted, errors.fields if errors else ()),
+        "fields": fields,
+        "problems": [e.detail for e in (errors.fields if errors else ()) if column_of(e) not in named],
         "reason": _reason(request),
         "is_edited": errors is not None,
         "near": neighbours(found.row),
@@ -157,7 +168,7 @@ def retry(request: HttpRequest, id: UUID) -> HttpResponse:
     """Tells one delivery again as it is, and goes on to the next."""
     found = queries.delivery(id)
     try:
-        desk.retry(deliveries=[id], act=act_of(request, _reason(request) or "told again from the exception desk"))
+        desk.retry(deliveries=[id], act=act_of(request, _reason(request) or _told_again(found.row.code)))
     except (Rejected, Conflict) as error:
         messages.error(request, error.detail)
         return redirect("exception", id)

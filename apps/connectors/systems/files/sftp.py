@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import secrets
 import socket
@@ -57,9 +58,12 @@ class SftpFolder:
                 return False
             try:
                 with client.open(begun, "wx") as file:
+                    file.set_pipelined(True)
                     for start in range(0, len(data), BLOCK):
                         left()
                         file.write(data[start : start + BLOCK])
+                if client.stat(begun).st_size != len(data):
+                    raise OSError(errno.EIO, "not written whole")
                 client.rename(begun, whole)
             except BaseException as error:
                 with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
@@ -88,6 +92,7 @@ class SftpFolder:
             client.open(f"{self._made(client, part)}/{name}", "rb") as file,
             into.open("wb") as copy,
         ):
+            file.prefetch()
             while block := file.read(BLOCK):
                 left()
                 copy.write(block)
@@ -180,7 +185,9 @@ class SftpFolder:
         failed: OSError = OSError("no address")
         for address in target.addresses:
             try:
-                return socket.create_connection((address, self._place.port), limit)
+                connected = socket.create_connection((address, self._place.port), limit)
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return connected
             except OSError as error:
                 failed = error
         detail = f"No connection to {self._place.host}: {failed.strerror or failed}."
