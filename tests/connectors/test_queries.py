@@ -58,7 +58,7 @@ def test_the_monitor_of_a_target_that_observes(
 
 
 def test_the_monitor_counts_what_waits_and_what_came_to_an_end(crm: tuple[Far, Connection]) -> None:
-    far, made = crm
+    _, made = crm
     pipeline.take("erp", *(pipeline.person(n) for n in range(2)), pipeline.person(2, address_line1=LONG, city="Bonn"))
     outward.settle()
     connections.pause(connection=made.id, act=outward.ALICE.because("inventory"))
@@ -81,7 +81,6 @@ def test_the_monitor_counts_what_waits_and_what_came_to_an_end(crm: tuple[Far, C
 
 
 def test_the_monitor_says_when_a_target_was_read(crm: tuple[Far, Connection]) -> None:
-    _, made = crm
     pipeline.execute("UPDATE connection SET poll_due_at = clock_timestamp() + interval '40 seconds'")
     (health,) = queries.monitor()
     assert health.polled_at is not None
@@ -146,7 +145,9 @@ def test_a_plan_has_pages_and_kinds(observed: tuple[Far, Connection]) -> None:
 
 # ── deliveries ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def refused(number: int) -> Delivery:
-    pipeline.take("erp", pipeline.person(number, address_line1=LONG, city="Bonn", birth_date="1980-02-29"))
+    pipeline.take(
+        "erp", pipeline.person(number, address_line1=LONG, city="Bonn", birth_date="1980-02-29"), act=pipeline.alice()
+    )
     outward.settle()
     row = Delivery.objects.get(record__external_id=f"P{number}")
     assert row.state == "failed", row.detail
@@ -257,7 +258,6 @@ def why(customer: UUID) -> str:
 
 
 def test_why_a_target_has_no_record(crm: tuple[Far, Connection]) -> None:
-    far, made = crm
     pipeline.execute("UPDATE connection SET mode = 'observe'")
     customer = pipeline.customer_of("erp", pipeline.person(1))
     outward.settle()

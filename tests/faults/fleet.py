@@ -36,6 +36,14 @@ for kind, place in told.items():
     document = tomllib.loads((Path(sandbox.__file__).parent / "connections" / f"{kind}.toml").read_text())
     document["connection"].update(base_url=place["url"], in_flight=16, timeout=4, guard_least=10**9, **place.get("limits", {}))
     made = connections.connect(document=document, credentials={"token": place["key"]}, act=Act("a", "x"))
+"""
+GO_LIVE = """
+import django
+django.setup()
+from apps.common.act import Act
+from apps.connectors import connections
+from apps.connectors.models import Connection
+for made in Connection.objects.exclude(adapter="webhook"):
     asked = connections.request_go_live(connection=made.id, act=Act("a", "x"))
     connections.decide_go_live(go_live=asked.id, approve=True, act=Act("b", "x"))
 """
@@ -53,8 +61,12 @@ class Fleet(OwnHub):
         self.log = (path / "workers.log").open("ab")
 
     def prepare(self, targets: dict[str, Any]) -> None:
-        """Connects `targets` (kind -> url, key, limits, policy) and takes them live."""
+        """Connects `targets` (kind -> url, key, limits, policy), which the hub observes."""
         self.python(PREPARE, targets)
+
+    def go_live(self) -> None:
+        """Two people let the hub write to every target."""
+        self.python(GO_LIVE)
 
     def python(self, program: str, told: Any = None) -> str:
         """Runs `program` in a process of this hub with `told` as JSON on its standard input; what it printed."""

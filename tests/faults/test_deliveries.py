@@ -122,6 +122,7 @@ def run(hub: Fleet, size: Size, tmp_path: Path) -> None:
     with ExitStack() as stack:
         fars = {k: stack.enter_context(sandbox.running(k, data=tmp_path / f"{k}.db")) for k in ("erp", "billing")}
         hub.prepare({k: {"url": f.url, "key": f.key} for k, f in fars.items()})
+        hub.go_live()
         for far in fars.values():
             far.faults(seed=7, **ILLS)
         under_fire(hub, fars, size, tmp_path)

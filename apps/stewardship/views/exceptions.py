@@ -131,7 +131,7 @@ def exception(request: HttpRequest, id: UUID) -> HttpResponse:
     except HubError as error:
         messages.error(request, error.detail)
         return redirect("exception", id)
-    messages.success(request, "The corrected values are told now.")
+    messages.success(request, "The corrected values are told now. Mend their source too: what the golden record says is told again.")
     return _on(found)
 
 
