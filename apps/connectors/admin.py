@@ -1,4 +1,6 @@
-"""Connections and mappings are set up here; runs and fields nobody declared are shown."""
+"""Webhooks and mappings are set up here; targets, what they are told, runs and fields nobody declared are shown.
+
+A target is connected by its document and taken live by two people: neither is done by a form."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,14 +8,17 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
-from apps.accounts.admin_site import HubModelAdmin, act_of
+from apps.accounts.admin_site import HubModelAdmin, act_of, customer_link
 from apps.accounts.roles import may
 from apps.common.errors import HubError
 from apps.connectors import runs
 from apps.connectors.mapping import Mapping as ColumnMapping
 from apps.connectors.mapping import MappingError
-from apps.connectors.models import Connection, FieldDrift, Mapping, Run
+from apps.connectors.models import Circuit, Connection, Delivery, FieldDrift, GoLive, Mapping, OutboundSwitch, Run
+from apps.connectors.queries import delivery
 from apps.connectors.saved_mappings import save_mapping
 from apps.connectors.secrets import add_secret, retire_old_secrets
 
@@ -23,10 +28,19 @@ class ConnectionAdmin(HubModelAdmin):
     """Secrets are made by an action, shown once, and never again."""
 
     writes = "systems.write"
-    list_display = ("name", "system", "adapter", "mode", "has_secret")
+    list_display = ("name", "system", "adapter", "mode", "paused_reason", "has_secret")
+    list_filter = ("mode", "adapter")
     list_select_related = ("system",)
-    readonly_fields = ("has_secret", "cursor")
     actions = ("new_secret", "retire_old")
+    _shown = ("has_secret", "has_credentials", "cursor", "adapter", "mode", "paused_reason", "paused_by", "paused_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> Any:
+        """Of a target the whole document too: a form would not check it."""
+        return (*self._shown, "system", "name", "settings") if obj is not None and obj.is_target else self._shown
+
+    @admin.display(boolean=True, description="credentials")
+    def has_credentials(self, connection: Connection) -> bool:
+        return bool(connection.credentials)
 
     @admin.display(boolean=True, description="webhook secret")
     def has_secret(self, connection: Connection) -> bool:
@@ -118,3 +132,64 @@ class FieldDriftAdmin(HubModelAdmin):
     list_filter = ("system",)
     list_select_related = ("system",)
     ordering = ("-last_seen_at",)
+
+
+@admin.register(Circuit)
+class CircuitAdmin(HubModelAdmin):
+    list_display = (
+        "connection",
+        "state",
+        "failures",
+        "trips",
+        "not_before",
+        "hour_writes",
+        "last_success_at",
+        "last_error",
+    )
+    list_filter = ("state",)
+    list_select_related = ("connection",)
+    ordering = ("connection",)
+
+
+@admin.register(GoLive)
+class GoLiveAdmin(HubModelAdmin):
+    list_display = ("opened_at", "connection", "state", "author", "reason", "approver", "decision", "decided_at")
+    list_filter = ("state", "connection")
+    list_select_related = ("connection",)
+    ordering = ("-id",)
+
+
+@admin.register(OutboundSwitch)
+class OutboundSwitchAdmin(HubModelAdmin):
+    list_display = ("stopped", "reason", "actor", "changed_at")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(HubModelAdmin):
+    """Values are shown as the exception desk shows them: sensitive ones masked."""
+
+    list_display = ("created_at", "connection", "op", "state", "trouble", "code", "attempts", "due_at", "page")
+    list_filter = ("state", "connection", "trouble", "op")
+    list_select_related = ("connection",)
+    ordering = ("-id",)
+    search_fields = ("=id", "=correlation_id")
+    exclude = ("values", "native", "customer", "record", "link")
+    readonly_fields = ("page", "told", "tries")
+
+    @admin.display(description="customer")
+    def page(self, row: Delivery) -> SafeString | str:
+        return customer_link(row.customer_id)
+
+    @admin.display(description="fields, before and after")
+    def told(self, row: Delivery) -> SafeString:
+        return format_html_join(
+            "\n", "<div>{}: {} \u2192 {}</div>", [(d.name, d.before, d.after) for d in delivery(row.id).fields]
+        )
+
+    @admin.display(description="attempts, redacted")
+    def tries(self, row: Delivery) -> SafeString:
+        shown = [
+            (a.number, a.started_at, a.ms, a.trouble or "done", a.request, a.response)
+            for a in delivery(row.id).attempts
+        ]
+        return format_html_join("\n", "<div>{}. {}, {} ms, {}<pre>{}</pre><pre>{}</pre></div>", shown)

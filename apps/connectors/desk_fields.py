@@ -9,7 +9,7 @@ from apps.common.errors import FieldError, Rejected
 from apps.common.jsontext import json_text, json_value, storable
 from apps.common.pointers import shown
 from apps.connectors.mapping_out import HUB_NAMES
-from apps.connectors.redact import MASK, mask
+from apps.connectors.redact import GONE, MASK, mask
 from apps.connectors.targets import Target
 
 
@@ -69,21 +69,30 @@ def mended(given: Mapping[str, Any], before: Mapping[str, Any], target: Target) 
     told: dict[str, Any] = {}
     wrong: list[FieldError] = []
     for column, value in flattened(given).items():
-        masked = isinstance(value, str) and value.startswith(MASK) and value == mask(old.get(column))
-        if column not in known:
+        hidden = _hidden(column, value, old)
+        if hidden:
+            told |= hidden
+        elif column not in known:
             sentence = f"{shown(column)} is no column that the mapping of {target.name} writes."
             wrong.append(FieldError(f"/native/{column}", "unknown_column", sentence))
-        elif column in own and not masked and str(value) != str(old.get(column)):
+        elif column in own and str(value) != str(old.get(column)):
             sentence = f"{shown(column)} is the hub's own name of the record."
             wrong.append(FieldError(f"/native/{column}", "read_only", sentence))
-        else:
-            told[column] = old[column] if masked or column in own else _typed(value, column, target)
+        elif column not in own:
+            told[column] = _typed(value, column, target)
     if not wrong and not told.keys() - own:
         wrong.append(FieldError("/native", "missing", "Nothing would be left to tell; discard it instead."))
     if wrong:
         raise Rejected("These fields cannot be told.", wrong)
     told |= {column: old[column] for column in own if column in old}
     return nested({column: storable(v) if isinstance(v, str) else v for column, v in told.items()})
+
+
+def _hidden(column: str, value: Any, old: Mapping[str, Any]) -> dict[str, Any]:
+    """What stood in a column, or in all the columns inside it, that comes back as a reader was shown it: masked."""
+    if not isinstance(value, str) or value not in (MASK, GONE, mask(old.get(column))):
+        return {}
+    return {name: kept for name, kept in old.items() if name == column or name.startswith(f"{column}.")}
 
 
 def _typed(value: Any, column: str, target: Target) -> Any:

@@ -42,6 +42,8 @@ COMMON: Final[dict[str, tuple[str, Shape]]] = {
     "per_second": COUNT,
     "guard_share": COUNT,
     "guard_least": COUNT,
+    "poll_seconds": COUNT,
+    "sweep_seconds": COUNT,
 }
 """The entries of [connection] that every document may have; the last ones are limits that the driver of deliveries keeps."""
 

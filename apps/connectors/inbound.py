@@ -6,6 +6,7 @@ decides who is who. What the first kept and the second did not reach is found ag
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -64,12 +65,14 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where items come from: the system they speak for, how its columns are read, and what the run is called."""
+    """Where items come from: the system they speak for, how its columns are read, and what the run is called. `read_at`: when they
+    were read there, by the database's clock, if the hub itself did."""
 
     system: System
     mapping: ColumnMapping | None = None
     file_name: str = ""
     keep_unknown: bool = True
+    read_at: datetime | None = None
 
 
 def take_in(*, door: Door, items: Sequence[Item], act: Act) -> list[ItemOutcome]:
@@ -197,9 +200,10 @@ def _receive_news(door: Door, prepared: Sequence[_Prepared], act: Act) -> None:
     if door.mapping is not None:
         keys = {p.incoming.external_id: door.mapping.key_in(p.item.values or {}) for p in prepared if p.incoming}
         links.adopt(door.system.id, {external_id: key for external_id, key in keys.items() if key})
-    echoes = links.echoes_of(door.system.id, [i.external_id for i in arrived])
-    for incoming in arrived:
-        echoes.listen(incoming)
+    echoes = links.echoes_of(door.system.id, [i.external_id for i in arrived], door.read_at)
+    for p in prepared:
+        if p.incoming is not None:
+            echoes.listen(p.incoming, door.mapping.version_in(p.item.values or {}) if door.mapping else None)
     _receive(door, prepared, act)
     taken = {p.outcome.external_id: p.outcome.outcome for p in prepared if p.outcome.external_id}
     echoes.note(taken, correlation_id=act.correlation_id)

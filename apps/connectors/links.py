@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -104,34 +105,49 @@ _CONFIRM = (
 @dataclass(slots=True)
 class Echoes:
     """What the hub had told the target of the records that arrive. `changed`: by external id, sent fields the far side has changed
-    since; `folded`: ids whose deletion there is the hub's own merge; `rested`: ids whose status there is the hub's own doing."""
+    since; `folded`: ids whose deletion there is the hub's own merge; `rested`: ids whose status there is the hub's own doing;
+    `going`: values the hub is telling right now; `since`: ids, with version, that have acknowledged something since they were read."""
 
     system: int
     sent: dict[str, dict[str, Any]] = field(default_factory=dict)
     folded: set[str] = field(default_factory=set)
     rested: set[str] = field(default_factory=set)
+    going: dict[str, dict[str, Any]] = field(default_factory=dict)
+    version: dict[str, int] = field(default_factory=dict)
+    since: set[str] = field(default_factory=set)
+    outdated: set[str] = field(default_factory=set)
     changed: dict[str, list[str]] = field(default_factory=dict)
 
-    def listen(self, incoming: Incoming) -> None:
-        """From now on `incoming` says only what the far side says by itself."""
+    def listen(self, incoming: Incoming, version: int | None) -> None:
+        """From now on `incoming` says only what the far side says by itself. `version`: the one it shows as written last.
+
+        What was read before the hub's last word there says nothing: the record will be read again, for that word changed it."""
         sent = self.sent.get(incoming.external_id)
-        if incoming.deleted and incoming.external_id in self.folded:
+        if not incoming.deleted and self._is_outdated(incoming.external_id, version):
+            self.outdated.add(incoming.external_id)
+            incoming.merge = lambda stored: (dict(stored), canonical.content_digest(dict(stored), deleted=False))
+        elif incoming.deleted and incoming.external_id in self.folded:
             incoming.deleted = False
             incoming.merge = lambda stored: (dict(stored), canonical.content_digest(dict(stored), deleted=False))
-        elif (sent or incoming.external_id in self.rested) and not incoming.deleted:
+        elif (sent is not None or incoming.external_id in self.rested) and not incoming.deleted:
             before, arrived = incoming.merge, incoming.canonical
-            told = {**(sent or {})}
+            told, going = {**(sent or {})}, self.going.get(incoming.external_id, {})
             if incoming.external_id in self.rested:
                 told["status"] = arrived.get("status")
 
             def merge(stored: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
                 whole = before(stored)[0] if before is not None else arrived
-                own, changed = own_values(whole, stored, told)
+                own, changed = own_values(whole, stored, told, going)
                 if changed:
                     self.changed[incoming.external_id] = changed
                 return own, canonical.content_digest(own, deleted=False)
 
             incoming.merge = merge
+
+    def _is_outdated(self, external_id: str, version: int | None) -> bool:
+        if version is not None and external_id in self.version:
+            return version < self.version[external_id]
+        return version is None and external_id in self.since
 
     def note(self, taken: Mapping[str, str], *, correlation_id: UUID) -> None:
         """With the records received (`taken`: external id -> outcome): what the far side changed is no longer held because the hub
@@ -150,24 +166,38 @@ class Echoes:
         planner.ask(customers, cause=REASSERT, correlation_id=correlation_id)
 
 
-def echoes_of(system: int, external_ids: Sequence[str]) -> Echoes:
-    """What the hub has told these records, if anything: one query."""
+def echoes_of(system: int, external_ids: Sequence[str], read_at: datetime | None = None) -> Echoes:
+    """What the hub has told these records, if anything, and is telling them: two queries. `read_at`: when they were read there."""
     found = Echoes(system)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT external_id, last_sent::text, disposition FROM link WHERE system_id = %s AND external_id = ANY(%s)"
-            " AND (last_sent <> '{}'::jsonb OR disposition IN ('merged', 'deactivated')) ORDER BY id FOR NO KEY UPDATE",
-            (system, list(external_ids)),
+            "SELECT external_id, last_sent::text, disposition, acknowledged_version, acknowledged_at >= %s FROM link WHERE system_id = %s"
+            " AND external_id = ANY(%s) AND (last_sent <> '{}'::jsonb OR disposition IN ('merged', 'deactivated')"
+            "  OR acknowledged_at IS NOT NULL) ORDER BY id FOR NO KEY UPDATE",
+            (read_at, system, list(external_ids)),
         )
-        for external_id, sent, disposition in cursor.fetchall():
+        for external_id, sent, disposition, version, since in cursor.fetchall():
             found.sent[external_id] = json_value(sent)
             if disposition == "merged":
                 found.folded.add(external_id)
             elif disposition == "deactivated":
                 found.rested.add(external_id)
+            if version is not None:
+                found.version[external_id] = version
+            if since:
+                found.since.add(external_id)
+        cursor.execute(_GOING, (system, list(external_ids)))
+        for external_id, values in cursor.fetchall():
+            found.sent.setdefault(external_id, {})
+            found.going[external_id] = json_value(values)
     return found
 
 
+_GOING = (
+    'SELECT l.external_id, d."values"::text FROM link l JOIN connection c ON c.system_id = l.system_id'
+    " JOIN delivery d ON d.connection_id = c.id AND d.record_id = l.source_record_id AND d.state IN ('sending', 'uncertain')"
+    " WHERE l.system_id = %s AND l.external_id = ANY(%s)"
+)
 _UNANSWERED = """
 SELECT d.id, c.system_id, y.code, d.record_id, d.customer_id, d.version, d.values::text, d.correlation_id, d.state
 FROM delivery d JOIN connection c ON c.id = d.connection_id JOIN system y ON y.id = c.system_id

@@ -22,6 +22,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Table
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, Self
 
@@ -222,6 +223,19 @@ class Mapping:
         """The hub's own key in a record of the system, where it keeps one."""
         found = _value(values, (self.hub_key,)) if self.hub_key else _ABSENT
         return None if found is _ABSENT or _is_blank(found) else str(found)
+
+    def version_in(self, values: Table[str, Any]) -> int | None:
+        """The version of the customer that the hub wrote to the system last, where it keeps that."""
+        for column in self.out.columns.get("hub_version", ())[:1]:
+            found = _value(values, (column,))
+            with suppress(TypeError, ValueError):
+                return int(float(found))
+        return None
+
+    @property
+    def keeps_version(self) -> bool:
+        """Whether a record of the system shows which version the hub wrote to it."""
+        return "hub_version" in self.out.columns
 
     def render(self, fields: Table[str, Any]) -> dict[str, Any]:
         """The way back: what `fields` says under canonical names, as the system writes it; None empties.

@@ -11,9 +11,10 @@ Json = dict[str, Any]
 
 
 def own_values(
-    arrived: Mapping[str, Any], stored: Mapping[str, Any], sent: Mapping[str, Any]
+    arrived: Mapping[str, Any], stored: Mapping[str, Any], sent: Mapping[str, Any], going: Mapping[str, Any]
 ) -> tuple[Json, list[str]]:
-    """The record's own values, and the names of sent fields that the far side has changed since.
+    """The record's own values, and the names of sent fields that the far side has changed since. `going`: what is being told right
+    now; it may be there already.
 
     A field that arrives as it was sent keeps the value the record had said by itself; one that arrives otherwise is the far side's
     own from now on; one that does not arrive is not known. Neither argument is changed."""
@@ -21,15 +22,20 @@ def own_values(
     empty = set(arrived.get("empty", ()))
     echoed, changed = set[str](), list[str]()
     knows_address = any(n in found or n in empty for n in ADDRESS)
-    address_is_ours = all(found.get(n) == sent[n] for n in ADDRESS if n in sent)
-    for name, value in sent.items():
+    address_is_ours = any(
+        all(found.get(n) == told[n] for n in ADDRESS if n in told)
+        for told in (sent, {**sent, **going})
+        if told.keys() & set(ADDRESS)
+    )
+    for name in sent.keys() | going.keys():
         if name in ADDRESS:
             ours, known = address_is_ours, knows_address
         else:
-            ours, known = found.get(name) == value, name in found or name in empty
+            ours = any(name in told and found.get(name) == told[name] for told in (sent, going))
+            known = name in found or name in empty
         if ours or not known:
             echoed.add(name)
-        else:
+        elif name in sent:
             changed.append(name)
     return _restored(arrived, stored, echoed), sorted(changed)
 

@@ -4,6 +4,7 @@ The cursor is kept in the transaction that keeps the records, so nothing is skip
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -39,14 +40,14 @@ def item_of(target: Target, record: FarRecord) -> Item:
 
 def take_in_far(
     target: Target, records: Sequence[FarRecord], *, correlation_id: UUID, cursor: Mapping[str, Any] | None = None,
-    after_commit: bool = False,
+    after_commit: bool = False, read_at: datetime | None = None,
 ) -> Intake | None:  # fmt: skip
     """Takes records of a target in. `cursor`: how far was read, kept with them. `after_commit`: the caller is in a transaction."""
     if after_commit:
         transaction.on_commit(lambda: _take_in_quietly(target, records, correlation_id))
         return None
     act = Act(f"poll:{target.name}", "poll", correlation_id=correlation_id)
-    door = Door(System.objects.get(id=target.system), target.mapping)
+    door = Door(System.objects.get(id=target.system), target.mapping, read_at=read_at)
 
     def also(_: Intake) -> None:
         _note_far(target, records)
@@ -112,11 +113,12 @@ def poll(target: Target) -> int:
         return 0
     taken = 0
     for _ in range(MOST_PAGES):
+        read_at = _clock()
         page = target.adapter.changes(_cursor(target, "changes"), limit=PAGE, timeout=target.timeout)
         if not _read_well(target, page):
             break
         if page.records:
-            take_in_far(target, page.records, correlation_id=uuid7(), cursor=page.cursor)
+            take_in_far(target, page.records, correlation_id=uuid7(), cursor=page.cursor, read_at=read_at)
         elif page.cursor:
             _keep_cursor(target, page.cursor)
         taken += len(page.records)

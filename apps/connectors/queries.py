@@ -104,6 +104,7 @@ class TargetHealth:
         return self.done_hour / ended if ended else None
 
 
+# statement_timestamp() does not change while the statement runs: clock_timestamp() could not be looked up in an index.
 _HEALTH = """
 SELECT c.id, c.name, y.code, y.name, c.adapter, c.mode, c.paused_reason, c.paused_by, c.paused_at,
   coalesce(k.state, 'closed'), k.probe_at, CASE WHEN k.not_before > clock_timestamp() THEN k.not_before END,
@@ -121,7 +122,7 @@ CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE d.state = 'sending') AS sendin
   FROM delivery d WHERE d.connection_id = c.id AND d.state IN ('sending', 'uncertain')) u
 CROSS JOIN LATERAL (SELECT count(*) AS failed FROM delivery d WHERE d.connection_id = c.id AND d.state = 'failed') f
 CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE d.state = 'done') AS done, count(*) FILTER (WHERE d.state = 'failed') AS failed
-  FROM delivery d WHERE d.connection_id = c.id AND d.finished_at > clock_timestamp() - interval '1 hour') h
+  FROM delivery d WHERE d.connection_id = c.id AND d.finished_at > statement_timestamp() - interval '1 hour') h
 WHERE c.adapter <> 'webhook' ORDER BY y.code, c.name
 """
 

@@ -26,7 +26,7 @@ def field_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field. `before`: what the target holds as far as the hub knows, `after`: what it shall hold; None for nothing. Sensitive
+    """One field. `before`: what the target holds now as far as the hub knows, `after`: what it shall hold; None for nothing. Sensitive
     values are masked."""
 
     field: str

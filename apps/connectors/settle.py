@@ -19,6 +19,8 @@ from apps.connectors.links import Made, confirm_creates
 from apps.connectors.targets import Target
 
 _TRIES = 3
+_WRITES_VERSION = frozenset({Op.CREATE, Op.UPDATE, Op.REACTIVATE})
+"""These carry fields, and so the version; by it a record shows whether it was read before the hub's last word."""
 _THEN_AGAIN = frozenset({Op.CREATE, Op.MERGE, Op.REACTIVATE})
 """After these the customer is planned once more: there may be more to tell."""
 
@@ -92,11 +94,12 @@ def _write_states(results: Sequence[Result]) -> set[UUID]:
 
 
 _ACKNOWLEDGED = """
-UPDATE link l SET last_sent = l.last_sent || r."values", acknowledged_customer = r.customer, acknowledged_version = r.version,
+UPDATE link l SET last_sent = l.last_sent || r."values", acknowledged_version = coalesce(r.version, l.acknowledged_version),
+  acknowledged_customer = CASE WHEN r.version IS NULL THEN l.acknowledged_customer ELSE r.customer END,
   acknowledged_at = clock_timestamp(), etag = coalesce(r.etag, l.etag), disposition = r.disposition,
   state = CASE WHEN r.disposition = 'there' THEN 'active' ELSE 'duplicate' END
 FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, "values" jsonb, customer uuid, version int, etag text, disposition text)
-WHERE l.id = r.id AND (l.acknowledged_customer IS DISTINCT FROM r.customer OR l.acknowledged_version <= r.version)
+WHERE l.id = r.id AND (l.acknowledged_customer IS DISTINCT FROM r.customer OR l.acknowledged_version <= r.version OR r.version IS NULL)
 """
 
 
@@ -105,8 +108,8 @@ def _acknowledge(done: Sequence[Result]) -> None:
         return
     told = [
         {
-            "id": r.claimed.link, "values": r.claimed.values, "customer": r.claimed.customer, "version": r.claimed.version,
-            "etag": r.answer.etag, "disposition": "deactivated" if r.claimed.op == Op.DEACTIVATE else "there",
+            "id": r.claimed.link, "values": r.claimed.values, "customer": r.claimed.customer,
+            "version": r.claimed.version if r.claimed.op in _WRITES_VERSION else None, "etag": r.answer.etag, "disposition": "deactivated" if r.claimed.op == Op.DEACTIVATE else "there",
         }
         for r in sorted(done, key=lambda r: str(r.claimed.link))
     ]  # fmt: skip

@@ -9,10 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from apps.common.errors import FieldError
-from apps.connectors.desk_fields import flattened
+from apps.connectors.desk_fields import flattened, own_columns
 from apps.connectors.models import Delivery
-from apps.connectors.queries import DeliveryRow
+from apps.connectors.queries import DeliveryDetail, DeliveryRow
 from apps.connectors.redact import MASK
+from apps.connectors.targets import targets
 
 PREFIX = "field:"
 _LONG = 80
@@ -33,15 +34,20 @@ class NativeField:
 
 
 def native_fields(
-    native: Mapping[str, Any], typed: Mapping[str, str] | None = None, errors: Iterable[FieldError] = ()
+    detail: DeliveryDetail, typed: Mapping[str, str] | None = None, errors: Iterable[FieldError] = ()
 ) -> list[NativeField]:
-    """The fields of a form that corrects `native`, with what somebody has typed already and what is wrong with that."""
+    """The fields of a form that corrects what is told, by name, with what somebody has typed already and what is wrong with that.
+
+    The hub's own names of a record are left out: the verb keeps them."""
     problems = {column_of(e): e.detail for e in errors}
+    target = targets().get(detail.row.connection)
+    own = own_columns(target) if target is not None and not target.error else frozenset[str]()
     return [
         NativeField(
             name, (typed or {}).get(PREFIX + name, _text(value)), str(value).startswith(MASK), problems.get(name, "")
         )
-        for name, value in flattened(native).items()
+        for name, value in sorted(flattened(detail.native).items())
+        if name not in own
     ]
 
 

@@ -42,6 +42,10 @@ READ_ONLY = [
     "changerequest",
     "doubt",
     "matchmodel",
+    "circuit",
+    "golive",
+    "outboundswitch",
+    "delivery",
 ]
 
 

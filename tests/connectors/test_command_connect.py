@@ -1,6 +1,7 @@
 """manage.py connect: one file connects a system."""
 
 import json
+import re
 import tomllib
 from io import StringIO
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from apps.connectors import sandbox
+from apps.connectors import connections, sandbox
 from apps.connectors.models import Circuit, Connection, Mapping
 from apps.connectors.secrets import open_credentials
+from mdmhub.env import BASE_DIR
 from tests import outward, pipeline
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -117,3 +119,28 @@ def test_what_it_says_to_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         out = StringIO()
         call_command("connect", str(document(tmp_path, far.url)), "--credential", f"token={KEY}", stdout=out)
         assert "CRM is connected and observes" in out.getvalue()
+
+
+def test_the_worked_example_of_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/how-to/connect-a-system.md: its document as it stands, with the address of the running sandbox."""
+    page = (BASE_DIR / "docs" / "how-to" / "connect-a-system.md").read_text()
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    pipeline.systems()
+    with sandbox.running("crm", data=tmp_path / "crm.db") as far:
+        monkeypatch.setenv(KEY, far.key)
+        path = tmp_path / "crm.toml"
+        path.write_text(text.replace("http://127.0.0.1:8301", far.url))
+        run(path, "--credential", f"token={KEY}", "--check")
+        made = Connection.objects.get()
+        asked = connections.request_go_live(connection=made.id, act=outward.ALICE)
+        connections.decide_go_live(go_live=asked.id, approve=True, act=outward.BOB)
+        customer = pipeline.customer_of("erp", pipeline.person(1, city="Ulm"))
+        outward.settle()
+        (there,) = far.records()
+        assert (there["BillingCity"], there["MDM_Id__c"]) == ("Ulm", str(customer))
+        far.edit(there["Id"], {"BillingCity": "Bonn"})
+        assert outward.poll_all() >= 1
+        outward.settle()
+        assert outward.states() == {"done": 2}
+        assert far.records()[0]["BillingCity"] == "Ulm"
+        assert pipeline.broken() == []

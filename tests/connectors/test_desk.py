@@ -11,6 +11,7 @@ from apps.common.errors import Conflict, NotFound, Rejected
 from apps.common.ids import uuid7
 from apps.connectors import desk, planner
 from apps.connectors.contract import Trouble
+from apps.connectors.desk_fields import columns_of, flattened, mended, nested
 from apps.connectors.models import Connection, Delivery, PlanDue
 from apps.connectors.sandbox.running import Far
 from apps.customers.models import Customer, Link
@@ -167,6 +168,21 @@ def test_what_cannot_be_asked_is_retried_only_with_a_finding(crm: tuple[Far, Con
     assert row.state == "waiting"
 
 
+def test_what_the_planner_put_there_meanwhile_stays(crm: tuple[Far, Connection]) -> None:
+    """Seen by the database alone: between the look and the write something else of the same record came to wait."""
+    far, connection = crm
+    row = refused(far, connection)
+    other = refused(far, connection, 2)
+    meanwhile = sibling(row, "waiting")
+    pipeline.execute("UPDATE delivery SET version = 0 WHERE id = %s", meanwhile)
+    with pytest.raises(Conflict, match="look again"):
+        desk.retry(deliveries=[row.id, other.id], act=ACT)
+    assert outward.states() == {"failed": 2, "waiting": 1}
+    assert desk.replay(connection=connection.id, trouble="validation", code=None, act=ACT) == 1
+    other.refresh_from_db()
+    assert (other.state, Delivery.objects.get(id=row.id).state) == ("waiting", "failed")
+
+
 # ── edit ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_an_edit_is_told_under_a_new_key_and_kept_as_what_was_told(crm: tuple[Far, Connection]) -> None:
     far, connection = crm
@@ -226,6 +242,31 @@ def test_a_mask_given_back_is_no_value(crm: tuple[Far, Connection]) -> None:
         delivery=row.id, native={**row.native, "BillingStreet": "Ulm 1", "PersonBirthdate": f"•••{born[-2:]}"}, act=ACT
     )
     assert edited.native["PersonBirthdate"] == born
+
+
+def test_masks_of_whole_parts_and_of_credentials_are_no_values_either(tmp_path: Path) -> None:
+    with outward.target("billing", tmp_path / "billing.db") as (_, made):
+        target = outward.here(made)
+        before = target.mapping.render({"name": "Anna Berg", "address_line1": "A 1", "city": "Ulm", "hub_key": "k-1"})
+        columns = flattened(before)
+        inside = next(name for name, value in columns.items() if value == "Ulm")
+        assert "." in inside, "this system keeps addresses as objects"
+        assert nested(columns) == before
+        top = inside.split(".")[0]
+        for shown in (before | {top: "•••"}, before | {top: "[credential]"}, columns):
+            assert mended(shown, before, target) == before
+        with pytest.raises(Rejected):
+            mended({"nowhere": "•••"}, before, target)
+
+
+def test_text_of_a_form_gets_the_columns_type(tmp_path: Path) -> None:
+    with outward.target("erp", tmp_path / "erp.db") as (_, made):
+        target = outward.here(made)
+        (limit,) = columns_of(target, "credit_limit")
+        before = {limit: 10, **target.mapping.render({"name": "x"})}
+        for text, value in (("2500", 2500), ("2500.5", 2500.5), ("many", "many"), ("NaN", "NaN")):
+            assert mended({limit: text}, before, target)[limit] == value
+        assert mended({limit: ""}, before, target)[limit] == target.mapping.out.empty
 
 
 # ── discard ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,11 +1,13 @@
 """apps.connectors.queries: how targets are doing, what they would be told, what failed, and where a customer's data have gone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.common.act import Act
 from apps.common.errors import NotFound, Rejected
@@ -225,6 +227,41 @@ def test_every_trouble_has_advice() -> None:
     assert queries.ADVICE.keys() == set(Trouble)
     for one in queries.ADVICE.values():
         assert all(part.endswith(".") for part in (one.cause, one.fix, one.who))
+
+
+MANY = """
+INSERT INTO delivery (id, connection_id, customer_id, record_id, op, cause, version, state, lane, "values", native, losers, revision, due_at,
+  attempts, burned, trouble, code, detail, correlation_id, created_at, changed_at, finished_at, actor, reason)
+SELECT gen_random_uuid(), d.connection_id, gen_random_uuid(), gen_random_uuid(), d.op, d.cause, 1, 'done', 1, '{}', '{}', '[]', 0, d.due_at,
+  1, 0, '', '', '', gen_random_uuid(), d.created_at, d.changed_at, d.created_at - interval '1 day', '', ''
+FROM delivery d, generate_series(1, 20000) WHERE d.id = %s
+"""
+
+
+def test_what_is_told_already_costs_nothing(crm: tuple[Far, Connection]) -> None:
+    """20,000 deliveries that are done: no question reads them, each finds its few rows by a partial index."""
+    _, made = crm
+    bad = refused(1)
+    pipeline.execute(MANY, bad.id)
+    pipeline.execute("ANALYZE delivery")
+    asked: dict[str, Callable[[], object]] = {
+        "monitor": queries.monitor,
+        "failures": queries.failures,
+        "planned": lambda: queries.planned(made.id),
+        "one": lambda: queries.delivery(bad.id),
+        "group": lambda: queries.deliveries(
+            Filters(connection=made.id, state="failed", trouble="validation", code=bad.code)
+        ),
+        "first page": queries.deliveries,
+        "of a customer": lambda: queries.deliveries(Filters(customer=bad.customer_id)),
+        "distribution": lambda: queries.distribution(bad.customer_id),
+    }
+    for name, ask in asked.items():
+        with CaptureQueriesContext(connection) as seen:
+            ask()
+        for query in seen.captured_queries:
+            plan = "\n".join(row[0] for row in pipeline.query("EXPLAIN " + query["sql"].replace("%", "%%")))
+            assert "Seq Scan on delivery" not in plan, (name, plan)
 
 
 # ── distribution ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -45,7 +45,9 @@ def far(running: Far) -> Far:
 def refused(count: int = 1, **values: Any) -> list[UUID]:
     """Deliveries that the CRM does not accept, oldest first."""
     told = {"city": "Ulm", "country": "DE", **values}
-    pipeline.take("erp", *(pipeline.person(n, **{"website": f"https://example-{n}.org{LONG}", **told}) for n in range(count)))
+    pipeline.take(
+        "erp", *(pipeline.person(n, **{"website": f"https://example-{n}.org{LONG}", **told}) for n in range(count))
+    )
     outward.settle(rounds=60)
     ids = list(Delivery.objects.filter(state="failed").order_by("id").values_list("id", flat=True))
     assert len(ids) == count, list(Delivery.objects.values_list("state", "trouble", "detail"))
@@ -111,6 +113,16 @@ def test_sensitive_values_are_masked_wherever_they_stand(far: Far) -> None:
     assert f'value="•••{birth[-2:]}"' in text(browser("steward").get(f"/exceptions/{id_}/"))
 
 
+def test_the_hubs_own_names_of_a_record_are_not_offered_and_stay(far: Far) -> None:
+    (id_,) = refused()
+    own = Delivery.objects.get().native["MDM_Id__c"]
+    assert not any("MDM" in name for name in form(id_))
+    browser("steward").post(f"/exceptions/{id_}/", form(id_, Website=""))
+    outward.settle()
+    (there,) = far.records()
+    assert (there["MDM_Id__c"], there["Website"]) == (own, None)
+
+
 def test_a_corrected_value_is_told_and_what_was_masked_stays(far: Far) -> None:
     (id_,) = refused()
     birth = Delivery.objects.get().native["PersonBirthdate"]
@@ -123,10 +135,14 @@ def test_a_corrected_value_is_told_and_what_was_masked_stays(far: Far) -> None:
     assert Delivery.objects.get(id=id_).state == "done"
 
 
-@pytest.mark.parametrize("column", ["IsAdmin", "MDM_Key__c", "MDM_Id__c"], ids=["unknown", "not written", "the hub's own"])
+@pytest.mark.parametrize(
+    "column", ["IsAdmin", "MDM_Key__c", "MDM_Id__c"], ids=["unknown", "not written", "the hub's own"]
+)
 def test_a_forged_field_is_refused_by_name_and_what_was_typed_stays(far: Far, column: str) -> None:
     (id_,) = refused()
-    answer = browser("steward").post(f"/exceptions/{id_}/", form(id_, Website="https://typed.example", **{column: "forged"}))
+    answer = browser("steward").post(
+        f"/exceptions/{id_}/", form(id_, Website="https://typed.example", **{column: "forged"})
+    )
     assert answer.status_code == 200
     seen = text(answer)
     assert 'value="https://typed.example"' in seen
@@ -180,7 +196,10 @@ def test_a_discarded_one_needs_a_reason_and_keeps_it(far: Far) -> None:
     first, second = refused(2)
     steward = browser("steward")
     assert "Say why" in said(steward.post(f"/exceptions/{first}/discard/", {"reason": " "}))
-    assert steward.post(f"/exceptions/{first}/discard/", {"reason": "a test account"})["Location"] == f"/exceptions/{second}/"
+    assert (
+        steward.post(f"/exceptions/{first}/discard/", {"reason": "a test account"})["Location"]
+        == f"/exceptions/{second}/"
+    )
     assert "is discarded" in said(steward.post(f"/exceptions/{first}/discard/", {"reason": "twice"}))
     seen = text(steward.get(f"/exceptions/{first}/"))
     assert "Discarded by steward" in seen

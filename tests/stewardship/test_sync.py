@@ -1,7 +1,6 @@
 """The sync monitor and a target's page over Django's own client: who sees what, who decides, and what a stale page is told."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 

@@ -6,11 +6,16 @@ from uuid import UUID
 
 from rest_framework.response import Response
 
+from apps.accounts.models import User
+from apps.accounts.roles import may_write_system
 from apps.common.api.endpoints import Endpoint
 from apps.common.api.idempotency import idempotent
+from apps.common.api.problems import Problem
 from apps.common.api.views import HubView
+from apps.common.pointers import shown
 from apps.connectors import connections, desk, queries
 from apps.connectors.api import serializers_sync as shapes
+from apps.connectors.models import Delivery
 from apps.connectors.queries import DeliveryDetail, DeliveryRow, Distribution, Filters, Held, Pending
 from apps.customers.queries import resolve
 
@@ -69,6 +74,7 @@ class RetryView(HubView):
     @idempotent
     def post(self, request: Any, delivery_id: UUID) -> Response:
         """A failed delivery is told again, under the same key. 409 when a newer one took its place."""
+        _writable(delivery_id, request.user)
         desk.retry(deliveries=[delivery_id], act=self.act(self.body()["reason"]))
         return Response(detail_body(queries.delivery(delivery_id)))
 
@@ -81,6 +87,7 @@ class EditView(HubView):
     @idempotent
     def post(self, request: Any, delivery_id: UUID) -> Response:
         """A failed delivery is told with other native fields, under a new key. The golden record stays as it is."""
+        _writable(delivery_id, request.user)
         asked = self.body()
         desk.edit(delivery=delivery_id, native=asked["native"], act=self.act(asked["reason"]))
         return Response(detail_body(queries.delivery(delivery_id)))
@@ -96,6 +103,7 @@ class DiscardView(HubView):
     @idempotent
     def post(self, request: Any, delivery_id: UUID) -> Response:
         """This is not told; a later change of the customer is planned as ever. It is kept, with the reason."""
+        _writable(delivery_id, request.user)
         desk.discard(deliveries=[delivery_id], act=self.act(self.body()["reason"]))
         return Response(detail_body(queries.delivery(delivery_id)))
 
@@ -109,8 +117,10 @@ class ReplayView(HubView):
     def post(self, request: Any) -> Response:
         """A whole group of failed deliveries is told again, behind what people wait for."""
         asked = self.body()
+        target = connections.connection_by_name(asked["connection"])
+        _allowed(target.system.code, request.user)
         count = desk.replay(
-            connection=connections.connection_by_name(asked["connection"]).id, trouble=asked["trouble"], code=asked.get("code"),
+            connection=target.id, trouble=asked["trouble"], code=asked.get("code"),
             since=asked.get("since"), dry_run=asked["dry_run"], act=self.act(asked["reason"]),
         )  # fmt: skip
         return Response({"count": count, "dry_run": asked["dry_run"]})
@@ -126,6 +136,18 @@ class DistributionView(HubView):
         and what differs now. A retired id answers with the customer that replaced it."""
         found = queries.distribution(customer_id)
         return Response({"customer_id": resolve(customer_id).customer.id, "items": [_target(d) for d in found]})
+
+
+def _writable(delivery_id: UUID, user: User) -> None:
+    """A client that may write some systems only has its say about their deliveries alone."""
+    code = Delivery.objects.filter(id=delivery_id).values_list("connection__system__code", flat=True).first()
+    if code is not None:
+        _allowed(code, user)
+
+
+def _allowed(code: str, user: User) -> None:
+    if not may_write_system(user, code):
+        raise Problem("forbidden", f"This client may not write the system {shown(code)}.")
 
 
 def _target(one: Distribution) -> dict[str, Any]:

@@ -106,8 +106,8 @@ class ConnectionsOut(serializers.Serializer[Any]):
 class DifferenceOut(serializers.Serializer[Any]):
     field = serializers.CharField()
     name = serializers.CharField(help_text="For people.")
-    before = serializers.JSONField(allow_null=True)
-    after = serializers.JSONField(allow_null=True)
+    before = serializers.JSONField()
+    after = serializers.JSONField()
 
 
 class PlanQuery(Page):
@@ -243,7 +243,7 @@ class ReplayedOut(serializers.Serializer[Any]):
 class SentOut(serializers.Serializer[Any]):
     field = serializers.CharField()
     name = serializers.CharField()
-    value = serializers.JSONField(allow_null=True)
+    value = serializers.JSONField()
 
 
 class HeldOut(serializers.Serializer[Any]):

@@ -38,7 +38,7 @@ OPS: Mapping[str, str] = {
     "merge": "merge there",
 }
 TROUBLES: Mapping[str, str] = {
-    "transient": "The target does not answer",
+    "transient": "The target is out of order",
     "throttled": "Too many calls",
     "auth": "The credentials are refused",
     "conflict": "The record changed there meanwhile",

@@ -131,13 +131,15 @@ def exception(request: HttpRequest, id: UUID) -> HttpResponse:
     except HubError as error:
         messages.error(request, error.detail)
         return redirect("exception", id)
-    messages.success(request, "The corrected values are told now. Mend their source too: what the golden record says is told again.")
+    messages.success(
+        request, "The corrected values are told now. Mend their source too: what the golden record says is told again."
+    )
     return _on(found)
 
 
 def _shown(request: HttpRequest, found: DeliveryDetail, *, errors: Rejected | None = None) -> HttpResponse:
     posted = request.POST if errors is not None else None
-    fields = native_fields(found.native, posted, errors.fields if errors else ())
+    fields = native_fields(found, posted, errors.fields if errors else ())
     named = {f.name for f in fields if f.problem}
     context = {
         "delivery": found,

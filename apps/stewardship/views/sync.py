@@ -27,6 +27,17 @@ def _shape(found: list[TargetHealth], switch: Switch) -> str:
     return "~".join([*rows, "stopped" if switch.stopped else ""])
 
 
+def _frame(request: HttpRequest, found: list[TargetHealth], switch: Switch) -> dict[str, Any]:
+    """What both pages are given. `still`: the page does not refresh its numbers by itself."""
+    return {
+        "switch": switch,
+        "seen": _shape(found, switch),
+        "still": "still" in request.GET,
+        "guard_hours": GUARD_HOURS,
+        "looks": system_looks(),
+    }
+
+
 def _refreshed(request: HttpRequest, found: list[TargetHealth], switch: Switch) -> HttpResponse | None:
     """The numbers alone, for a page that asks for them every few seconds; None for a page that is opened."""
     if not request.headers.get("HX-Request"):
@@ -42,8 +53,10 @@ def sync(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _switch(request)
     found, switch = queries.monitor(), queries.switch_state()
-    context = {"targets": found, "switch": switch, "seen": _shape(found, switch), "guard_hours": GUARD_HOURS}
-    response = _refreshed(request, found, switch) or render(request, "stewardship/sync.html", context)
+    response = _refreshed(request, found, switch)
+    if response is None:
+        context = {"targets": found, **_frame(request, found, switch)}
+        response = render(request, "stewardship/sync.html", context)
     response["Vary"] = "HX-Request, Cookie"
     return response
 
@@ -80,8 +93,7 @@ def target(request: HttpRequest, code: str) -> HttpResponse:
     found, switch = _target(code), queries.switch_state()
     response = _refreshed(request, [found], switch)
     if response is None:
-        context = {"target": found, "switch": switch, "seen": _shape([found], switch), "guard_hours": GUARD_HOURS}
-        context["looks"] = system_looks()
+        context = {"target": found, **_frame(request, [found], switch)}
         context |= _deliveries(request, found) | _samples(request, found) | _decision(request, found)
         response = render(request, "stewardship/sync_target.html", context)
     response["Vary"] = "HX-Request, Cookie"
