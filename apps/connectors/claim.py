@@ -96,7 +96,7 @@ WHERE c.mode = 'live' AND coalesce(k.not_before <= clock_timestamp(), true)
   AND (k.state = 'closed' OR k.probe_at <= clock_timestamp())
   AND NOT EXISTS (SELECT 1 FROM outbound_switch WHERE stopped)
   AND EXISTS (SELECT 1 FROM delivery d WHERE d.connection_id = k.connection_id AND d.state IN ('waiting', 'sending', 'uncertain')
-    AND d.due_at <= clock_timestamp())
+    AND d.due_at <= statement_timestamp())
 ORDER BY k.connection_id FOR UPDATE OF k SKIP LOCKED
 """
 
@@ -150,7 +150,7 @@ _TAKE = """
 WITH room AS (SELECT * FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, n int, lease float8)), picked AS (
   SELECT d.id, d.state AS was, d.link_id, room.lease FROM room CROSS JOIN LATERAL (
     SELECT d.id, d.state, d.link_id FROM delivery d
-    WHERE d.connection_id = room.id AND d.lane = %s AND d.state IN ('waiting', 'sending', 'uncertain') AND d.due_at <= clock_timestamp()
+    WHERE d.connection_id = room.id AND d.lane = %s AND d.state IN ('waiting', 'sending', 'uncertain') AND d.due_at <= statement_timestamp()
       AND (d.state <> 'waiting' OR NOT EXISTS (SELECT 1 FROM delivery o WHERE o.connection_id = d.connection_id
         AND o.record_id = d.record_id AND o.state IN ('sending', 'uncertain')))
     ORDER BY d.due_at LIMIT room.n FOR UPDATE SKIP LOCKED) d LIMIT %s

@@ -135,6 +135,9 @@ def _take_live(connection: UUID) -> None:
     """The guard lets the first delivery of everything through: two people have seen how much that is."""
     circuit.ensure([connection])
     with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM feed_reader WHERE name = %s FOR UPDATE", (planner.READER,)
+        )  # a turn that still saw it observe
         cursor.execute("UPDATE connection SET mode = 'live' WHERE id = %s", (connection,))
         cursor.execute(
             "UPDATE circuit SET guard_lifted_until = clock_timestamp() + interval '24 hours' WHERE connection_id = %s",

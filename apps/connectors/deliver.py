@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 from uuid import UUID
@@ -107,6 +107,8 @@ class _Drain:
             step = backoff.after(
                 answer.trouble, burned=one.burned, retry_after=answer.retry_after, chance=random.random()
             )
+            if one.unsure and step.state == "waiting" and answer.trouble is not Trouble.CONFLICT:
+                step = replace(step, state="uncertain")  # what an earlier attempt did is still not known
             self.answers.append(Result(one, target, answer, step))
         if len(self.answers) >= THREADS or time.monotonic() - self.flushed > FLUSH_SECONDS:
             self._flush()

@@ -201,8 +201,11 @@ _GOING = (
 _UNANSWERED = """
 SELECT d.id, c.system_id, y.code, d.record_id, d.customer_id, d.version, d.values::text, d.correlation_id, d.state
 FROM delivery d JOIN connection c ON c.id = d.connection_id JOIN system y ON y.id = c.system_id
-WHERE c.system_id = %s AND d.record_id = ANY(%s::uuid[]) AND d.op = 'create' AND d.link_id IS NULL AND d.first_sent_at IS NOT NULL
-  AND d.state IN ('sending', 'uncertain', 'failed', 'waiting') ORDER BY d.id FOR UPDATE OF d
+WHERE d.id IN (
+  SELECT DISTINCT ON (x.record_id) x.id FROM delivery x JOIN connection n ON n.id = x.connection_id
+  WHERE n.system_id = %s AND x.record_id = ANY(%s::uuid[]) AND x.op = 'create' AND x.link_id IS NULL AND x.state <> 'done'
+  ORDER BY x.record_id, x.first_sent_at DESC NULLS LAST, x.id DESC)
+ORDER BY d.id FOR UPDATE OF d
 """
 
 
@@ -232,6 +235,8 @@ def adopt(system: int, keys: Mapping[str, str]) -> None:
             for id_, sys, code, record, customer, version, values, correlation, _ in rows
         ])  # fmt: skip
         settled = [row[0] for row in rows if row[-1] in ("uncertain", "failed")]
+        for row in rows:  # there may be more to tell than what was made there
+            planner.ask([row[4]], cause="follow-up", correlation_id=row[7])
         cursor.execute(
             "UPDATE delivery SET state = 'done', finished_at = clock_timestamp(), reason = 'the target told of it' WHERE id = ANY(%s::uuid[])",
             (array(settled),),

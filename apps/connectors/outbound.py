@@ -52,6 +52,12 @@ class _Known:
     records: dict[UUID, set[UUID]] = field(default_factory=dict)
     reasserted: dict[tuple[UUID, UUID], int] = field(default_factory=dict)
 
+    def with_under_way(self, far: Far, target: UUID) -> Far:
+        """The record as it will be once what is being told has arrived: a value that goes back while another is on its way to the
+        target has to be told again."""
+        going = self.under_way.get((target, far.record))
+        return replace(far, sent={**far.sent, **going.values}) if going is not None else far
+
 
 @dataclass(frozen=True, slots=True)
 class _Open:
@@ -95,7 +101,7 @@ def plan(changes: Sequence[Change], *, act: Act) -> Planned:
             continue
         image = planning.flat(standing.values)
         for target in found:
-            fars = known.fars.get((id_, target.system), [])
+            fars = [known.with_under_way(f, target.id) for f in known.fars.get((id_, target.system), [])]
             wanted = planning.plan(image, fars, rules[target.id], oldest=known.oldest[id_])
             relabel += wanted.relabel
             wanted = Plan(tuple(_representable(s, target, image, fars) for s in wanted.steps), wanted.relabel)
@@ -141,7 +147,7 @@ def _settle(
     for record in mine:
         waiting, going = known.open.get((target.id, record)), known.under_way.get((target.id, record))
         step = told.get(record)
-        if step is not None and going is not None and _same(step, going) and going.customer == standing.id:
+        if step is not None and going is not None and _same(step, going):
             step = None
         if step is not None and waiting is not None and _same(step, waiting) and waiting.customer == standing.id:
             done.kept += 1

@@ -58,6 +58,7 @@ def _settle(results: Sequence[Result]) -> int:
     made = [_made(r) for r in done if r.claimed.op == Op.CREATE and r.answer.external_id]
     confirm_creates(made)
     _follow_up(done)
+    _end_older_failures(done)
     _gone([r for r in valid if r.answer.trouble is Trouble.NOT_FOUND])
     _write_attempts(results)
     circuit.note([(r.claimed.connection, r.answer.trouble, r.answer.detail, r.next) for r in results])
@@ -109,7 +110,8 @@ def _acknowledge(done: Sequence[Result]) -> None:
     told = [
         {
             "id": r.claimed.link, "values": r.claimed.values, "customer": r.claimed.customer,
-            "version": r.claimed.version if r.claimed.op in _WRITES_VERSION else None, "etag": r.answer.etag, "disposition": "deactivated" if r.claimed.op == Op.DEACTIVATE else "there",
+            "version": r.claimed.version if r.claimed.op in _WRITES_VERSION else None, "etag": r.answer.etag,
+            "disposition": "deactivated" if r.claimed.op == Op.DEACTIVATE else "there",
         }
         for r in sorted(done, key=lambda r: str(r.claimed.link))
     ]  # fmt: skip
@@ -139,6 +141,19 @@ def _follow_up(done: Sequence[Result]) -> None:
         by_correlation.setdefault(one.correlation_id, []).append(one.customer)
     for correlation_id, customers in by_correlation.items():
         planner.ask(customers, cause="follow-up", correlation_id=correlation_id)
+
+
+def _end_older_failures(done: Sequence[Result]) -> None:
+    """What failed before and is behind what the target holds now needs nobody's hand any more."""
+    told = json_text([{"c": r.claimed.connection.hex, "r": r.claimed.record.hex, "d": r.claimed.id.hex} for r in done])
+    if done:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE delivery d SET state = 'superseded', finished_at = clock_timestamp(), reason = 'a newer one was acknowledged'"
+                " FROM jsonb_to_recordset(%s::jsonb) AS n(c uuid, r uuid, d uuid)"
+                " WHERE d.connection_id = n.c AND d.record_id = n.r AND d.state = 'failed' AND d.id < n.d",
+                (told,),
+            )
 
 
 def _gone(lost: Sequence[Result]) -> None:

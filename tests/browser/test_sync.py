@@ -112,6 +112,7 @@ def test_from_a_plan_to_records_that_arrive(page: Page, log_in: LogIn, far: Far,
     expect(page.get_by_role("heading", name="Attempts")).to_be_visible()
     page.get_by_role("link", name="customer", exact=True).click()
     expect(page.get_by_text("It holds all it should.").first).to_be_visible()
+    page.locator("details.losers summary").first.click()
     both(page, screenshot, "customer-distribution")
 
 

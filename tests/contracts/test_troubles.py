@@ -18,11 +18,11 @@ PLAIN = ("erp",)
 
 # Fault -> what a write means then: at a target where a create may be repeated, and at one where it may not. No record is made.
 NOTHING_DONE = {
-    "error_500": ({"error_500": 1}, T.TRANSIENT, T.UNCERTAIN),
+    "error_500": ({"error_500": 1}, T.UNCERTAIN, T.UNCERTAIN),
     "error_503": ({"error_503_retry_after": 1, "retry_after": 7}, T.THROTTLED, T.THROTTLED),
     "throttle_429": ({"throttle_429": 1, "retry_after": 7}, T.THROTTLED, T.THROTTLED),
     "request_limit": ({"request_limit": 1, "retry_after": 7}, T.THROTTLED, T.THROTTLED),
-    "html_502": ({"html_instead_of_json": 1, "html_status": 502}, T.TRANSIENT, T.UNCERTAIN),
+    "html_502": ({"html_instead_of_json": 1, "html_status": 502}, T.UNCERTAIN, T.UNCERTAIN),
     "html_503": ({"html_instead_of_json": 1, "html_status": 503}, T.TRANSIENT, T.TRANSIENT),
     "html_200": ({"html_instead_of_json": 1, "html_status": 200}, T.UNCERTAIN, T.UNCERTAIN),
     "html_404": ({"html_instead_of_json": 1, "html_status": 404}, T.CONFIG, T.CONFIG),

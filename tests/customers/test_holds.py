@@ -10,8 +10,8 @@ from apps.common.errors import Conflict, NotFound, Rejected
 from apps.common.ids import uuid7
 from apps.customers.golden import read_customers
 from apps.customers.holds import parse_approval
-from apps.customers.ownership import parse_ownership
 from apps.customers.models import ChangeRequest, Hold
+from apps.customers.ownership import parse_ownership
 from apps.customers.refresh import decide_request, refresh
 from apps.matching import judge
 from apps.policies.active import document_hash

@@ -315,12 +315,21 @@ class Migration(migrations.Migration):
             index=models.Index(
                 condition=models.Q(("state", "failed")),
                 fields=["connection", "trouble", "code"],
+                include=["finished_at"],
                 name="delivery_failed",
             ),
         ),
         migrations.AddIndex(
             model_name="delivery",
-            index=models.Index(fields=["connection", "finished_at"], name="delivery_finished"),
+            index=models.Index(fields=["connection", "finished_at"], include=["state"], name="delivery_finished"),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(fields=["record"], condition=models.Q(("state", "failed")), name="delivery_failed_record"),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(fields=["correlation_id"], name="delivery_correlation"),
         ),
         migrations.AddConstraint(
             model_name="delivery",
@@ -381,6 +390,7 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 condition=models.Q(("state__in", ["waiting", "planned"])),
                 fields=("connection", "record"),
+                include=["state", "op", "changed_at"],
                 name="delivery_one_waiting",
             ),
         ),

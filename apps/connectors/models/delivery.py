@@ -85,7 +85,7 @@ class Delivery(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["connection", "record"], condition=Q(state__in=["waiting", "planned"]),
-                name="delivery_one_waiting",
+                include=["state", "op", "changed_at"], name="delivery_one_waiting",
             ),
         )  # fmt: skip
         indexes = (
@@ -93,8 +93,13 @@ class Delivery(models.Model):
                 fields=["connection", "lane", "due_at"], name="delivery_due",
                 condition=Q(state__in=["waiting", "sending", "uncertain"]),
             ),
-            models.Index(fields=["connection", "trouble", "code"], name="delivery_failed", condition=Q(state="failed")),
-            models.Index(fields=["connection", "finished_at"], name="delivery_finished"),
+            models.Index(
+                fields=["connection", "trouble", "code"], include=["finished_at"], name="delivery_failed",
+                condition=Q(state="failed"),
+            ),
+            models.Index(fields=["record"], name="delivery_failed_record", condition=Q(state="failed")),
+            models.Index(fields=["connection", "finished_at"], include=["state"], name="delivery_finished"),
+            models.Index(fields=["correlation_id"], name="delivery_correlation"),
         )  # fmt: skip
 
     def __str__(self) -> str:

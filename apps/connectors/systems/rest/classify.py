@@ -84,7 +84,7 @@ def judged(reply: Reply, operation: Operation, document: RestDocument) -> Verdic
         )
     code, detail = _words(body, document)
     trouble = document.codes.get(code) or document.statuses.get(reply.status) or _usual(reply, operation)
-    if trouble is Trouble.TRANSIENT and operation.plain_create and reply.status in _HALF_DONE:
+    if trouble is Trouble.TRANSIENT and operation.writes and reply.status in _HALF_DONE:
         trouble = Trouble.UNCERTAIN
     wait = _wait(reply.headers) if trouble in (Trouble.THROTTLED, Trouble.TRANSIENT) else None
     return Verdict(
@@ -127,7 +127,7 @@ def _no_json(reply: Reply, operation: Operation) -> Verdict:
     if 200 <= reply.status < 300:
         trouble = Trouble.UNCERTAIN if operation.writes else Trouble.CONFIG
     elif reply.status >= 500:
-        trouble = Trouble.UNCERTAIN if operation.plain_create and reply.status in _HALF_DONE else Trouble.TRANSIENT
+        trouble = Trouble.UNCERTAIN if operation.writes and reply.status in _HALF_DONE else Trouble.TRANSIENT
         wait = _wait(reply.headers)
     elif reply.status in _SAID_WITHOUT_JSON:
         trouble = _STATUSES[reply.status]
