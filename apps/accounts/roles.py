@@ -54,7 +54,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "imports.run": _may("Upload a file, map its columns, run it", "integrator", "admin"),
     "systems.write": _may("Set up systems, connections and mappings", "integrator", "admin"),
     "sync.read": _may("See targets, what they are told, and what failed", *PEOPLE, scope="sync:read"),
-    "sync.write": _may("Retry, edit, discard and replay what failed", "steward", scope="sync:write"),
+    "sync.write": _may("Retry, edit, discard and replay what failed", "steward", "integrator", scope="sync:write"),
     "connections.write": _may(
         "Set up targets, pause and resume them, plan again, ask to go live",
         "integrator",

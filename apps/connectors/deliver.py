@@ -62,17 +62,18 @@ class _Drain:
             while True:
                 ending = time.monotonic() > self.ends or self.stopped()
                 begun = self._begin(pool, ending=ending)
-                if not self.flying and not begun and (ending or self.until_idle):
+                if not self.flying and begun == 0 and (ending or self.until_idle):
                     break
                 self._gather()
             self._flush()
         return self.done
 
-    def _begin(self, pool: ThreadPoolExecutor, *, ending: bool) -> int:
+    def _begin(self, pool: ThreadPoolExecutor, *, ending: bool) -> int | None:
+        """How many calls were begun; None when it was not the time to look for any."""
         now = time.monotonic()
         free = THREADS - len(self.flying)
         if free < 1 or now - self.claimed < CLAIM_SECONDS:
-            return 0
+            return None
         if now - self.looked > LOOK_SECONDS:
             self.targets, self.looked = patiently(targets), now
         only = None

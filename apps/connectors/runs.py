@@ -109,8 +109,8 @@ def take_over(*, path: Path, system: System) -> tables.Run | None:
     A run whose heart still beats belongs to another process: Conflict."""
     mine = {"system": system, "file_path": str(path), "state__in": ("running", "queued", "failed")}
     for run in tables.Run.objects.filter(**mine).exclude(options__dry_run=True).order_by("-created_at"):
-        if not run.counts.get("read") or run.file_digest != digest(path):
-            continue
+        if (run.state != "running" and not run.counts.get("read")) or run.file_digest != digest(path):
+            continue  # one that has read nothing yet is only in the way while it counts as running
         still = tables.Run.objects.filter(id=run.id, state=run.state, heartbeat_at=run.heartbeat_at)
         if (run.state == "running" and _beats(run)) or not still.update(state="queued", error="", finished_at=None):
             raise Conflict("Another process is taking in this file right now.")

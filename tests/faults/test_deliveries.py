@@ -43,7 +43,8 @@ def fleet() -> Iterator[Fleet]:
 
 def record(number: int, turn: int) -> dict[str, Any]:
     """One person, who moves with every turn."""
-    return pipeline.person(number, city=f"Ort{turn}", address_line1=f"Weg {number}", country="DE")
+    moment = f"2026-01-01T00:{turn:02d}:00Z"
+    return pipeline.person(number, city=f"Ort{turn}", address_line1=f"Weg {number}", country="DE", source_updated_at=moment)
 
 
 def under_fire(hub: Fleet, fars: dict[str, Far], size: Size, folder: Path) -> None:
@@ -76,7 +77,7 @@ def under_fire(hub: Fleet, fars: dict[str, Far], size: Size, folder: Path) -> No
 
 LEFT = (
     "SELECT (SELECT count(*) FROM delivery WHERE state IN ('waiting', 'sending', 'uncertain')) + (SELECT count(*) FROM plan_due)"
-    " + (SELECT count(*) FROM event WHERE position IS NULL)"
+    " + (SELECT count(*) FROM event WHERE position IS NULL) + (SELECT count(*) FROM source_record WHERE state = 'received')"
     " + (SELECT (SELECT position FROM feed_head) - coalesce((SELECT position FROM feed_reader WHERE name = 'plan'), 0))"
 )
 
