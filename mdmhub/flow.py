@@ -52,6 +52,25 @@ STAGES = (
         "customer, snapshot, event, look-up keys, search text; state built",
     ),
     Stage("publish", "apps.events.relay.relay", "relay", "change-feed positions without gaps"),
+    Stage(
+        "plan",
+        "apps.connectors.outbound.plan",
+        "plan",
+        "per target and record, what it lacks: planned, waiting, or failed where it goes to and fro; the place in the feed",
+    ),
+    Stage(
+        "claim",
+        "apps.connectors.claim.claim",
+        "claim",
+        "deliveries in state sending, with a lease and an attempt number",
+    ),
+    Stage("tell", "apps.connectors.deliver.tell", "none", "the target's answer, or that none came"),
+    Stage(
+        "settle",
+        "apps.connectors.settle.settle",
+        "settle",
+        "done, waiting, uncertain or failed; the attempt; Link, last-sent image and breaker",
+    ),
 )
 
 EVENTS = (

@@ -59,4 +59,5 @@ class Breaker:
 
     def rests(self, trips: int) -> float:
         """Seconds until the next probe after the `trips`-th opening in a row."""
-        return float(min(self.rest * 2.0 ** max(trips - 1, 0), self.longest_rest))
+        doublings = min(max(trips - 1, 0), 32)  # a target that is away for days trips thousands of times
+        return float(min(self.rest * 2.0**doublings, self.longest_rest))

@@ -165,11 +165,12 @@ def _moves(name: str, image: Mapping[str, Any]) -> bool:
 
 
 def _names(image: Mapping[str, Any], names: frozenset[str], believed: Mapping[str, Any]) -> frozenset[str]:
-    """`names` with one way of writing the name: in parts where the target keeps parts, else as one piece."""
+    """`names` with one way of writing the name: in parts where the target keeps parts, else as one piece.
+
+    As one piece never where the customer has only parts: the name would be taken away, and nothing told in its place."""
     parts = [n for n in _PARTS_OF_A_NAME.get(image.get("kind", ""), ()) if n in names]
-    one_piece = "name" in names and (
-        not parts or (bool(believed.get("name")) and not any(believed.get(n) for n in parts))
-    )
+    kept_whole = bool(image.get("name") and believed.get("name")) and not any(believed.get(n) for n in parts)
+    one_piece = "name" in names and (not parts or kept_whole)
     if not one_piece and not any(image.get(n) for n in parts):
         one_piece = "name" in names
     return (names - _NAMES) | ({"name"} if one_piece else set(parts))

@@ -20,6 +20,7 @@ from apps.connectors.contract import Can, FarRecord, Page
 from apps.connectors.inbound import Door, Intake, Item
 from apps.connectors.targets import POLL_SECONDS, SWEEP_SECONDS, Target, targets
 from apps.customers.models import System
+from apps.matching import doubts
 
 logger = logging.getLogger(__name__)
 PAGE = 250
@@ -51,6 +52,7 @@ def take_in_far(
 
     def also(_: Intake) -> None:
         _note_far(target, records)
+        _doubt_merges(target, records)
         if cursor is not None:
             _keep_cursor(target, cursor)
 
@@ -83,6 +85,21 @@ def _note_far(target: Target, records: Sequence[FarRecord]) -> None:
             " WHERE l.system_id = %s AND l.external_id = r.i AND (r.d OR r.e IS NOT NULL OR l.disposition = 'gone')",
             (json_text(told), target.system),
         )
+
+
+def _doubt_merges(target: Target, records: Sequence[FarRecord]) -> None:
+    """What the far side has made one and the hub knows as two customers is for a person to decide."""
+    merged = {r.external_id: r.merged_into for r in records if r.merged_into}
+    if not merged:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT l.external_id, coalesce(s.follows_id, s.id) FROM link l JOIN source_record s ON s.id = l.source_record_id"
+            " WHERE l.system_id = %s AND l.external_id = ANY(%s)",
+            (target.system, [*merged, *merged.values()]),
+        )
+        record = dict(cursor.fetchall())
+    doubts.merged_there([(record[a], record[b]) for a, b in merged.items() if record.keys() >= {a, b}])
 
 
 def _keep_cursor(target: Target, cursor_value: Mapping[str, Any]) -> None:

@@ -8,6 +8,9 @@ from django.db import connection
 
 from apps.common.ids import array, uuid7
 
+MERGED_THERE = "merged_there"
+"""A system has made one of two records that the hub keeps apart: no decision of the machine takes this doubt back."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewDoubt:
@@ -23,12 +26,13 @@ def bring(wanted: Sequence[NewDoubt], *, within: Sequence[UUID]) -> None:
     one has lost what it was about."""
     if not within:
         return
+    _settle_merged_there(within)
     pairs = {(min(d.a, d.b), max(d.a, d.b)): d for d in wanted}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, record_a_id, record_b_id, reason FROM doubt WHERE state = 'open' AND (record_a_id = ANY(%s::uuid[])"
-            " OR record_b_id = ANY(%s::uuid[]))",
-            (array(within),) * 2,
+            " OR record_b_id = ANY(%s::uuid[])) AND reason <> %s",
+            (*(array(within),) * 2, MERGED_THERE),
         )
         standing = {(a, b): (id_, reason) for id_, a, b, reason in cursor.fetchall()}
         overtaken = [
@@ -47,3 +51,31 @@ def bring(wanted: Sequence[NewDoubt], *, within: Sequence[UUID]) -> None:
                 " ON CONFLICT (record_a_id, record_b_id) WHERE state = 'open' DO NOTHING",
                 [(uuid7(), a, b, d.reason, d.weight, d.sentence) for (a, b), d in new],
             )
+
+
+def merged_there(pairs: Sequence[tuple[UUID, UUID]]) -> None:
+    """A system has merged these records of its own. Where the hub knows them as two customers, a person has to say what they are;
+    where a person has said so already, nothing is asked."""
+    with connection.cursor() as cursor:
+        for one, other in pairs:
+            a, b = min(one, other), max(one, other)
+            cursor.execute(
+                "INSERT INTO doubt (id, record_a_id, record_b_id, reason, weight, sentence, state, opened_at)"
+                " SELECT %s, a.id, b.id, %s, NULL, 'Their own system has merged them; here they are two customers.', 'open', clock_timestamp()"
+                " FROM source_record a, source_record b WHERE a.id = %s AND b.id = %s AND a.customer_id <> b.customer_id"
+                " AND NOT EXISTS (SELECT 1 FROM judgement j WHERE j.record_a_id = a.id AND j.record_b_id = b.id AND j.origin = 'person'"
+                "  AND j.superseded_at IS NULL) ON CONFLICT (record_a_id, record_b_id) WHERE state = 'open' DO NOTHING",
+                (uuid7(), MERGED_THERE, a, b),
+            )
+
+
+def _settle_merged_there(within: Sequence[UUID]) -> None:
+    """Closed once they are one customer, or a person has kept them apart."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE doubt d SET state = 'overtaken', closed_at = clock_timestamp() FROM source_record a, source_record b"
+            " WHERE d.state = 'open' AND d.reason = %s AND a.id = d.record_a_id AND b.id = d.record_b_id"
+            " AND (d.record_a_id = ANY(%s::uuid[]) OR d.record_b_id = ANY(%s::uuid[])) AND (a.customer_id = b.customer_id OR EXISTS ("
+            "  SELECT 1 FROM judgement j WHERE j.record_a_id = a.id AND j.record_b_id = b.id AND j.origin = 'person' AND j.superseded_at IS NULL))",
+            (MERGED_THERE, array(within), array(within)),
+        )

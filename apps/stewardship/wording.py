@@ -44,6 +44,7 @@ DOUBTS: Mapping[str, str] = {
     "ambiguous": "more than one possible customer",
     "veto": "evidence against",
     "weak_bridge": "only one weak link holds them together",
+    "merged_there": "their own system has merged them",
     "size_cap": "the group grew too large",
     "distinct_source": "two records of a system without duplicates",
     "verdict_conflict": "against a person's verdict",

@@ -10,6 +10,7 @@ from apps.connectors import connections, poll, sandbox
 from apps.connectors.sandbox import Far, Place, native
 from apps.connectors.secrets import add_secret
 from apps.connectors.targets import targets
+from apps.customers.models import System
 from mdmhub.demo.generator import generate
 
 BATCH = 2_000
@@ -23,6 +24,7 @@ def connect(places: Mapping[str, Place]) -> None:
         document = tomllib.loads((Path(sandbox.__file__).parent / "connections" / f"{kind}.toml").read_text())
         document["connection"]["base_url"] = place.url
         made = connections.connect(document=document, credentials={"token": place.key}, act=_ACT)
+        System.objects.filter(id=made.system_id, record_url="").update(record_url=f"{place.url}/records/{{id}}")
         add_secret(made.id, given=place.webhook_secret)
         poll.begin_here(targets()[made.id])
 

@@ -75,7 +75,9 @@ def test_a_merge_and_its_unmerge(action: str, tmp_path: Path) -> None:
     outward.policy(crm={"on_merge": action, "creates": []})
     with outward.target("crm", tmp_path / "crm.db") as (far, _):
         first, second = two_accounts(far)
-        before = {i: {k: v for k, v in r.items() if not k.startswith(("_", "System", "MDM"))} for i, r in there(far).items()}
+        before = {
+            i: {k: v for k, v in r.items() if not k.startswith(("_", "System", "MDM"))} for i, r in there(far).items()
+        }
         merged = judge.merge(customers=[first, second], act=pipeline.alice())
         outward.settle()
         ACTIONS[action](far)
@@ -99,4 +101,23 @@ def test_a_merge_and_its_unmerge(action: str, tmp_path: Path) -> None:
             right = {i: {k: after[i][k] for k in before[i]} for i in before}
             assert right == before
         assert not Delivery.objects.filter(state__in=("waiting", "failed", "uncertain")).exists()
+        assert pipeline.broken() == []
+
+
+def test_two_that_the_far_side_merges_are_a_question_here(tmp_path: Path) -> None:
+    with outward.target("crm", tmp_path / "crm.db") as (far, _):
+        first, second = two_accounts(far)
+        far.merge("C-1", "C-2")
+        outward.poll_all()
+        outward.settle()
+        (doubt,) = pipeline.open_doubts()
+        assert doubt == (frozenset({"crm:C-1", "crm:C-2"}), "merged_there")
+        assert (Link.objects.get(external_id="C-2").disposition, Link.objects.get(external_id="C-2").merged_into) == (
+            "gone",
+            "C-1",
+        )
+        pipeline.take("erp", pipeline.person(5))
+        assert len(pipeline.open_doubts()) == 1
+        judge.merge(customers=[first, second], act=pipeline.alice())
+        assert pipeline.open_doubts() == set()
         assert pipeline.broken() == []

@@ -34,7 +34,7 @@ made = activate.draft(kind="ownership", body=body, note="", act=Act("a", "x"))
 activate.activate(policy=made.id, act=Act("b", "x"))
 for kind, place in told.items():
     document = tomllib.loads((Path(sandbox.__file__).parent / "connections" / f"{kind}.toml").read_text())
-    document["connection"].update(base_url=place["url"], in_flight=16, timeout=4, guard_least=10**9, **place.get("limits", {}))
+    document["connection"] |= {"base_url": place["url"], "in_flight": 16, "timeout": 4, "guard_least": 10**9, **place.get("limits", {})}
     made = connections.connect(document=document, credentials={"token": place["key"]}, act=Act("a", "x"))
 """
 GO_LIVE = """

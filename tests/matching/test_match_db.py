@@ -129,7 +129,7 @@ def test_who_keeps_losing_the_race_may_come_again(monkeypatch: pytest.MonkeyPatc
     """A batch that others keep changing stays for the sweep; the caller gets its answer all the same."""
     monkeypatch.setattr(match, "_TRIES", 2)
 
-    def moved(*_: Any) -> Any:
+    def moved(*_: Any, **__: Any) -> Any:
         raise Conflict("Somebody else was quicker.")
 
     monkeypatch.setattr(match, "_apply", moved)

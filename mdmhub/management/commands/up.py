@@ -18,7 +18,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from redis import RedisError
 
+from apps.common.errors import HubError
 from apps.connectors import sandbox as sandbox_systems
+from apps.connectors.sandbox import FarError
 from apps.customers.models import SourceRecord
 from mdmhub import embedded
 from mdmhub.broker import client
@@ -107,9 +109,13 @@ class Command(BaseCommand):
             return
         self._say("connecting the demo's four systems")
         places = sandbox_systems.places(settings.HUB_HOME)
-        _wait_for_ports([place.port for place in places.values()])
-        far.fill(places, DEMO_CUSTOMERS)
-        far.connect(places)
+        try:
+            _wait_for_ports([place.port for place in places.values()])
+            far.fill(places, DEMO_CUSTOMERS)
+            far.connect(places)
+        except (HubError, FarError, OSError) as error:
+            self._say(f"the demo's systems are not connected, the next start tries again: {error}")
+            return
         connected.touch(mode=0o600)
 
     def _free_port(self, host: str, wanted: int) -> int:
@@ -198,7 +204,7 @@ def _wait_for_ports(ports: Sequence[int]) -> None:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
                 break
             if time.monotonic() > deadline:
-                raise CommandError(f"a sandbox system does not answer on port {port}; see {embedded.home().logs}")
+                raise TimeoutError(f"nothing answers on port {port}; see {embedded.home().logs}")
             time.sleep(0.05)
 
 
