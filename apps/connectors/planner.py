@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from apps.common.act import Act
 from apps.common.ids import array
-from apps.connectors.outbound import BATCH, BULK, INTERACTIVE, Change, plan
+from apps.connectors.outbound import BATCH, BULK, INTERACTIVE, REASSERT, Change, plan
 from apps.connectors.targets import targets
 
 READER = "plan"
@@ -52,8 +52,10 @@ def _take_reader() -> bool:
         if cursor.fetchone() is not None:
             return True
         cursor.execute(
-            "INSERT INTO feed_reader (name, position) SELECT %s, 0 ON CONFLICT DO NOTHING RETURNING name", (READER,)
-        )
+            "INSERT INTO feed_reader (name, position) SELECT %s, 0 WHERE NOT EXISTS (SELECT 1 FROM feed_reader WHERE name = %s)"
+            " ON CONFLICT DO NOTHING RETURNING name",
+            (READER, READER),
+        )  # only where it is lacking: a conflict with a row that another planner moves on would be waited for
         return cursor.fetchone() is not None
 
 
@@ -100,13 +102,15 @@ def _due(lane: int) -> list[Change]:
 
 
 def ask(customers: Iterable[UUID], *, cause: str, correlation_id: UUID, lane: int = INTERACTIVE) -> None:
-    """Customers to be planned again though nothing about them changed in the hub."""
+    """Customers to be planned again though nothing about them changed in the hub. That a value is told again (REASSERT) is counted,
+    so no other cause hides it."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO plan_due (customer_id, cause, lane, due_at, correlation_id)"
             " SELECT c, %s, %s::smallint, clock_timestamp(), %s::uuid FROM unnest(%s::uuid[]) AS c ORDER BY c"
-            " ON CONFLICT (customer_id) DO UPDATE SET lane = least(plan_due.lane, excluded.lane)",
-            (cause, lane, correlation_id, array(set(customers))),
+            " ON CONFLICT (customer_id) DO UPDATE SET lane = least(plan_due.lane, excluded.lane),"
+            " cause = CASE WHEN excluded.cause = %s THEN excluded.cause ELSE plan_due.cause END",
+            (cause, lane, correlation_id, array(set(customers)), REASSERT),
         )
 
 

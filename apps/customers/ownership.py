@@ -51,7 +51,15 @@ class OwnershipPolicy:
 def parse_ownership(body: Mapping[str, Any]) -> OwnershipPolicy:
     """Raises Rejected with every entry that makes no sense."""
     owners, targets = body.get("owners", {}), body.get("targets", {})
+    wrong = [FieldError(f"/{k}", "unknown_field", f"{shown(k)} is no part of it; known are owners and targets.")
+             for k in body if k not in ("owners", "targets")]  # fmt: skip
+    wrong += [FieldError(f"/{name}", "wrong_type", f"{name} is a table.")
+              for name, part in (("owners", owners), ("targets", targets)) if not isinstance(part, Mapping)]  # fmt: skip
+    if wrong:
+        raise Rejected("The ownership policy cannot be used.", wrong)
     wrong = [_unknown(f"/owners/{name}", name) for name in owners if name not in (*ATTRIBUTES, *FIELDS)]
+    wrong += [FieldError(f"/owners/{name}", "wrong_type", "Owners are a list of kinds or codes of systems.")
+              for name, systems in owners.items() if not _are_names(systems)]  # fmt: skip
     wrong += [error for name, target in targets.items() for error in _target_errors(f"/targets/{name}", target)]
     if wrong:
         raise Rejected("The ownership policy cannot be used.", wrong)
@@ -88,7 +96,13 @@ def _target_errors(place: str, body: Any) -> list[FieldError]:
         wrong.append(
             FieldError(f"{place}/on_merge", "unknown_value", f"on_merge is one of {', '.join(MERGE_ACTIONS)}.")
         )
+    if not isinstance(body.get("recreate", False), bool):
+        wrong.append(FieldError(f"{place}/recreate", "wrong_type", "recreate is true or false."))
     return wrong
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
 
 
 def _unknown(place: str, name: Any) -> FieldError:
