@@ -256,6 +256,18 @@ def _copy_script(source: IO[bytes], target: IO[bytes], server: int) -> None:
     shutil.copyfileobj(source, target, 1 << 20)
 
 
+# Targets have been told more than the restored hub knows: they observe, and two people compare the plan before anything is sent again.
+_OBSERVE = (
+    "IF EXISTS (SELECT 1 FROM information_schema.columns WHERE table_name = 'connection' AND column_name = 'paused_reason') THEN"
+    " EXECUTE $observe$"
+    "UPDATE delivery d SET state = 'planned' FROM connection c WHERE c.id = d.connection_id AND c.mode <> 'observe' AND d.state = 'waiting';"
+    " INSERT INTO plan_due (customer_id, cause, lane, due_at, correlation_id) SELECT id, 'restored', 1, now(), gen_random_uuid() FROM customer"
+    "  WHERE active AND EXISTS (SELECT 1 FROM connection WHERE mode <> 'observe') ON CONFLICT DO NOTHING;"
+    " UPDATE connection SET mode = 'observe', paused_reason = '', paused_by = '', paused_at = NULL WHERE mode <> 'observe'"
+    "$observe$; END IF;"
+)
+
+
 def _verification(manifest: Manifest) -> str:
     """SQL that fails, and so undoes the restore, unless everything has arrived and hangs together."""
     checks = [
@@ -268,5 +280,6 @@ def _verification(manifest: Manifest) -> str:
         " EXECUTE 'SELECT count(*) FROM broken_invariants' INTO broken;"
         " IF broken > 0 THEN RAISE EXCEPTION '% rows in broken_invariants', broken; END IF; END IF;"
     )
+    checks.append(_OBSERVE)
     body = "\n".join(checks)
     return f"\nSET search_path = public;\nDO $verify$ DECLARE broken bigint; BEGIN\n{body}\nEND $verify$;\n"

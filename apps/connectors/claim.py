@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from apps.common.ids import array
 from apps.common.jsontext import json_text, json_value
 from apps.connectors.outbound import BULK, INTERACTIVE
 from apps.connectors.targets import GUARD_LEAST, GUARD_SHARE, Target
@@ -61,7 +62,7 @@ def claim(
     if not allowed or most < 1:
         return []
     with transaction.atomic():
-        room = _room(targets, allowed, most, answered or {})
+        room = _room(targets, allowed, answered or {})
         taken: list[Claimed] = []
         for lane in (INTERACTIVE, BULK):
             shares = {
@@ -82,6 +83,16 @@ _TOKENS = (
     " greatest(r.rate, 1))"
 )
 # Rows of circuits that another process is claiming from right now are left to it.
+_LOCKED = """
+SELECT k.connection_id FROM circuit k JOIN connection c ON c.id = k.connection_id
+WHERE k.connection_id = ANY(%s::uuid[]) AND c.mode = 'live' AND coalesce(k.not_before <= clock_timestamp(), true)
+  AND (k.state = 'closed' OR k.probe_at <= clock_timestamp())
+  AND NOT EXISTS (SELECT 1 FROM outbound_switch WHERE stopped)
+  AND EXISTS (SELECT 1 FROM delivery d WHERE d.connection_id = k.connection_id AND d.state IN ('waiting', 'sending', 'uncertain')
+    AND d.due_at <= statement_timestamp())
+ORDER BY k.connection_id FOR UPDATE OF k SKIP LOCKED
+"""
+# A statement of its own, begun when the rows are locked: by then what another process has claimed can be seen and counts.
 _CIRCUITS = f"""
 SELECT k.connection_id, k.state,
   (SELECT count(*) FROM delivery d WHERE d.connection_id = k.connection_id AND d.state = 'sending' AND d.lease_until > clock_timestamp()),
@@ -90,28 +101,24 @@ SELECT k.connection_id, k.state,
   coalesce(k.guard_lifted_until > clock_timestamp(), false),
   CASE WHEN r.guard > 0 AND k.hour_writes >= r.least AND k.hour_began > clock_timestamp() - interval '1 hour'
     THEN (SELECT count(*) FROM link l WHERE l.system_id = r.system AND l.state = 'active') ELSE 0 END
-FROM circuit k JOIN connection c ON c.id = k.connection_id
-  JOIN jsonb_to_recordset(%s::jsonb) AS r(id uuid, rate float8, guard float8, least int, system int) ON r.id = k.connection_id
-WHERE c.mode = 'live' AND coalesce(k.not_before <= clock_timestamp(), true)
-  AND (k.state = 'closed' OR k.probe_at <= clock_timestamp())
-  AND NOT EXISTS (SELECT 1 FROM outbound_switch WHERE stopped)
-  AND EXISTS (SELECT 1 FROM delivery d WHERE d.connection_id = k.connection_id AND d.state IN ('waiting', 'sending', 'uncertain')
-    AND d.due_at <= statement_timestamp())
-ORDER BY k.connection_id FOR UPDATE OF k SKIP LOCKED
+FROM circuit k JOIN jsonb_to_recordset(%s::jsonb) AS r(id uuid, rate float8, guard float8, least int, system int) ON r.id = k.connection_id
 """
 
 
-def _room(
-    targets: Mapping[UUID, Target], allowed: Sequence[UUID], most: int, answered: Mapping[UUID, int]
-) -> dict[UUID, int]:
+def _room(targets: Mapping[UUID, Target], allowed: Sequence[UUID], answered: Mapping[UUID, int]) -> dict[UUID, int]:
     """How many deliveries of each target may be claimed. Pauses a target whose guard is reached."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCKED, (array(allowed),))
+        locked = [row[0] for row in cursor.fetchall()]
+    if not locked:
+        return {}
     told = [
         {
             "id": id_.hex, "rate": targets[id_].number("per_second", 1e6),
             "guard": targets[id_].number("guard_share", GUARD_SHARE), "system": targets[id_].system,
             "least": int(targets[id_].number("guard_least", GUARD_LEAST)),
         }
-        for id_ in allowed
+        for id_ in locked
     ]  # fmt: skip
     room: dict[UUID, int] = {}
     over: list[tuple[UUID, int, int]] = []
@@ -119,7 +126,7 @@ def _room(
         cursor.execute(_CIRCUITS, (json_text(told),))
         for id_, state, in_flight, tokens, written, lifted, links in cursor.fetchall():
             target = targets[id_]
-            n = min(target.in_flight - in_flight + answered.get(id_, 0), int(tokens), most)
+            n = min(target.in_flight - in_flight + answered.get(id_, 0), int(tokens))
             share = target.number("guard_share", GUARD_SHARE)
             if share > 0 and not lifted:
                 allowance = int(max(target.number("guard_least", GUARD_LEAST), share * links)) - written

@@ -47,7 +47,8 @@ def deliver() -> None:
 
 
 def _is_ending() -> bool:
-    return state.should_stop not in (None, False)
+    """Whether a signal has asked this worker to end; the code it is to end with may be 0."""
+    return state.should_stop is not None and state.should_stop is not False
 
 
 @shared_task(name="apps.connectors.tasks.poll", ignore_result=True)

@@ -14,6 +14,8 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from apps.connectors.models import Connection
+from apps.customers.models import System
 from mdmhub import backup, embedded
 from mdmhub.backup import (
     BackupFailed,
@@ -83,6 +85,17 @@ def test_a_restored_hub_can_be_backed_up_and_restored_again(saved: Path, tmp_pat
     restore_backup(second)
     assert users() == {"kept"}
     get_user_model().objects.create_user("after")  # sequences go on where they were
+
+
+def test_what_was_live_observes_after_a_restore(tmp_path: Path) -> None:
+    """The targets may be ahead of what comes back: two people look at the plan first."""
+    system = System.objects.create(code="crm", name="CRM", kind="crm")
+    made = Connection.objects.create(system=system, name="CRM", adapter="rest", mode="live")
+    file = tmp_path / "hub.zip"
+    write_backup(file)
+    restore_backup(file)
+    made.refresh_from_db()
+    assert made.mode == "observe"
 
 
 def test_the_file_is_closed_to_others_and_holds_no_key(saved: Path) -> None:
