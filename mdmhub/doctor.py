@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from redis import RedisError
 
+from apps.connectors import queries
 from mdmhub import embedded
 from mdmhub.backup import broken_invariants, key_fingerprints, server_version
 from mdmhub.broker import client
@@ -203,6 +204,49 @@ def broker() -> Iterator[Finding]:
         yield Finding("broker", "ok", f"{name}, keeps its messages over a restart")
 
 
+LAG_SECONDS = 600.0
+
+
+def targets() -> Iterator[Finding]:
+    """What the systems that the hub writes to wait for, and what waits for a person."""
+    try:
+        found = queries.monitor()
+        stopped = queries.switch_state()
+    except DatabaseError:
+        return  # the database has its own finding
+    if stopped.stopped:
+        yield Finding(
+            "targets", "warning", f"nothing leaves the hub: {stopped.reason}", "docs/runbooks/everything-stopped.md"
+        )
+    for target in found:
+        name = target.system_name
+        if target.error:
+            yield Finding(
+                "targets", "problem", f"{name} cannot be used: {target.error}", "manage.py connect FILE --check"
+            )
+        elif target.mode == "paused":
+            yield Finding(
+                "targets",
+                "warning",
+                f"{name} is paused: {target.paused_reason}",
+                "docs/runbooks/credentials-refused.md",
+            )
+        elif target.breaker != "closed":
+            yield Finding(
+                "targets", "warning", f"{name} does not answer: {target.last_error}", "docs/runbooks/target-down.md"
+            )
+        elif target.mode == "live" and (target.lag or 0.0) > LAG_SECONDS:
+            what = f"{target.waiting:,} changes wait for {name}, the oldest for {(target.lag or 0) / 60:.0f} minutes"
+            yield Finding("targets", "warning", what, "docs/runbooks/backlog-grows.md")
+        if target.failed:
+            yield Finding(
+                "targets",
+                "warning",
+                f"{target.failed:,} deliveries to {name} need a person",
+                "docs/how-to/exceptions.md",
+            )
+
+
 def keys() -> Iterator[Finding]:
     home = embedded.home()
     if keys_backed_up(home):
@@ -236,6 +280,7 @@ CHECKS: dict[str, Check] = {
     "migrations": migrations,
     "clock": clock,
     "broker": broker,
+    "targets": targets,
     "keys": keys,
     "secrets": secrets,
 }

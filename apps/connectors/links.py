@@ -170,6 +170,9 @@ def echoes_of(system: int, external_ids: Sequence[str], read_at: datetime | None
     """What the hub has told these records, if anything, and is telling them: two queries. `read_at`: when they were read there."""
     found = Echoes(system)
     with connection.cursor() as cursor:
+        # What is on its way first: what is acknowledged between the two readings then shows twice, never not at all.
+        cursor.execute(_GOING, (system, list(external_ids)))
+        found.going = {external_id: json_value(values) for external_id, values in cursor.fetchall()}
         cursor.execute(
             "SELECT external_id, last_sent::text, disposition, acknowledged_version, acknowledged_at >= %s FROM link WHERE system_id = %s"
             " AND external_id = ANY(%s) AND (last_sent <> '{}'::jsonb OR disposition IN ('merged', 'deactivated')"
@@ -186,10 +189,8 @@ def echoes_of(system: int, external_ids: Sequence[str], read_at: datetime | None
                 found.version[external_id] = version
             if since:
                 found.since.add(external_id)
-        cursor.execute(_GOING, (system, list(external_ids)))
-        for external_id, values in cursor.fetchall():
+        for external_id in found.going:
             found.sent.setdefault(external_id, {})
-            found.going[external_id] = json_value(values)
     return found
 
 

@@ -9,11 +9,13 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
+from apps.connectors import connections
 from mdmhub import doctor, embedded
 from mdmhub.broker import client
 from mdmhub.embedded.home import Home
 from mdmhub.env import env
 from mdmhub.keys import make_keys
+from tests import outward, pipeline
 
 
 def told(check: doctor.Check) -> list[tuple[str, str]]:
@@ -112,3 +114,14 @@ def test_a_wrong_library_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert level == "problem"
     assert "instead of 1.0" in what
     assert "no-such-package not installed" in what
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_target_that_needs_a_person_is_found(tmp_path: Path) -> None:
+    pipeline.empty()
+    assert told(doctor.targets) == []
+    with outward.target("crm", tmp_path / "crm.db") as (_, made):
+        assert told(doctor.targets) == []
+        connections.pause(connection=made.id, act=outward.ALICE)
+        connections.switch(stopped=True, act=outward.ALICE)
+        assert told(doctor.targets) == [("warning", "nothing leaves the hub: go"), ("warning", "CRM is paused: go")]
