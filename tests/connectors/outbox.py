@@ -62,7 +62,7 @@ def side_by_side(count: int, work: Callable[[], None]) -> Iterator[None]:
         try:
             begin.wait(30)
             work()
-        except BaseException as error:  # noqa: BLE001  (it is raised again where the test sees it)
+        except BaseException as error:
             errors.append(error)
         finally:
             connection.close()

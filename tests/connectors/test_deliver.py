@@ -1,6 +1,6 @@
 """Telling over real HTTP, fault by fault: what each costs the delivery, and that nothing is made twice or lost."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,6 @@ def any_kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[F
 def source(far: Far) -> str:
     """A system that is not the target."""
     return "billing" if far.kind == "erp" else "erp"
-
-
-def writes(far: Far, id_: str = "") -> int:
-    return sum(e["how"] in ("create", "update") for e in far.requests()["effects"] if e["who"] == "hub" and (not id_ or e["id"] == id_))
 
 
 def again() -> None:
@@ -165,6 +161,7 @@ def test_an_update_of_unknown_outcome_arrives_and_nothing_overtakes_it(fault: st
     outward.relay_all()
     outward.planner.drain()
     if Delivery.objects.filter(state="uncertain").exists():
+        execute("UPDATE delivery SET due_at = clock_timestamp() + interval '1 hour' WHERE state = 'uncertain'")
         deliver.drain(seconds=2)
         assert value(far, "city") in ("Ulm", "Bonn"), "the newer one went before the older one was known"
     for _ in range(3):
@@ -236,8 +233,7 @@ def test_a_conflict_keeps_what_somebody_changed_there_and_ours_is_told_on_top(tm
         outward.settle()
         again()
         assert value(far, "city") == "Bonn"
-        effects = [e["how"] for e in far.requests()["effects"]]
-        assert effects.count("edit") == 1
+        assert far.requests()["faults"]["conflict"] == 1
         assert DeliveryAttempt.objects.filter(trouble="conflict").exists()
         assert set(outward.states()) <= {"done", "superseded"}
         assert pipeline.broken() == []
@@ -275,20 +271,43 @@ def test_what_was_deleted_there_between_is_not_made_again(any_kind: tuple[Far, C
     assert [r["_deleted"] for r in far.records()] == [True]
 
 
-def test_a_key_that_is_there_already_is_adopted(tmp_path: Path) -> None:
+class ToldMeanwhile:
+    """The adapter of a target, where right after the first search another process, with the same delivery, has made the record."""
+
+    def __init__(self, adapter: Adapter, make: Callable[[str], None]) -> None:
+        self.adapter, self.make, self.can, self.replay_hours = adapter, [make], adapter.can, adapter.replay_hours
+
+    def find(self, hub_key: str, *, timeout: float) -> Answer:
+        found = self.adapter.find(hub_key, timeout=timeout)
+        while self.make:
+            self.make.pop()(hub_key)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.adapter, name)
+
+
+@pytest.mark.parametrize("when", ["before the search", "after the search"])
+def test_a_key_that_is_there_already_is_adopted(when: str, tmp_path: Path) -> None:
     """The ERP refuses a second record with our key; the one it has is ours."""
     with outward.target("erp", tmp_path / "erp.db") as (far, made):
-        connections.pause(connection=made.id, act=outward.ALICE)
         take("billing", person(1))
-        outward.settle()
-        waits = delivery()
-        far.load([{"mdmkey": str(waits.record_id), "customertype": "person", "firstname": "Anna", "lastname": "Sommer"}])
-        connections.resume(connection=made.id, act=outward.BOB)
-        outward.settle()
+        outward.relay_all()
+        outward.planner.drain()
+        waits, target = delivery(), outward.here(made)
+
+        def make(key: str) -> None:
+            far.load([{"customerid": "77", "mdmkey": key, "customertype": "person", "firstname": "Anna", "lastname": "Sommer"}])
+
+        if when == "before the search":
+            make(str(waits.record_id))
+        else:
+            target._adapter = ToldMeanwhile(target.adapter, make)
+        outward.settle(rounds=1)
         for _ in range(2):
             again()
         (there,) = far.records()
-        assert Link.objects.get(system__code="erp").external_id == there["_id"]
+        assert Link.objects.get(system__code="erp").external_id == there["_id"] == "77"
         waits.refresh_from_db()
         assert waits.state == "done"
 
@@ -297,12 +316,12 @@ def test_a_key_that_is_there_already_is_adopted(tmp_path: Path) -> None:
 def test_the_breaker_opens_after_ten_in_a_row_probes_and_closes(crm: tuple[Far, Connection]) -> None:
     far, made = crm
     far.faults(reset=1.0)
-    take("erp", *(person(n) for n in range(25)))
+    take("erp", *(person(n) for n in range(60)))
     outward.settle()
     circuit = Circuit.objects.get(connection=made)
     assert (circuit.state, circuit.trips) == ("open", 1)
     called = DeliveryAttempt.objects.count()
-    assert 10 <= called <= 10 + 4, "calls that were in flight when it opened may come on top, no more"
+    assert 10 <= called < 40, "what was in flight, or not written down yet, comes on top"
     execute("UPDATE delivery SET due_at = clock_timestamp() WHERE state IN ('waiting', 'uncertain')")
     outward.settle()
     assert DeliveryAttempt.objects.count() == called, "nobody calls while it is open"
@@ -316,8 +335,8 @@ def test_the_breaker_opens_after_ten_in_a_row_probes_and_closes(crm: tuple[Far, 
     circuit.refresh_from_db()
     assert (circuit.state, circuit.trips, circuit.failures) == ("closed", 0, 0)
     again()
-    assert len(far.records()) == 25
-    assert outward.states() == {"done": 25}
+    assert len(far.records()) == 60
+    assert outward.states() == {"done": 60}
 
 
 def test_a_target_that_is_away_altogether_is_told_when_it_is_back(crm: tuple[Far, Connection]) -> None:

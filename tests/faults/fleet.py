@@ -1,11 +1,15 @@
 """A hub with its workers, beat and web as processes of their own, each of which a test may kill."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,7 @@ import redis
 from mdmhub import embedded
 from mdmhub.embedded.home import free_ports
 from mdmhub.embedded.valkey import Valkey
-from mdmhub.env import BASE_DIR
+from mdmhub.env import BASE_DIR, env
 from tests.faults.own_hub import OwnHub
 
 PREPARE = """
@@ -47,6 +51,21 @@ for made in Connection.objects.exclude(adapter="webhook"):
     asked = connections.request_go_live(connection=made.id, act=Act("a", "x"))
     connections.decide_go_live(go_live=asked.id, approve=True, act=Act("b", "x"))
 """
+
+
+@contextmanager
+def own_fleet() -> Iterator["Fleet"]:
+    """A fleet in a folder of its own; one at a time in a run of the tests, for each keeps both cores busy."""
+    with (
+        tempfile.TemporaryDirectory(prefix="fleet-") as folder,
+        (Path(env().HUB_HOME) / "fleet.lock").open("w") as turn,
+    ):
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        hub = Fleet(Path(folder))
+        try:
+            yield hub
+        finally:
+            hub.remove()
 
 
 class Fleet(OwnHub):

@@ -1,7 +1,6 @@
 """A target that is down, slow or fed with poison costs nobody else anything."""
 
 import json
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,7 +12,7 @@ import pytest
 from apps.connectors import sandbox
 from apps.connectors.sandbox.running import Far
 from tests import pipeline
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import Fleet, own_fleet
 
 pytestmark = pytest.mark.flow
 KINDS = ("crm", "erp", "billing", "support")
@@ -25,12 +24,8 @@ DONE = (
 
 @pytest.fixture
 def fleet() -> Iterator[Fleet]:
-    with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
-        hub = Fleet(Path(folder))
-        try:
-            yield hub
-        finally:
-            hub.remove()
+    with own_fleet() as hub:
+        yield hub
 
 
 def take_in(hub: Fleet, folder: Path, records: list[dict[str, Any]]) -> None:
@@ -70,7 +65,7 @@ def test_one_of_four_is_ill(ill: dict[str, Any], fleet: Fleet, tmp_path: Path) -
             take_in(fleet, tmp_path, [pipeline.person(n) for n in range(people, people + 10)])
             people += 10
         well = [k for k in KINDS if k != "billing"]
-        fleet.wait_for(lambda: all(fleet.one(DONE.format(k)) >= people for k in well), 60)
+        fleet.wait_for(lambda: all(fleet.one(DONE.format(k)) >= people for k in well), 120)
         for kind in well:
             found = waits(fleet, kind)
             assert found[int(len(found) * 0.95)] < 10, f"{kind} waited for the ill one"

@@ -2,7 +2,6 @@
 a merge and its unmerge; a correction at the owner; and nothing that only comes back makes news."""
 
 import json
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from standardwebhooks import Webhook
 from apps.connectors import sandbox
 from apps.connectors.sandbox.running import Far
 from tests import pipeline
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import Fleet, own_fleet
 
 pytestmark = pytest.mark.flow
 CRM, ERP, SUPPORT = 200, 200, 100
@@ -49,18 +48,19 @@ BEHIND = "SELECT (SELECT position FROM feed_head) - (SELECT position FROM feed_r
 
 @pytest.fixture
 def fleet() -> Iterator[Fleet]:
-    with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
-        hub = Fleet(Path(folder))
-        try:
-            yield hub
-        finally:
-            hub.remove()
+    with own_fleet() as hub:
+        yield hub
 
 
 def person(n: int) -> dict[str, Any]:
     """The same person in every system, each of which knows a part."""
     told = pipeline.person(n)
-    return {"given": told["given_name"], "family": told["family_name"], "mail": told["email"], "phone": told["phone"].replace(" ", "")}
+    return {
+        "given": told["given_name"],
+        "family": told["family_name"],
+        "mail": told["email"],
+        "phone": told["phone"].replace(" ", ""),
+    }
 
 
 def crm_record(n: int) -> dict[str, Any]:
@@ -162,10 +162,14 @@ def test_the_whole_way(fleet: Fleet, tmp_path: Path) -> None:
         people = CRM // 2 + ERP
         until(lambda: fleet.one("SELECT count(*) FROM customer WHERE active") == people, "not every record came in")
         settled(fleet)
-        assert sum(len(there(f)) for f in fars.values()) == CRM + ERP + SUPPORT, "something was sent before two people said so"
+        assert sum(len(there(f)) for f in fars.values()) == CRM + ERP + SUPPORT, (
+            "something was sent before two people said so"
+        )
         fleet.go_live()
         settled(fleet)
-        assert {k: len(there(f)) for k, f in fars.items()} == dict.fromkeys(fars, people), "everybody stands everywhere once"
+        assert {k: len(there(f)) for k, f in fars.items()} == dict.fromkeys(fars, people), (
+            "everybody stands everywhere once"
+        )
         versions = fleet.one("SELECT sum(version) FROM customer")
         polled(fleet)
         assert fleet.one("SELECT sum(version) FROM customer") == versions, "an echo made a version"
