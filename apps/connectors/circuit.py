@@ -46,7 +46,9 @@ def _note(id_: UUID, calls: Sequence[Call]) -> None:
         rest: float | None = None
         if state != "closed" and answered and not hurt:
             state, failures, trips, total, failed, fresh = "closed", 0, 0, 0, 0, False
-        elif hurt and (state != "closed" or BREAKER.opens(failures=failures, calls=total, failed=failed)):
+        elif hurt and (  # what was under way when it opened, or a poll meanwhile, is no probe that failed
+            state == "half_open" or (state == "closed" and BREAKER.opens(failures=failures, calls=total, failed=failed))
+        ):
             state, trips, total, failed, fresh = "open", trips + 1, 0, 0, False
             rest = BREAKER.rests(trips)
         held = max((c[3].delay for c in calls if c[3].holds), default=None)
@@ -58,12 +60,15 @@ def _note(id_: UUID, calls: Sequence[Call]) -> None:
             " probe_at = CASE WHEN %(rest)s::float8 IS NOT NULL THEN clock_timestamp() + %(rest)s * interval '1 second'"
             "   WHEN %(state)s = 'closed' THEN NULL ELSE probe_at END,"
             " not_before = greatest(not_before, clock_timestamp() + %(held)s::float8 * interval '1 second'),"
+            " hour_writes = %(written)s + CASE WHEN hour_began > clock_timestamp() - interval '1 hour' THEN hour_writes ELSE 0 END,"
+            " hour_began = CASE WHEN hour_began > clock_timestamp() - interval '1 hour' THEN hour_began ELSE clock_timestamp() END,"
             " last_success_at = CASE WHEN %(answered)s THEN clock_timestamp() ELSE last_success_at END,"
             " last_failure_at = CASE WHEN %(worst)s <> '' THEN clock_timestamp() ELSE last_failure_at END,"
             " last_error = CASE WHEN %(worst)s <> '' THEN %(worst)s ELSE last_error END WHERE connection_id = %(id)s",
             {
                 "state": state, "failures": failures, "trips": trips, "total": total, "failed": failed, "fresh": fresh,
-                "rest": rest, "held": held, "answered": any(c[1] is None for c in calls), "worst": storable(worst)[:500], "id": id_,
+                "rest": rest, "held": held, "answered": any(c[1] is None for c in calls),
+                "written": sum(c[1] is None for c in calls), "worst": storable(worst)[:500], "id": id_,
             },
         )  # fmt: skip
         pausing = next((c for c in calls if c[3].pauses), None)

@@ -47,15 +47,33 @@ class Claimed:
     changed_at: datetime
 
 
+@dataclass(slots=True)
+class _Room:
+    """What one target has room for: `free` calls under its cap, of which `may` be made now (rate, guard, probe)."""
+
+    free: int
+    may: int
+
+    def share(self, lane: int, cap: int) -> int:
+        """How many deliveries of a lane: part of the cap is kept for the interactive one. Rate, guard and probe are anybody's."""
+        kept = max(1, cap // RESERVED) if lane == BULK and cap > 1 else 0
+        return min(self.may, self.free - kept)
+
+    def take_one(self) -> None:
+        self.free -= 1
+        self.may -= 1
+
+
 def claim(
     targets: Mapping[UUID, Target],
     *,
     most: int,
+    each: Mapping[UUID, int] | None = None,
     only: Collection[UUID] | None = None,
     answered: Mapping[UUID, int] | None = None,
 ) -> list[Claimed]:
-    """Up to `most` due deliveries of live targets that may be called; `only`: of these connections. `answered`: calls of this process,
-    by connection, that are over but not written down yet: they are no longer in flight.
+    """Up to `most` due deliveries of live targets that may be called; `only`: of these connections, `each`: so many of each at the most.
+    `answered`: calls of this process, by connection, that are over but not written down yet: they are no longer in flight.
 
     A half-open circuit lets one delivery through. No delivery is claimed while another of the same record is under way."""
     allowed = [id_ for id_ in targets if not targets[id_].error and (only is None or id_ in only)]
@@ -63,16 +81,14 @@ def claim(
         return []
     with transaction.atomic():
         room = _room(targets, allowed, answered or {})
+        for id_, r in room.items():
+            r.may = min(r.may, (each or {}).get(id_, r.may))
         taken: list[Claimed] = []
         for lane in (INTERACTIVE, BULK):
-            shares = {
-                id_: n
-                - (max(1, targets[id_].in_flight // RESERVED) if lane == BULK and targets[id_].in_flight > 1 else 0)
-                for id_, n in room.items()
-            }
+            shares = {id_: r.share(lane, targets[id_].in_flight) for id_, r in room.items()}
             found = _take(lane, {id_: n for id_, n in shares.items() if n > 0}, most - len(taken), targets)
             for one in found:
-                room[one.connection] -= 1
+                room[one.connection].take_one()
             taken += found
         _count(taken, targets)
     return taken
@@ -105,7 +121,7 @@ FROM circuit k JOIN jsonb_to_recordset(%s::jsonb) AS r(id uuid, rate float8, gua
 """
 
 
-def _room(targets: Mapping[UUID, Target], allowed: Sequence[UUID], answered: Mapping[UUID, int]) -> dict[UUID, int]:
+def _room(targets: Mapping[UUID, Target], allowed: Sequence[UUID], answered: Mapping[UUID, int]) -> dict[UUID, _Room]:
     """How many deliveries of each target may be claimed. Pauses a target whose guard is reached."""
     with connection.cursor() as cursor:
         cursor.execute(_LOCKED, (array(allowed),))
@@ -120,23 +136,24 @@ def _room(targets: Mapping[UUID, Target], allowed: Sequence[UUID], answered: Map
         }
         for id_ in locked
     ]  # fmt: skip
-    room: dict[UUID, int] = {}
+    room: dict[UUID, _Room] = {}
     over: list[tuple[UUID, int, int]] = []
     with connection.cursor() as cursor:
         cursor.execute(_CIRCUITS, (json_text(told),))
         for id_, state, in_flight, tokens, written, lifted, links in cursor.fetchall():
             target = targets[id_]
-            n = min(target.in_flight - in_flight + answered.get(id_, 0), int(tokens))
+            free = target.in_flight - in_flight + answered.get(id_, 0)
+            n = min(free, int(tokens))
             share = target.number("guard_share", GUARD_SHARE)
             if share > 0 and not lifted:
                 allowance = int(max(target.number("guard_least", GUARD_LEAST), share * links)) - written
                 if allowance <= 0:
                     over.append((id_, written, links))
-                n = min(n, allowance)
+                n = min(n, allowance - in_flight)
             if state != "closed":
                 n = min(n, 1)
             if n > 0:
-                room[id_] = n
+                room[id_] = _Room(free, n)
     if over:
         _stop_at_guard(over)
     return room
@@ -188,7 +205,7 @@ def _take(lane: int, room: Mapping[UUID, int], most: int, targets: Mapping[UUID,
 
 
 def _count(taken: Sequence[Claimed], targets: Mapping[UUID, Target]) -> None:
-    """Tokens and the hour's writes of each target; a probe of an open circuit has the next one wait."""
+    """Takes the tokens of each target; a probe of an open circuit has the next one wait."""
     by_target: dict[UUID, int] = {}
     for one in taken:
         by_target[one.connection] = by_target.get(one.connection, 0) + 1
@@ -200,9 +217,7 @@ def _count(taken: Sequence[Claimed], targets: Mapping[UUID, Target]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE circuit k SET tokens = {_TOKENS} - r.n, refilled_at = clock_timestamp(), state = CASE WHEN k.state = 'open' THEN 'half_open'"
-            " ELSE k.state END, probe_at = CASE WHEN k.state = 'closed' THEN k.probe_at ELSE clock_timestamp() + %s * interval '1 second' END,"
-            " hour_writes = r.n + CASE WHEN k.hour_began > clock_timestamp() - interval '1 hour' THEN k.hour_writes ELSE 0 END,"
-            " hour_began = CASE WHEN k.hour_began > clock_timestamp() - interval '1 hour' THEN k.hour_began ELSE clock_timestamp() END"
+            " ELSE k.state END, probe_at = CASE WHEN k.state = 'closed' THEN k.probe_at ELSE clock_timestamp() + %s * interval '1 second' END"
             " FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, n int, rate float8) WHERE k.connection_id = r.id",
             (PROBE_SECONDS, told),
         )

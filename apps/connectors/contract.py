@@ -45,6 +45,8 @@ class Trouble(StrEnum):
     """Address, mapping or permission is wrong: an administrator has to mend the connection."""
     UNCERTAIN = "uncertain"
     """The request left, no usable answer came: it may have been carried out."""
+    PING_PONG = "ping_pong"
+    """The hub's own word, no adapter's: the far side puts the value back each time; a person has to find out who."""
     FATAL = "fatal"
     """Anything else that trying again will not mend."""
 

@@ -25,7 +25,9 @@ from apps.connectors.targets import Target, forget, targets
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-THREADS = 64
+THREADS = 96
+MOST_EACH = THREADS // 2
+"""Threads that the calls to one target may take of a process, whatever its own cap: the others are for the rest."""
 FLUSH_SECONDS = 0.05
 CLAIM_SECONDS = 0.02
 LOOK_SECONDS = 2.0
@@ -61,6 +63,8 @@ class _Drain:
         with ThreadPoolExecutor(THREADS, thread_name_prefix="deliver") as pool:
             while True:
                 ending = time.monotonic() > self.ends or self.stopped()
+                if not self.flying:
+                    self._flush()  # what was behind it may be told now
                 begun = self._begin(pool, ending=ending)
                 if not self.flying and begun == 0 and (ending or self.until_idle):
                     break
@@ -80,12 +84,13 @@ class _Drain:
         if ending:
             if self.stopped() or not any(now - began > SLOW_SECONDS for _, _, began in self.flying.values()):
                 return 0
-            only = {
-                id_ for id_ in self.targets if self.took.get(id_, 0.0) < SLOW_SECONDS
-            }  # nobody waits for the slow ones
+            # Nobody waits for the slow ones with idle hands.
+            only = {id_ for id_ in self.targets if self.took.get(id_, 0.0) < SLOW_SECONDS}
         self.claimed = now
         answered = Counter(r.claimed.connection for r in self.answers)
-        batch = patiently(lambda: claim(self.targets, most=free, only=only, answered=answered))
+        flying = Counter(target.id for _, target, _ in self.flying.values())
+        each = {id_: MOST_EACH - flying[id_] for id_ in self.targets}
+        batch = patiently(lambda: claim(self.targets, most=free, each=each, only=only, answered=answered))
         together: dict[UUID, list[Claimed]] = {}
         for one in batch:
             target = self.targets[one.connection]

@@ -15,6 +15,7 @@ from apps.common.ids import array, uuid7
 from apps.common.jsontext import json_text, json_value
 from apps.common.plans import find_by_index
 from apps.connectors import planning
+from apps.connectors.contract import Trouble
 from apps.connectors.planning import Far, Plan, Step
 from apps.connectors.targets import Target, targets, usable
 from apps.customers.golden import Standing, read_customers
@@ -180,7 +181,7 @@ def _row(step: Step, target: Target, standing: Standing, change: Change, *, stop
     return (
         uuid7(), target.id, standing.id, step.record, step.link, step.op, change.cause, standing.version,
         "failed" if stop else "planned" if target.mode == "observe" else "waiting", change.lane, json_text(step.values), json_text(native),
-        json_text(step.losers), change.correlation_id, change.changed_at, *(("ping_pong", _PING_PONG) if stop else ("", "")),
+        json_text(step.losers), change.correlation_id, change.changed_at, *((Trouble.PING_PONG, _PING_PONG) if stop else ("", "")),
     )  # fmt: skip
 
 
@@ -293,8 +294,9 @@ def _insert(rows: Sequence[tuple[Any, ...]]) -> None:
     shape = ", ".join(f'"{n}" {t}' for n, t in zip(_COLUMNS, _TYPES, strict=True))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO delivery ({names}, revision, due_at, attempts, burned, code, created_at, actor, reason)"
-            f" SELECT {names}, 0, clock_timestamp(), 0, 0, '', clock_timestamp(), '', ''"
+            f"INSERT INTO delivery ({names}, revision, due_at, attempts, burned, code, created_at, actor, reason, finished_at)"
+            f" SELECT {names}, 0, clock_timestamp(), 0, 0, '', clock_timestamp(), '', '',"
+            " CASE WHEN n.state = 'failed' THEN clock_timestamp() END"
             f" FROM jsonb_to_recordset(%s::jsonb) AS n({shape}) ON CONFLICT DO NOTHING",
             (json_text(told),),
         )

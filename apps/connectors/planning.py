@@ -91,8 +91,26 @@ class Plan:
     relabel: tuple[tuple[UUID, str], ...] = ()
 
 
+def with_parts(image: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The image with the parts of a name that is known in one piece only, for targets that keep nothing but parts.
+
+    "Family, Given" is read as such; otherwise the last word is the family name, and so is a name of one word."""
+    if not image.get("name"):
+        return image
+    if image.get("kind") == "organization":
+        return image if image.get("organization_name") else {**image, "organization_name": image["name"]}
+    if image.get("given_name") or image.get("family_name"):
+        return image
+    family, comma, given = (part.strip() for part in str(image["name"]).partition(","))
+    if not comma:
+        given, _, family = str(image["name"]).rpartition(" ")
+    return {**image, "family_name": family, **({"given_name": given} if given else {})}
+
+
 def plan(image: Mapping[str, Any], fars: Sequence[Far], rule: Rule, *, oldest: UUID) -> Plan:
     """Every step that brings the target to `image` (flat golden values); none when it holds all of it."""
+    if "name" not in rule.names:
+        image = with_parts(image)
     live = sorted(
         (f for f in fars if f.disposition in ("there", "deactivated")),
         key=lambda f: (f.state != "active", f.disposition != "there", f.record),

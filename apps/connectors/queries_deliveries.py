@@ -30,6 +30,11 @@ class Advice:
 
 
 ADVICE: Final[Mapping[str, Advice]] = {
+    Trouble.PING_PONG: Advice(
+        "Somebody there, or a rule there, puts the field back each time the hub has told it.",
+        "Find out who changes it there and stop that, or let that system own the field in the ownership policy; then plan again.",
+        "An integrator, with whoever runs the target.",
+    ),
     Trouble.TRANSIENT: Advice(
         "The target was not there, or said that it was out of order, for more than a day.",
         "See that it answers again, then replay the group.",

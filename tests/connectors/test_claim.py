@@ -140,6 +140,37 @@ def test_a_target_of_one_call_at_a_time_does_its_loads_too() -> None:
     assert len(outbox.claimed()) == 1
 
 
+def all_in_the_bulk_lane() -> None:
+    execute("UPDATE delivery SET lane = 1")
+
+
+def test_a_load_can_be_the_probe_of_a_half_open_circuit() -> None:
+    """Nothing else may wait: what is kept for people must not keep the circuit open for ever."""
+    outbox.connect(in_flight=8)
+    outbox.waiting(3)
+    all_in_the_bulk_lane()
+    execute("UPDATE circuit SET state = 'open', trips = 1, probe_at = clock_timestamp()")
+    assert len(outbox.claimed()) == 1
+
+
+def test_a_load_goes_to_a_target_that_allows_little_in_a_second() -> None:
+    outbox.connect(in_flight=8, per_second=1)
+    outbox.waiting(3)
+    all_in_the_bulk_lane()
+    assert [len(outbox.claimed()) for _ in range(2)] == [1, 0]
+
+
+def test_a_load_uses_all_that_the_guard_allows_and_is_stopped_then() -> None:
+    made = outbox.connect(in_flight=8, guard_least=5, guard_share=0.1)
+    outbox.waiting(9)
+    all_in_the_bulk_lane()
+    execute("UPDATE circuit SET guard_lifted_until = NULL")
+    assert len(outbox.claimed()) == 5
+    assert outbox.claimed() == []
+    made.refresh_from_db()
+    assert made.paused_by == "hub:guard"
+
+
 def test_no_more_in_a_second_than_the_target_allows() -> None:
     outbox.connect(in_flight=100, per_second=10)
     outbox.waiting(60)

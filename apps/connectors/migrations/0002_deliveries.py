@@ -325,7 +325,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="delivery",
-            index=models.Index(fields=["record"], condition=models.Q(("state", "failed")), name="delivery_failed_record"),
+            index=models.Index(
+                fields=["record"], condition=models.Q(("state", "failed")), name="delivery_failed_record"
+            ),
         ),
         migrations.AddIndex(
             model_name="delivery",

@@ -70,19 +70,22 @@ class Command(BaseCommand):
         try:
             self._prepare(demo=demo)
             port = self._free_port(host, port)
-            supervisor = Supervisor(_children(host, port, sandbox=_has_sandbox()), self._say)
+            supervisor = Supervisor(_children(host, port), self._say)
+            systems = Supervisor(_sandbox(port) if _has_sandbox() else [], self._say)
             try:
                 _forget_heartbeat()
+                systems.start()
                 supervisor.start()
                 self._wait_ready(supervisor, host, port)
                 self._connect_sandbox()
                 url = f"http://{'localhost' if host in {'127.0.0.1', *EVERYWHERE} else host}:{port}/"
                 hold.announce(url)
                 self._welcome(url, time.monotonic() - begun)
-                self._tend(supervisor)
+                self._tend(supervisor, systems)
             finally:
                 self._say("ending …")
                 supervisor.stop()
+                systems.stop()  # after those that call them
         finally:
             connection.close()
             embedded.stop_all()
@@ -143,10 +146,11 @@ class Command(BaseCommand):
             raise CommandError(f"the web does not answer: {state}; the end of {web.log}:\n{tail(web.log, 30)}")
         self._say(f"the web answers, but not all is well: {state['checks']}; see {embedded.home().logs}")
 
-    def _tend(self, supervisor: Supervisor) -> None:
+    def _tend(self, *supervisors: Supervisor) -> None:
         while True:
             time.sleep(1)
-            supervisor.tend()
+            for supervisor in supervisors:
+                supervisor.tend()
             if any(server.pid() is None for server in embedded.servers()):
                 started = embedded.ensure_running()
                 if started:
@@ -208,7 +212,15 @@ def _wait_for_ports(ports: Sequence[int]) -> None:
             time.sleep(0.05)
 
 
-def _children(host: str, port: int, *, sandbox: bool = False) -> list[Child]:
+def _sandbox(port: int) -> list[Child]:
+    """The demo's systems; what changes there is told to the hub's web by webhook."""
+    near = f"http://127.0.0.1:{port}/api/v1/hooks"
+    environment = {**os.environ, "PYTHONPATH": str(BASE_DIR), "PYTHONUNBUFFERED": "1"}
+    commands = sandbox_systems.commands(settings.HUB_HOME, lambda kind: f"{near}/{kind}")
+    return [Child(name, command, embedded.home().logs / f"{name}.log", environment) for name, command in commands]
+
+
+def _children(host: str, port: int) -> list[Child]:
     """Web first: somebody waits for it. One worker per lane, so that a load never keeps a steward waiting."""
     logs = embedded.home().logs
     base = {**os.environ, "DJANGO_SETTINGS_MODULE": "mdmhub.settings", "PYTHONPATH": str(BASE_DIR)}
@@ -222,10 +234,6 @@ def _children(host: str, port: int, *, sandbox: bool = False) -> list[Child]:
         pool = ["-P", "solo"] if lane == "delivery" else ["-c", "1"]  # it makes its calls from threads of its own
         worker = [*celery, "worker", "-Q", lane, "-n", f"{lane}@%h", *pool, *quiet]
         children.append(Child(f"worker-{lane}", worker, logs / f"worker-{lane}.log", work))
-    if sandbox:
-        near = f"http://127.0.0.1:{port}/api/v1/hooks"
-        for name, command in sandbox_systems.commands(settings.HUB_HOME, lambda kind: f"{near}/{kind}"):
-            children.append(Child(name, command, logs / f"{name}.log", base))
     children.append(Child("beat", [*celery, "beat", "-l", "WARNING"], logs / "beat.log", base))
     return children
 
