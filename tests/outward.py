@@ -36,9 +36,7 @@ def target(kind: str, data: Path, *, live: bool = True, **limits: Any) -> Iterat
 
 def connect(kind: str, far: Far, *, live: bool = True, **limits: Any) -> Connection:
     pipeline.systems()
-    made = connections.connect(
-        document=document(kind, far.url, **limits), credentials={"token": far.key}, act=ALICE
-    )
+    made = connections.connect(document=document(kind, far.url, **limits), credentials={"token": far.key}, act=ALICE)
     if live:
         asked = connections.request_go_live(connection=made.id, act=ALICE)
         connections.decide_go_live(go_live=asked.id, approve=True, act=BOB)

@@ -36,7 +36,12 @@ def item_of(target: Target, record: FarRecord) -> Item:
         known["deleted"] = True
     if record.changed_at and not record.deleted:
         known["source_updated_at"] = record.changed_at
-    values = {**record.values, **{n: v for n, v in known.items() if n not in target.mapping.columns}}
+    columns = target.mapping.columns
+    if record.values:
+        known = {n: v for n, v in known.items() if n not in columns}
+    else:  # only missed there: nothing stands in the columns the mapping reads, so what is known is put into them
+        known = {columns[n][0] if n in columns else n: v for n, v in known.items()}
+    values = {**record.values, **known}
     return Item(values, json_text(dict(record.values)))
 
 

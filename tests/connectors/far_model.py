@@ -38,7 +38,13 @@ def fars(draw: st.DrawFn, most: int = 4) -> list[Far]:
         sent: Mapping[str, Any] = draw(st.dictionaries(st.sampled_from(FIELDS), st.sampled_from(["a", "b", None])))
         state, disposition = draw(
             st.sampled_from(
-                [("active", "there"), ("duplicate", "there"), ("duplicate", "deactivated"), ("duplicate", "merged"), ("active", "gone")]
+                [
+                    ("active", "there"),
+                    ("duplicate", "there"),
+                    ("duplicate", "deactivated"),
+                    ("duplicate", "merged"),
+                    ("active", "gone"),
+                ]
             )
         )
         own = draw(images())

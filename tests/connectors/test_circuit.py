@@ -36,7 +36,12 @@ def call(made: Connection, *troubles: Trouble | None, detail: str = "", retry_af
 
 
 def rests(made: Connection) -> float:
-    return float(one("SELECT extract(epoch FROM probe_at - clock_timestamp())::float8 FROM circuit WHERE connection_id = %s", made.id))
+    return float(
+        one(
+            "SELECT extract(epoch FROM probe_at - clock_timestamp())::float8 FROM circuit WHERE connection_id = %s",
+            made.id,
+        )
+    )
 
 
 BAD, GOOD = Trouble.TRANSIENT, None
@@ -114,7 +119,10 @@ def test_the_longest_wait_that_was_asked_for_is_kept(made: Connection) -> None:
     assert 90 < one("SELECT extract(epoch FROM not_before - clock_timestamp())::float8 FROM circuit") <= 100
 
 
-@pytest.mark.parametrize(("trouble", "why"), [(Trouble.AUTH, "Its credentials are refused: no\ufffd"), (Trouble.CONFIG, "Its set-up is wrong: no\ufffd")])
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [(Trouble.AUTH, "Its credentials are refused: no\ufffd"), (Trouble.CONFIG, "Its set-up is wrong: no\ufffd")],
+)
 def test_what_needs_a_person_pauses_with_the_reason(trouble: Trouble, why: str, made: Connection) -> None:
     call(made, trouble, GOOD, detail="no\x00")
     made.refresh_from_db()
@@ -130,5 +138,10 @@ def test_a_person_s_reason_is_not_written_over(made: Connection) -> None:
 
 
 def test_a_target_without_a_circuit_is_no_error() -> None:
-    circuit.note([(UUID(int=1), BAD, "", backoff.after(BAD, burned=0, retry_after=None, chance=0)), (uuid7(), None, "", backoff.Next("done"))])
+    circuit.note(
+        [
+            (UUID(int=1), BAD, "", backoff.after(BAD, burned=0, retry_after=None, chance=0)),
+            (uuid7(), None, "", backoff.Next("done")),
+        ]
+    )
     assert Circuit.objects.count() == 0

@@ -71,8 +71,14 @@ def test_a_target_that_has_enough_is_left_alone_as_long_as_it_says(fault: str, c
     far.faults(**{fault: 1.0, "retry_after": 60})
     take("erp", person(1), person(2))
     outward.settle()
-    assert set(Delivery.objects.values_list("state", "burned", "trouble")) <= {("waiting", 0, "throttled"), ("waiting", 0, "")}
-    held = one("SELECT extract(epoch FROM not_before - clock_timestamp())::float8 FROM circuit WHERE connection_id = %s", made.id)
+    assert set(Delivery.objects.values_list("state", "burned", "trouble")) <= {
+        ("waiting", 0, "throttled"),
+        ("waiting", 0, ""),
+    }
+    held = one(
+        "SELECT extract(epoch FROM not_before - clock_timestamp())::float8 FROM circuit WHERE connection_id = %s",
+        made.id,
+    )
     assert (50 if fault != "request_limit" else 2) < held <= 60
     before = far.requests()["requests"]["total"]
     execute("UPDATE delivery SET due_at = clock_timestamp()")
@@ -103,8 +109,12 @@ def test_refused_credentials_pause_the_connection_and_a_resume_goes_on(any_kind:
     assert outward.states() == {"done": 3}
 
 
-@pytest.mark.parametrize("fault", [{"read_only": True}, {"redirect": "http://127.0.0.1:9/elsewhere"}], ids=["read_only", "redirect"])
-def test_what_only_a_person_can_mend_pauses_and_burns_nothing(fault: dict[str, Any], any_kind: tuple[Far, Connection]) -> None:
+@pytest.mark.parametrize(
+    "fault", [{"read_only": True}, {"redirect": "http://127.0.0.1:9/elsewhere"}], ids=["read_only", "redirect"]
+)
+def test_what_only_a_person_can_mend_pauses_and_burns_nothing(
+    fault: dict[str, Any], any_kind: tuple[Far, Connection]
+) -> None:
     far, made = any_kind
     far.faults(**fault)
     take(source(far), person(1))
@@ -127,7 +137,9 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("fault", UNKNOWN, ids=list(UNKNOWN))
-def test_a_create_of_unknown_outcome_leaves_exactly_one_record_there(fault: str, any_kind: tuple[Far, Connection]) -> None:
+def test_a_create_of_unknown_outcome_leaves_exactly_one_record_there(
+    fault: str, any_kind: tuple[Far, Connection]
+) -> None:
     far, _ = any_kind
     far.faults(**UNKNOWN[fault], times=1, methods="POST,PATCH,PUT")
     take(source(far), person(1, city="Ulm"))
@@ -150,7 +162,9 @@ def test_a_create_of_unknown_outcome_leaves_exactly_one_record_there(fault: str,
 
 
 @pytest.mark.parametrize("fault", UNKNOWN, ids=list(UNKNOWN))
-def test_an_update_of_unknown_outcome_arrives_and_nothing_overtakes_it(fault: str, any_kind: tuple[Far, Connection]) -> None:
+def test_an_update_of_unknown_outcome_arrives_and_nothing_overtakes_it(
+    fault: str, any_kind: tuple[Far, Connection]
+) -> None:
     far, _ = any_kind
     take(source(far), person(1, city="Ulm"))
     outward.settle()
@@ -172,7 +186,9 @@ def test_an_update_of_unknown_outcome_arrives_and_nothing_overtakes_it(fault: st
     assert pipeline.broken() == []
 
 
-def test_a_create_that_is_not_carried_out_by_its_first_words_stays_one_after_ten(any_kind: tuple[Far, Connection]) -> None:
+def test_a_create_that_is_not_carried_out_by_its_first_words_stays_one_after_ten(
+    any_kind: tuple[Far, Connection],
+) -> None:
     """Every second answer is lost, for ten people."""
     far, _ = any_kind
     far.faults(lost_reply=0.5, seed=7, methods="POST,PATCH,PUT")
@@ -251,7 +267,9 @@ def test_a_conflict_over_another_field_leaves_their_value_there(tmp_path: Path) 
         again()
         assert value(far, "city") == "Bonn"
         assert value(far, "telephone").startswith("+49 30 555")
-        record = one("SELECT canonical::text FROM source_record s JOIN system y ON y.id = s.system_id WHERE y.code = 'erp'")
+        record = one(
+            "SELECT canonical::text FROM source_record s JOIN system y ON y.id = s.system_id WHERE y.code = 'erp'"
+        )
         assert "+4930555" in record.replace(" ", ""), "it was taken in"
 
 
@@ -297,7 +315,17 @@ def test_a_key_that_is_there_already_is_adopted(when: str, tmp_path: Path) -> No
         waits, target = delivery(), outward.here(made)
 
         def make(key: str) -> None:
-            far.load([{"customerid": "77", "mdmkey": key, "customertype": "person", "firstname": "Anna", "lastname": "Sommer"}])
+            far.load(
+                [
+                    {
+                        "customerid": "77",
+                        "mdmkey": key,
+                        "customertype": "person",
+                        "firstname": "Anna",
+                        "lastname": "Sommer",
+                    }
+                ]
+            )
 
         if when == "before the search":
             make(str(waits.record_id))
@@ -344,7 +372,9 @@ def test_a_target_that_is_away_altogether_is_told_when_it_is_back(crm: tuple[Far
     far.kill()
     take("erp", *(person(n) for n in range(3)))
     outward.settle(rounds=1)
-    assert set(Delivery.objects.values_list("state", "trouble")) == {("waiting", "transient")}, "nothing of it arrived there"
+    assert set(Delivery.objects.values_list("state", "trouble")) == {("waiting", "transient")}, (
+        "nothing of it arrived there"
+    )
     far.start()
     again()
     assert len(far.records()) == 3
@@ -417,7 +447,9 @@ def found_in_the_database(text: str) -> list[str]:
 
 # ── A → B → A ───────────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("arrives", [True, False], ids=["B arrives", "B is lost on its way"])
-def test_a_value_that_goes_back_while_the_other_is_on_its_way_ends_as_it_is_here(arrives: bool, any_kind: tuple[Far, Connection]) -> None:
+def test_a_value_that_goes_back_while_the_other_is_on_its_way_ends_as_it_is_here(
+    arrives: bool, any_kind: tuple[Far, Connection]
+) -> None:
     far, _ = any_kind
     take(source(far), person(1, city="Ulm"))
     outward.settle()

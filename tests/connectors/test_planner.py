@@ -34,7 +34,9 @@ def crm() -> Connection:
     """A target that nobody calls: planning is all that is done here."""
     pipeline.systems()
     made = connections.connect(
-        document=outward.document("crm", "http://127.0.0.1:9"), credentials={"token": "not-a-real-one"}, act=outward.ALICE
+        document=outward.document("crm", "http://127.0.0.1:9"),
+        credentials={"token": "not-a-real-one"},
+        act=outward.ALICE,
     )
     asked = connections.request_go_live(connection=made.id, act=outward.ALICE)
     connections.decide_go_live(go_live=asked.id, approve=True, act=BOB)
@@ -252,8 +254,13 @@ def test_without_targets_the_feed_is_skipped_and_a_new_target_is_planned_all() -
 
 def test_a_target_that_cannot_be_used_leaves_the_others_alone() -> None:
     crm()
-    bad = connections.connect(document=outward.document("erp", "http://127.0.0.1:9"), credentials={"token": "x"}, act=outward.ALICE)
-    execute("UPDATE connection SET settings = jsonb_set(settings, '{document,operations}', '7'::jsonb) WHERE id = %s", bad.id)
+    bad = connections.connect(
+        document=outward.document("erp", "http://127.0.0.1:9"), credentials={"token": "x"}, act=outward.ALICE
+    )
+    execute(
+        "UPDATE connection SET settings = jsonb_set(settings, '{document,operations}', '7'::jsonb) WHERE id = %s",
+        bad.id,
+    )
     take("billing", person(1))
     relay_all()
     assert planner.drain() >= 1

@@ -42,7 +42,9 @@ def test_what_was_told_need_not_be_told_again(image: dict[str, Any], there: list
 
 @settings(max_examples=300)
 @given(images(), fars(), rules())
-def test_no_step_is_empty_or_speaks_of_what_the_target_is_not_told(image: dict[str, Any], there: list[Far], rule: Rule) -> None:
+def test_no_step_is_empty_or_speaks_of_what_the_target_is_not_told(
+    image: dict[str, Any], there: list[Far], rule: Rule
+) -> None:
     for step in plan(image, there, rule, oldest=OLDEST).steps:
         own = step.op == "reactivate"
         assert set(step.values) <= rule.names | ({"status"} if own else set())
@@ -93,7 +95,9 @@ def test_the_plan_does_not_depend_on_the_order_of_records(image: dict[str, Any],
 
 
 @given(images(), rules())
-def test_what_the_far_side_deleted_is_made_again_only_where_the_policy_says_so(image: dict[str, Any], rule: Rule) -> None:
+def test_what_the_far_side_deleted_is_made_again_only_where_the_policy_says_so(
+    image: dict[str, Any], rule: Rule
+) -> None:
     found = plan(image, [far(disposition="gone")], rule, oldest=OLDEST)
     made = bool(found.steps)
     assert made == (rule.recreate and image["kind"] in rule.creates)
@@ -108,7 +112,9 @@ def test_nothing_differs_nothing_is_told() -> None:
 
 def test_only_what_differs_is_told() -> None:
     image = {"kind": "person", "email": "new@b.example", "phone": "1"}
-    (step,) = plan(image, [far(sent={"email": "a@b.example", "phone": "1"})], Rule(frozenset({"email", "phone"})), oldest=OLDEST).steps
+    (step,) = plan(
+        image, [far(sent={"email": "a@b.example", "phone": "1"})], Rule(frozenset({"email", "phone"})), oldest=OLDEST
+    ).steps
     assert step == Step("update", UUID(int=10), UUID(int=100), {"email": "new@b.example"})
 
 
@@ -176,7 +182,13 @@ def test_flat_takes_the_best_entry_of_each_kind_and_leaves_out_what_is_empty() -
         "addresses": [{"type": "delivery", "city": "Bonn"}, {"type": "postal", "city": "Ulm", "line1": ""}],
         "extra": {"tier": "gold"},
     }  # fmt: skip
-    assert flat(golden) == {"kind": "person", "email": "best@x.example", "tax_id": "DE1", "city": "Ulm", "extra.tier": "gold"}
+    assert flat(golden) == {
+        "kind": "person",
+        "email": "best@x.example",
+        "tax_id": "DE1",
+        "city": "Ulm",
+        "extra.tier": "gold",
+    }
     assert flat({"kind": "person", "addresses": [{"type": "delivery", "city": "Bonn"}]})["city"] == "Bonn"
 
 

@@ -67,7 +67,9 @@ def test_nothing_that_is_given_is_changed(own: dict[str, Any], sent: dict[str, A
 
 @settings(max_examples=300)
 @given(FLAT, FLAT, st.sampled_from([n for n in NAMES if n not in PLACE]))
-def test_a_field_that_comes_back_otherwise_is_the_far_sides_own(own: dict[str, Any], sent: dict[str, Any], name: str) -> None:
+def test_a_field_that_comes_back_otherwise_is_the_far_sides_own(
+    own: dict[str, Any], sent: dict[str, Any], name: str
+) -> None:
     sent = {**whole_address(sent, own), name: "sent"}
     result, changed = own_values(record({**there(own, sent), name: "theirs"}), record(own), sent, {})
     assert changed == [name]
@@ -151,11 +153,17 @@ def test_extra_values_one_by_one() -> None:
     arrived = {"kind": "person", "extra": {"tier": "sent", "shoe": "45"}}
     result, changed = own_values(arrived, stored, {"extra.tier": "sent"}, {})
     assert (result["extra"], changed) == ({"tier": "own", "shoe": "45"}, [])
-    assert own_values(arrived, {"kind": "person"}, {"extra.tier": "sent", "extra.shoe": "45"}, {}) == ({"kind": "person"}, [])
+    assert own_values(arrived, {"kind": "person"}, {"extra.tier": "sent", "extra.shoe": "45"}, {}) == (
+        {"kind": "person"},
+        [],
+    )
 
 
 def test_a_value_on_its_way_that_arrives_before_its_answer_is_an_echo() -> None:
     stored = record({"city": "own"})
     assert own_values(record({"city": "going"}), stored, {}, {"city": "going"}) == (stored, [])
     assert own_values(record({"city": "sent"}), stored, {"city": "sent"}, {"city": "going"}) == (stored, [])
-    assert own_values(record({"city": "theirs"}), stored, {"city": "sent"}, {"city": "going"}) == (record({"city": "theirs"}), ["city"])
+    assert own_values(record({"city": "theirs"}), stored, {"city": "sent"}, {"city": "going"}) == (
+        record({"city": "theirs"}),
+        ["city"],
+    )

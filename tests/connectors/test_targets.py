@@ -25,7 +25,9 @@ def test_what_did_not_change_is_kept_and_what_did_is_made_anew() -> None:
     crm, erp = outbox.connect("crm"), outbox.connect("erp")
     before = targets()
     assert targets()[crm.id] is before[crm.id]
-    connections.connect(document=outward.document("crm", outbox.NOWHERE, in_flight=2), credentials={}, act=outward.ALICE)
+    connections.connect(
+        document=outward.document("crm", outbox.NOWHERE, in_flight=2), credentials={}, act=outward.ALICE
+    )
     after = targets()
     assert after[crm.id] is not before[crm.id]
     assert after[crm.id].in_flight == 2
@@ -36,7 +38,9 @@ def test_what_did_not_change_is_kept_and_what_did_is_made_anew() -> None:
 def test_new_credentials_make_a_new_adapter() -> None:
     made = outbox.connect()
     before = targets()[made.id]
-    connections.connect(document=outward.document("crm", outbox.NOWHERE), credentials={"token": "another"}, act=outward.ALICE)
+    connections.connect(
+        document=outward.document("crm", outbox.NOWHERE), credentials={"token": "another"}, act=outward.ALICE
+    )
     assert targets()[made.id] is not before
 
 
@@ -50,7 +54,10 @@ def test_a_pause_keeps_the_adapter() -> None:
 
 def test_a_document_that_cannot_be_used_is_said_and_left_out() -> None:
     crm, erp = outbox.connect("crm"), outbox.connect("erp")
-    execute("UPDATE connection SET settings = jsonb_set(settings, '{document,operations}', '7'::jsonb) WHERE id = %s", crm.id)
+    execute(
+        "UPDATE connection SET settings = jsonb_set(settings, '{document,operations}', '7'::jsonb) WHERE id = %s",
+        crm.id,
+    )
     found = targets()
     assert found[crm.id].error
     assert [t.id for t in usable(found.values())] == [erp.id]
@@ -76,7 +83,9 @@ def test_a_forked_process_begins_with_connections_of_its_own() -> None:
     assert targets()[made.id] is not before
 
 
-@pytest.mark.parametrize(("seconds", "timeout", "lease"), [(1, 1, LEAST_LEASE_SECONDS), (20, 20, 60), (600, LONGEST_CALL_SECONDS, 90)])
+@pytest.mark.parametrize(
+    ("seconds", "timeout", "lease"), [(1, 1, LEAST_LEASE_SECONDS), (20, 20, 60), (600, LONGEST_CALL_SECONDS, 90)]
+)
 def test_a_lease_outlives_three_calls(seconds: float, timeout: float, lease: float) -> None:
     made = outbox.connect(timeout=seconds)
     found = targets()[made.id]
@@ -99,4 +108,6 @@ def test_values_as_they_come_back() -> None:
     native = target.mapping.render({"organization_name": long, "kind": "organization", "city": "Ulm"})
     assert target.read(native, "organization")["organization_name"] == long[:40].strip()
     assert target.holds({"customertype": "organization", "city": "Ulm"}, {"city": "Ulm", "phone": None})
-    assert not target.holds({"customertype": "organization", "city": "Ulm", "telephone": "+49 30 1234567"}, {"city": "Ulm", "phone": None})
+    assert not target.holds(
+        {"customertype": "organization", "city": "Ulm", "telephone": "+49 30 1234567"}, {"city": "Ulm", "phone": None}
+    )

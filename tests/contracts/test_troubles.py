@@ -113,7 +113,7 @@ def test_an_update_in_doubt_may_be_sent_again(rest: Target):
     again = adapter.write(write, timeout=TIMEOUT)
     assert again.trouble is (Trouble.CONFLICT if Can.ETAG in adapter.can else None)
     rest.far.faults(error_500=1)
-    assert adapter.write(write, timeout=TIMEOUT).trouble is Trouble.TRANSIENT
+    assert adapter.write(write, timeout=TIMEOUT).trouble is Trouble.UNCERTAIN
 
 
 def test_somebody_else_was_faster(rest: Target):

@@ -114,7 +114,9 @@ class TestWhatATargetIsTold:
         assert crm.rule(parse_ownership(owned)).names == {"email", "city"}
 
     @pytest.mark.parametrize("action", MERGE_ACTIONS)
-    def test_a_merge_action_the_target_is_not_capable_of_becomes_a_cross_reference(self, action: str, crm: Target, erp: Target) -> None:
+    def test_a_merge_action_the_target_is_not_capable_of_becomes_a_cross_reference(
+        self, action: str, crm: Target, erp: Target
+    ) -> None:
         policy = parse_ownership({"targets": {k: {"on_merge": action} for k in ("crm", "erp")}})
         assert crm.rule(policy).on_merge == action
         assert erp.rule(policy).on_merge == ("cross_reference" if action == "merge" else action)
