@@ -28,10 +28,11 @@ def attribute_of(name: str) -> str:
 
 
 def flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Canonical or golden values under flat names; of a list the best entry of each kind, and what is empty left out."""
+    """Canonical or golden values under flat names; of a list the best entry of each kind; what is empty is left out, and an
+    e-mail address or number that is known to be none."""
     found = {name: values[name] for name in ("kind", *SINGLE) if values.get(name) not in (None, "")}
     for point in values.get("contact_points", ()):
-        if point.get("value"):
+        if point.get("value") and point.get("valid") is not False:
             found.setdefault(point["type"], point["value"])
     for entry in values.get("identifiers", ()):
         if entry.get("value"):

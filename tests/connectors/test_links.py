@@ -17,14 +17,15 @@ from apps.customers.models import Customer, Link, SourceRecord
 from apps.customers.queries_search import search
 from apps.matching import judge
 from tests import outward, pipeline
+from tests.connectors.telling import KINDS, source, without_chance
 from tests.pipeline import customer_of, execute, one, person
 
 pytestmark = pytest.mark.django_db(transaction=True)
-KINDS = ("crm", "erp", "billing", "support")
 
 
 @pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
+def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    without_chance(monkeypatch)
     pipeline.empty()
     outward.policy(**{k: {"creates": ["person"]} for k in KINDS})
     yield
@@ -41,10 +42,6 @@ def any_kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[F
 def crm(tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
     with outward.target("crm", tmp_path / "crm.db") as found:
         yield found
-
-
-def source(far: Far) -> str:
-    return "billing" if far.kind == "erp" else "erp"
 
 
 def planned() -> None:

@@ -53,7 +53,7 @@ def waits(hub: Fleet, kind: str) -> list[float]:
 
 
 ILLS = [
-    pytest.param({"latency_ms": 5_000}, id="slow"),
+    pytest.param({"latency_ms": 12_000}, id="slow"),
     pytest.param({"latency_ms": 29_000}, id="very slow", marks=pytest.mark.slow),
     pytest.param({"error_500": 1.0}, id="down"),
 ]
@@ -76,7 +76,7 @@ def test_one_of_four_is_ill(ill: dict[str, Any], fleet: Fleet, tmp_path: Path) -
         for kind in well:
             found = waits(fleet, kind)
             assert found[int(len(found) * 0.95)] < 10, f"{kind} waited for the ill one"
-        assert fleet.one(DONE.format("billing")) < people / 2
+        assert fleet.one(DONE.format("billing")) < people
         if "error_500" in ill:
             fleet.wait_for(lambda: fleet.one("SELECT count(*) FROM circuit WHERE state = 'open'") == 1, 30)
         fars["billing"].faults()
