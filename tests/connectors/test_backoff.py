@@ -10,7 +10,7 @@ from apps.connectors.backoff import AT_ONCE, LEAST_PAUSE, STEPS, Breaker, Next, 
 from apps.connectors.contract import Trouble
 
 BURNED = range(len(STEPS) + 2)
-ENDS = (Trouble.VALIDATION, Trouble.NOT_FOUND, Trouble.DUPLICATE, Trouble.FATAL)
+ENDS = (Trouble.VALIDATION, Trouble.NOT_FOUND, Trouble.DUPLICATE, Trouble.FATAL, Trouble.PING_PONG)
 
 
 def test_done_is_done() -> None:
