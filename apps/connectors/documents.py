@@ -10,6 +10,9 @@
     per_second = 50                 # calls; left out: no limit of ours
     guard_share = 0.2               # the target is paused when more than this share of its records would be written in an hour
     guard_least = 100               # but never below this many
+    poll_seconds = 60               # how often what changed there is read
+    overlap_seconds = 10            # how far a poll looks back: the longest transaction there, and the difference of the clocks
+    sweep_seconds = 86400           # how often all ids are compared, for what was deleted without a word
     …                               # what that adapter needs
     [mapping]                       # columns and canonical names, both ways: mapping.py
 
@@ -44,6 +47,7 @@ COMMON: Final[dict[str, tuple[str, Shape]]] = {
     "guard_least": COUNT,
     "poll_seconds": COUNT,
     "sweep_seconds": COUNT,
+    "overlap_seconds": COUNT,
 }
 """The entries of [connection] that every document may have; the last ones are limits that the driver of deliveries keeps."""
 

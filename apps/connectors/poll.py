@@ -19,6 +19,7 @@ from apps.connectors import circuit, inbound
 from apps.connectors.backoff import Next
 from apps.connectors.contract import Can, FarRecord, Page
 from apps.connectors.inbound import Door, Intake, Item
+from apps.connectors.planning_cursor import forward, overlapping
 from apps.connectors.targets import POLL_SECONDS, SWEEP_SECONDS, Target, targets
 from apps.customers.models import System
 from apps.matching import doubts
@@ -134,17 +135,19 @@ def poll(target: Target) -> int:
     """Reads what changed since the cursor, page by page; returns how many records came in."""
     if Can.CHANGES not in target.adapter.can:
         return 0
-    taken = 0
+    taken, asked = 0, None
     ends = time.monotonic() + TURN_SECONDS
     while True:
-        read_at = _clock()
-        page = target.adapter.changes(_cursor(target, "changes"), limit=PAGE, timeout=target.timeout)
+        read_at, known = _clock(), _cursor(target, "changes")
+        asked = asked if asked is not None else overlapping(known, now=read_at, seconds=target.overlap)
+        page = target.adapter.changes(asked, limit=PAGE, timeout=target.timeout)
         if not _read_well(target, page):
             break
+        asked, kept = dict(page.cursor), forward(known, page.cursor)
         if page.records:
-            take_in_far(target, page.records, correlation_id=uuid7(), cursor=page.cursor, read_at=read_at)
-        elif page.cursor:
-            _keep_cursor(target, page.cursor)
+            take_in_far(target, page.records, correlation_id=uuid7(), cursor=kept, read_at=read_at)
+        elif kept:
+            _keep_cursor(target, kept)
         taken += len(page.records)
         if not page.more:
             break

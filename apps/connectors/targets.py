@@ -25,6 +25,8 @@ CALL_SECONDS = 20.0
 LONGEST_CALL_SECONDS = 30.0
 LEAST_LEASE_SECONDS = 10.0
 IN_FLIGHT = 8
+OVERLAP_SECONDS = 10.0
+"""Longest transaction and difference of clocks of a target that does not say otherwise."""
 POLL_SECONDS, SWEEP_SECONDS = 60.0, 24 * 3600.0
 GUARD_SHARE, GUARD_LEAST = 0.25, 500
 
@@ -65,6 +67,11 @@ class Target:
     def lease(self) -> float:
         """Seconds after which a call that nobody has answered for is anybody's again."""
         return max(3 * self.timeout, LEAST_LEASE_SECONDS)
+
+    @property
+    def overlap(self) -> float:
+        """Seconds that a poll looks back."""
+        return self.number("overlap_seconds", OVERLAP_SECONDS)
 
     @property
     def in_flight(self) -> int:

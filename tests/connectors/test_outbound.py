@@ -1,5 +1,6 @@
 """apps.connectors outward: planned, told, acknowledged, and what comes back is no news."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,24 @@ def test_the_guard_stops_a_target_that_would_be_rewritten(tmp_path: Path) -> Non
         connections.resume(connection=made.id, act=outward.BOB, guard_hours=1)
         outward.settle()
         assert len(far.records()) == 20
+
+
+def test_what_was_committed_late_there_is_read_all_the_same(tmp_path: Path) -> None:
+    """A record whose moment lies a little before one that was read already: its transaction took longer."""
+    with outward.target("crm", tmp_path / "crm.db") as (far, _):
+        now = datetime.now(UTC)
+        far.load([crm_account("C-1", now)])
+        outward.poll_all()
+        far.load([crm_account("C-2", now - timedelta(seconds=3))])
+        outward.poll_all()
+        assert set(SourceRecord.objects.values_list("external_id", flat=True)) == {"C-1", "C-2"}
+        outward.poll_all()
+        assert SourceRecord.objects.filter(version=1).count() == 2
+
+
+def crm_account(id_: str, changed_at: datetime) -> dict[str, str]:
+    person = pipeline.person(int(id_[-1]))
+    return {
+        "Id": id_, "RecordType": "Person", "FirstName": person["given_name"], "LastName": person["family_name"],
+        "PersonEmail": person["email"], "SystemModstamp": changed_at.strftime("%Y-%m-%dT%H:%M:%S.%f+0000"),
+    }  # fmt: skip
