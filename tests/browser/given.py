@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
+import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection
 from playwright.sync_api import Page
@@ -18,6 +19,13 @@ from tests import pipeline
 from tests.live import live_environment
 
 PASSWORD = "correct horse battery"
+LOOKS = [
+    pytest.param(1280, "light", id="1280-light"),
+    pytest.param(390, "dark", id="390-dark"),
+    pytest.param(1280, "dark", id="1280-dark", marks=pytest.mark.slow),
+    pytest.param(390, "light", id="390-light", marks=pytest.mark.slow),
+]
+"""Widths and colours in which pages are held against the rules: each once with every change, all four in the long runs."""
 
 
 def person(role: str) -> User:

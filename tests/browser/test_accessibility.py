@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, ViewportSize
 
 from apps.connectors.models import Run
 from tests import pipeline
-from tests.browser.given import demo, largest, person
+from tests.browser.given import LOOKS, demo, largest, person
 
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -35,8 +35,7 @@ def addresses() -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_every_page_is_for_everybody(browser: Browser, hub: str, scheme: Literal["light", "dark"], width: int) -> None:
     demo()
     pages = addresses()

@@ -18,7 +18,7 @@ from apps.connectors.sandbox import native
 from apps.connectors.sandbox.running import Far
 from mdmhub.demo.generator import generate
 from tests import outward, pipeline
-from tests.browser.given import PASSWORD, demo, person
+from tests.browser.given import LOOKS, PASSWORD, demo, person
 from tests.browser.screenshots import screenshot
 from tests.browser.test_accessibility import RULES
 
@@ -150,6 +150,7 @@ def test_exceptions_are_worked_off_by_keyboard(page: Page, log_in: LogIn, far: F
     expect(page.get_by_text("The corrected values are told now.")).to_be_visible()
     second = heading(page)
     assert second != first
+    page.wait_for_load_state()
     page.keyboard.press("r")
     expect(page.get_by_text("It is told again.")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).not_to_have_text(second)
@@ -244,8 +245,7 @@ def test_without_javascript_everything_can_be_done(browser: Browser, hub: str, f
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_every_page_of_the_way_out_is_for_everybody(
     browser: Browser, hub: str, far: Far, scheme: Literal["light", "dark"], width: int
 ) -> None:

@@ -77,7 +77,7 @@ def test_the_monitor_counts_what_waits_and_what_came_to_an_end(crm: tuple[Far, C
     assert 90 <= health.lag < 120
     assert health.last_success_at is not None
     assert "255" in health.last_error
-    assert health.hour_writes == 3
+    assert health.hour_writes == 2
     pipeline.execute("UPDATE delivery SET finished_at = finished_at - interval '2 hours'")
     assert queries.monitor()[0].success is None
 

@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('events', '0002_feed_head'),
+        ("events", "0002_feed_head"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='FeedReader',
+            name="FeedReader",
             fields=[
-                ('name', models.TextField(primary_key=True, serialize=False)),
-                ('position', models.BigIntegerField(default=0)),
+                ("name", models.TextField(primary_key=True, serialize=False)),
+                ("position", models.BigIntegerField(default=0)),
             ],
             options={
-                'db_table': 'feed_reader',
+                "db_table": "feed_reader",
             },
         ),
     ]
