@@ -34,13 +34,13 @@ def _clean() -> Iterator[None]:
 
 @pytest.fixture
 def crm(tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
-    with outward.target("crm", tmp_path / "crm.db", timeout=5) as found:
+    with outward.target("crm", tmp_path / "crm.db", timeout=5, overlap_seconds=1e-6) as found:
         yield found
 
 
 @pytest.fixture(params=KINDS)
 def any_kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
-    with outward.target(request.param, tmp_path / "far.db", timeout=5) as found:
+    with outward.target(request.param, tmp_path / "far.db", timeout=5, overlap_seconds=1e-6) as found:
         yield found
 
 
