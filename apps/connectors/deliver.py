@@ -113,7 +113,11 @@ class _Drain:
             step = backoff.after(
                 answer.trouble, burned=one.burned, retry_after=answer.retry_after, chance=random.random()
             )
-            if one.unsure and step.state == "waiting" and answer.trouble is not Trouble.CONFLICT:
+            if (
+                one.unsure
+                and step.state == "waiting"
+                and (one.op == Op.CREATE or answer.trouble is not Trouble.CONFLICT)
+            ):
                 step = replace(step, state="uncertain")  # what an earlier attempt did is still not known
             self.answers.append(Result(one, target, answer, step))
         if len(self.answers) >= THREADS or time.monotonic() - self.flushed > FLUSH_SECONDS:
