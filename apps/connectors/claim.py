@@ -5,7 +5,6 @@ hold for all workers together. A lease that ran out makes a delivery claimable a
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -44,7 +43,6 @@ class Claimed:
     correlation_id: UUID
     external_id: str | None
     etag: str | None
-    changed_at: datetime
 
 
 @dataclass(slots=True)
@@ -185,7 +183,7 @@ FROM picked p LEFT JOIN link l ON l.id = p.link_id
 WHERE d.id = p.id
 RETURNING d.id, d.connection_id, d.customer_id, d.record_id, d.link_id, d.op, d.version, d."values"::text, d.native::text,
   d.losers::text, d.revision, d.attempts, d.burned, p.was <> 'waiting',
-  extract(epoch FROM clock_timestamp() - d.first_sent_at)::float8, d.correlation_id, l.external_id, l.etag, d.changed_at
+  extract(epoch FROM clock_timestamp() - d.first_sent_at)::float8, d.correlation_id, l.external_id, l.etag
 """
 
 

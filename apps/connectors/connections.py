@@ -178,10 +178,6 @@ def switch(*, stopped: bool, act: Act) -> OutboundSwitch:
     return row
 
 
-def is_stopped() -> bool:
-    return OutboundSwitch.objects.filter(id=1, stopped=True).exists()
-
-
 def connection_by_name(name: str) -> Connection:
     """A target by its name or its system's code. Raises NotFound, Permanent for one that is in only."""
     row = Connection.objects.select_related("system").filter(name=name).first()

@@ -51,6 +51,8 @@ class Trouble(StrEnum):
     """Anything else that trying again will not mend."""
 
 
+UNKNOWN_OUTCOME: Final = "unknown_outcome"
+"""The code of a create of which the target cannot be asked whether it was carried out."""
 RETRIED: Final = frozenset({Trouble.TRANSIENT, Trouble.UNCERTAIN, Trouble.CONFLICT, Trouble.THROTTLED})
 HURTS: Final = frozenset({Trouble.TRANSIENT, Trouble.UNCERTAIN})
 """What the breaker counts as a failure of the target."""

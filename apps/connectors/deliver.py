@@ -18,9 +18,9 @@ from django.db import InterfaceError, OperationalError, connection
 from apps.common.errors import HubError
 from apps.connectors import backoff
 from apps.connectors.claim import Claimed, claim
-from apps.connectors.contract import Adapter, Answer, Can, Op, Trouble, Write
+from apps.connectors.contract import UNKNOWN_OUTCOME, Adapter, Answer, Can, Op, Trouble, Write
 from apps.connectors.settle import Result, settle
-from apps.connectors.targets import Target, forget, targets
+from apps.connectors.targets import Target, targets
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -33,24 +33,25 @@ CLAIM_SECONDS = 0.02
 LOOK_SECONDS = 2.0
 """How often the list of targets is read again while calls are made."""
 PATIENCE_SECONDS = 30.0
+DATABASE_SECONDS = 0.5
+"""How long a database that does not answer is waited for, and how often it is asked meanwhile."""
 SLOW_SECONDS = 1.0
 """A drain that is about to end begins no call to a target that took longer than this of late."""
 
 
-def drain(*, seconds: float = 45.0, until_idle: bool = True, stopped: Callable[[], bool] = lambda: False) -> int:
+def drain(*, seconds: float = 45.0, stopped: Callable[[], bool] = lambda: False) -> int:
     """Tells due deliveries for `seconds`, or until none is due; returns how many calls came to an end.
 
-    Safe to run any number of times side by side. `until_idle` off: goes on looking until the time is over."""
-    return _Drain(seconds, stopped, until_idle=until_idle).run()
+    Safe to run any number of times side by side."""
+    return _Drain(seconds, stopped).run()
 
 
 class _Drain:
     """One process that tells: a pool of threads, calls in flight, answers not yet settled."""
 
-    def __init__(self, seconds: float, stopped: Callable[[], bool], *, until_idle: bool) -> None:
+    def __init__(self, seconds: float, stopped: Callable[[], bool]) -> None:
         self.ends = time.monotonic() + seconds
         self.stopped = stopped
-        self.until_idle = until_idle
         self.flying: dict[UUID, tuple[Claimed, Target, float]] = {}
         self.arrived: SimpleQueue[tuple[UUID, Answer]] = SimpleQueue()
         self.answers: list[Result] = []
@@ -65,25 +66,25 @@ class _Drain:
                 ending = time.monotonic() > self.ends or self.stopped()
                 if not self.flying:
                     self._flush()  # what was behind it may be told now
-                begun = self._begin(pool, ending=ending)
-                if not self.flying and begun == 0 and (ending or self.until_idle):
+                self._begin(pool, ending=ending)
+                if not self.flying:
                     break
                 self._gather()
             self._flush()
         return self.done
 
-    def _begin(self, pool: ThreadPoolExecutor, *, ending: bool) -> int | None:
-        """How many calls were begun; None when it was not the time to look for any."""
+    def _begin(self, pool: ThreadPoolExecutor, *, ending: bool) -> None:
+        """Begins the calls there is room for, unless it has just looked for some."""
         now = time.monotonic()
         free = THREADS - len(self.flying)
-        if free < 1 or now - self.claimed < CLAIM_SECONDS:
-            return None
+        if free < 1 or (self.flying and now - self.claimed < CLAIM_SECONDS):
+            return
         if now - self.looked > LOOK_SECONDS:
             self.targets, self.looked = patiently(targets), now
         only = None
         if ending:
             if self.stopped() or not any(now - began > SLOW_SECONDS for _, _, began in self.flying.values()):
-                return 0
+                return
             # Nobody waits for the slow ones with idle hands.
             only = {id_ for id_ in self.targets if self.took.get(id_, 0.0) < SLOW_SECONDS}
         self.claimed = now
@@ -101,12 +102,8 @@ class _Drain:
                 pool.submit(self._tell, one, target)
         for id_, ones in together.items():
             pool.submit(self._tell_all, ones, self.targets[id_])
-        return len(batch)
 
     def _gather(self) -> None:
-        if not self.flying:
-            time.sleep(CLAIM_SECONDS)
-            return
         for id_, answer in self._next_answers():
             one, target, _ = self.flying.pop(id_)
             self.took[one.connection] = 0.7 * self.took.get(one.connection, 0.0) + 0.3 * answer.ms / 1000
@@ -157,7 +154,7 @@ def patiently(work: Callable[[], T]) -> T:
                 raise
             logger.warning("the database does not answer (%s); waiting", type(error).__name__)
             connection.close()
-            time.sleep(0.5)
+            time.sleep(DATABASE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +232,7 @@ def _find(call: _Call) -> Answer | None:
         if not call.one.unsure:
             return None
         return Answer(
-            Trouble.FATAL, "unknown_outcome", "It may have been made there, and this target cannot be asked by our key: look there first."
+            Trouble.FATAL, UNKNOWN_OUTCOME, "It may have been made there, and this target cannot be asked by our key: look there first."
         )  # fmt: skip
     found = call.adapter.find(str(call.one.record), timeout=call.timeout)
     return found if found.trouble is not None or found.external_id else None
@@ -265,6 +262,3 @@ def _conflict(answer: Answer, there: Answer) -> Answer:
         answer.trouble, answer.code, answer.detail, answer.status, there.external_id, there.etag, there.record,
         answer.retry_after, answer.request, answer.response, answer.ms,
     )  # fmt: skip
-
-
-__all__ = ["drain", "forget", "tell"]

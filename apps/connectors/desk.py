@@ -17,19 +17,17 @@ from apps.common.errors import Conflict, FieldError, NotFound, Permanent, Reject
 from apps.common.ids import array
 from apps.common.jsontext import storable
 from apps.connectors import planner
-from apps.connectors.contract import Op, Trouble
+from apps.connectors.contract import UNKNOWN_OUTCOME, Op, Trouble
 from apps.connectors.desk_fields import flattened, held_after, mended, nested
 from apps.connectors.models import Connection, Delivery
 from apps.connectors.outbound import BULK, INTERACTIVE
 from apps.connectors.targets import Target, targets
 
-__all__ = ["MOST", "UNKNOWN", "discard", "edit", "flattened", "nested", "plan_again", "replay", "retry"]
+__all__ = ["MOST", "discard", "edit", "flattened", "nested", "plan_again", "replay", "retry"]
 MOST = 250
 """Deliveries of one call, and of one transaction of a replay."""
 LEAST_FINDING = 10
 """Characters of a reason that says what was found out about an unknown outcome."""
-UNKNOWN = "unknown_outcome"
-"""The code of a create of which the target cannot be asked whether it was carried out."""
 
 
 @transaction.atomic
@@ -41,7 +39,7 @@ def retry(*, deliveries: Sequence[UUID], act: Act) -> int:
     rows = _locked(deliveries)
     _only(rows, "failed", "Only what has failed can be retried")
     for row in rows:
-        if row.code == UNKNOWN:
+        if row.code == UNKNOWN_OUTCOME:
             _finding(act, "It may have been carried out, and the target cannot be asked")
     _still_newest(rows)
     return len(_again([r.id for r in rows], act, INTERACTIVE))
@@ -56,7 +54,7 @@ def edit(*, delivery: UUID, native: Mapping[str, Any], act: Act) -> Delivery:
     (columns the mapping does not write, nothing left to tell), Permanent (the connection's document cannot be used)."""
     (row,) = _locked([delivery])
     _only([row], "failed", "Only what has failed can be edited")
-    if row.op == Op.CREATE and (row.trouble == Trouble.UNCERTAIN or row.code == UNKNOWN):
+    if row.op == Op.CREATE and (row.trouble == Trouble.UNCERTAIN or row.code == UNKNOWN_OUTCOME):
         raise Conflict(
             "It may have been carried out already: retry it first, to find out. A new key could make a second record."
         )
@@ -81,7 +79,7 @@ def discard(*, deliveries: Sequence[UUID], act: Act) -> int:
         raise _needs("Say why it shall not be told.")
     rows = _locked(deliveries)
     _only(rows, ("failed", "waiting", "uncertain"), "Only what has failed, waits or is uncertain can be discarded")
-    if any(r.state == "uncertain" or r.code == UNKNOWN or r.trouble == Trouble.UNCERTAIN for r in rows):
+    if any(r.state == "uncertain" or r.code == UNKNOWN_OUTCOME or r.trouble == Trouble.UNCERTAIN for r in rows):
         _finding(act, "One of them may have been carried out")
     with database.cursor() as cursor:
         cursor.execute(
@@ -99,12 +97,14 @@ def replay(
     `since`: only what failed from then on. In transactions of MOST, so that it can be broken off and asked for again.
 
     What a newer one replaced meanwhile is superseded instead. Raises NotFound, Rejected (outcomes nobody can ask for go one by one)."""
-    if code == UNKNOWN:
+    if code == UNKNOWN_OUTCOME:
         raise Rejected(
             "Their outcome is unknown: look each up in the target, then retry or discard it with what you found."
         )
     _exists(connection)
-    group = Delivery.objects.filter(connection_id=connection, state="failed", trouble=trouble).exclude(code=UNKNOWN)
+    group = Delivery.objects.filter(connection_id=connection, state="failed", trouble=trouble).exclude(
+        code=UNKNOWN_OUTCOME
+    )
     group = group.filter(code=code) if code is not None else group
     group = group.filter(finished_at__gte=since) if since is not None else group
     ids = list(group.order_by("id").values_list("id", flat=True))
@@ -195,7 +195,7 @@ def _still_newest(rows: Sequence[Delivery]) -> None:
 # ── once more ───────────────────────────────────────────────────────────────────────────────────────────────────────
 # After an attempt whose outcome nobody knows the target is asked before anything is told; unless it cannot be asked, and a person was.
 _AGAIN = """
-UPDATE delivery d SET state = CASE WHEN d.code <> 'unknown_outcome' AND EXISTS (SELECT 1 FROM delivery_attempt a
+UPDATE delivery d SET state = CASE WHEN d.code <> %s AND EXISTS (SELECT 1 FROM delivery_attempt a
     WHERE a.delivery_id = d.id AND a.trouble = 'uncertain') THEN 'uncertain' ELSE 'waiting' END,
   due_at = clock_timestamp(), lane = %s, burned = 0, lease_until = NULL, finished_at = NULL, actor = %s, reason = %s
 WHERE d.id = ANY(%s::uuid[]) AND d.state = 'failed' RETURNING d.id
@@ -206,7 +206,7 @@ def _again(ids: Sequence[UUID], act: Act, lane: int) -> list[UUID]:
     """Failed ones wait again. Raises Conflict when something else of the same record came to wait or to be told meanwhile."""
     try:
         with transaction.atomic(), database.cursor() as cursor:
-            cursor.execute(_AGAIN, (lane, act.actor, storable(act.reason), array(ids)))
+            cursor.execute(_AGAIN, (UNKNOWN_OUTCOME, lane, act.actor, storable(act.reason), array(ids)))
             return [row[0] for row in cursor.fetchall()]
     except IntegrityError as error:
         raise Conflict("Something newer of the same record waits or is being told; look again.") from error

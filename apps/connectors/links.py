@@ -231,13 +231,13 @@ def adopt(system: int, keys: Mapping[str, str]) -> None:
             return
         cursor.execute(_UNANSWERED, (system, array(wanted)))
         rows = cursor.fetchall()
+        correlations = {record: correlation for _, _, _, record, *_, correlation, _ in rows}
+        planner.follow_up(correlations)
         confirm_creates([
             Made(id_, sys, code, record, customer, version, wanted[record], json_value(values), "", correlation)
             for id_, sys, code, record, customer, version, values, correlation, _ in rows
         ])  # fmt: skip
         settled = [row[0] for row in rows if row[-1] in ("uncertain", "failed")]
-        for row in rows:  # there may be more to tell than what was made there
-            planner.ask([row[4]], cause="follow-up", correlation_id=row[7])
         cursor.execute(
             "UPDATE delivery SET state = 'done', finished_at = clock_timestamp(), reason = 'the target told of it' WHERE id = ANY(%s::uuid[])",
             (array(settled),),

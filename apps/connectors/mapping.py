@@ -232,11 +232,6 @@ class Mapping:
                 return int(float(found))
         return None
 
-    @property
-    def keeps_version(self) -> bool:
-        """Whether a record of the system shows which version the hub wrote to it."""
-        return "hub_version" in self.out.columns
-
     def render(self, fields: Table[str, Any]) -> dict[str, Any]:
         """The way back: what `fields` says under canonical names, as the system writes it; None empties.
 

@@ -10,13 +10,13 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from apps.common.act import Act
 from apps.common.ids import array, uuid7
 from apps.common.jsontext import json_text, json_value
 from apps.common.plans import find_by_index
+from apps.common.rowset import rowset
 from apps.connectors import planning
-from apps.connectors.contract import Trouble
-from apps.connectors.planning import Far, Plan, Step
+from apps.connectors.contract import UNKNOWN_OUTCOME, Trouble
+from apps.connectors.planning import Far, Step
 from apps.connectors.targets import Target, targets, usable
 from apps.customers.golden import Standing, read_customers
 from apps.policies.active import active
@@ -43,7 +43,7 @@ class Change:
 @dataclass(slots=True)
 class _Known:
     """What the database says of a batch of customers. `open`: by (connection, record), the delivery that waits or has failed;
-    `under_way`: what is being told."""
+    `under_way`: what is being told, or perhaps was."""
 
     customers: dict[UUID, Standing]
     oldest: dict[UUID, UUID]
@@ -65,38 +65,36 @@ class _Open:
     id: UUID
     customer: UUID
     op: str
-    state: str
     values: Mapping[str, Any]
     losers: Sequence[str]
-    version: int
 
 
 @dataclass(slots=True)
-class Planned:
-    """What planning came to, by connection: `told` new deliveries, `kept` ones that said the same already, `dropped` ones that had
-    nothing left to say."""
+class _Difference:
+    """What has to be written so that the deliveries say what is wanted. `stale` and `relabel`: customer and reason or new state, by
+    delivery or link."""
 
-    told: int = 0
-    kept: int = 0
-    dropped: int = 0
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    stale: dict[UUID, tuple[UUID, str]] = field(default_factory=dict)
+    relabel: dict[UUID, tuple[UUID, str]] = field(default_factory=dict)
 
 
 @transaction.atomic
-def plan(changes: Sequence[Change], *, act: Act) -> Planned:
-    """Brings the deliveries of up to BATCH customers to what their targets lack. Retired and unreleased customers are told nobody."""
-    done = Planned()
+def plan(changes: Sequence[Change]) -> set[UUID]:
+    """Brings the deliveries of up to BATCH customers to what their targets lack. Retired and unreleased customers are told nobody.
+
+    Returns the customers that were overtaken: while they were planned a delivery of theirs was claimed, or came back, or a record
+    went elsewhere, so what was worked out for them no longer fits and they have to be planned again."""
     found = usable(targets().values())
     if not found or not changes:
-        return done
+        return set()
     find_by_index()
     by_customer = {c.customer: c for c in changes}
     known = _read(list(by_customer), found)
     known.reasserted = _reasserted([c.customer for c in changes if c.cause == REASSERT])
     ownership = active("ownership").rules
     rules = {t.id: t.rule(ownership) for t in found}
-    rows: list[tuple[Any, ...]] = []
-    stale: list[tuple[UUID, str]] = []
-    relabel: list[tuple[UUID, str]] = []
+    wrong = _Difference()
     for id_, standing in known.customers.items():
         if not standing.active or not standing.released or id_ not in known.oldest:
             continue
@@ -104,14 +102,10 @@ def plan(changes: Sequence[Change], *, act: Act) -> Planned:
         for target in found:
             fars = [known.with_under_way(f, target.id) for f in known.fars.get((id_, target.system), [])]
             wanted = planning.plan(image, fars, rules[target.id], oldest=known.oldest[id_])
-            relabel += wanted.relabel
-            wanted = Plan(tuple(_representable(s, target, image, fars) for s in wanted.steps), wanted.relabel)
-            _settle(wanted, target, standing, known=known, change=by_customer[id_], rows=rows, stale=stale, done=done)
-    if relabel:
-        _relabel(relabel)
-    _supersede(stale)
-    _insert(rows)
-    return done
+            wrong.relabel |= {link: (id_, state) for link, state in wanted.relabel}
+            steps = [_representable(s, target, image, fars) for s in wanted.steps]
+            _compare(steps, target, standing, known=known, change=by_customer[id_], wrong=wrong)
+    return _supersede(wrong.stale) | _insert(wrong.rows) | _relabel(wrong.relabel)
 
 
 def _representable(step: Step, target: Target, image: Mapping[str, Any], fars: Sequence[Far]) -> Step:
@@ -134,32 +128,27 @@ def as_kept(target: Target, values: Mapping[str, Any], kind: str) -> dict[str, A
     return {n: held.get(n) for n in values}
 
 
-def _settle(
-    wanted: Plan, target: Target, standing: Standing, *, known: _Known, change: Change, rows: list[tuple[Any, ...]],
-    stale: list[tuple[UUID, str]], done: Planned,
-) -> None:  # fmt: skip
+def _compare(
+    steps: Sequence[Step], target: Target, standing: Standing, *, known: _Known, change: Change, wrong: _Difference
+) -> None:
     """Holds the wanted steps against what is there: what says the same stays, the rest is replaced."""
-    told = {s.record: s for s in wanted.steps if s.values or s.op not in ("update", "create")}
+    told = {s.record: s for s in steps if s.values or s.op not in ("update", "create")}
     mine = known.records.get(standing.id, set())
     if any((d := known.under_way.get((target.id, r))) is not None and d.op == "create" for r in mine):
-        told = {
-            r: s for r, s in told.items() if s.op != "create"
-        }  # one is being made; what it comes to is planned again
+        told = {r: s for r, s in told.items() if s.op != "create"}  # what the one under way comes to is planned again
     for record in mine:
         waiting, going = known.open.get((target.id, record)), known.under_way.get((target.id, record))
         step = told.get(record)
         if step is not None and going is not None and _same(step, going):
             step = None
         if step is not None and waiting is not None and _same(step, waiting) and waiting.customer == standing.id:
-            done.kept += 1
             continue
         if waiting is not None:
-            stale.append((waiting.id, "a newer one took its place" if step else "nothing is left to tell"))
-            done.dropped += step is None
+            reason = "a newer one took its place" if step else "nothing is left to tell"
+            wrong.stale[waiting.id] = standing.id, reason
         if step is not None:
             often = change.cause == REASSERT and known.reasserted.get((target.id, record), 0) >= MOST_REASSERTS
-            rows.append(_row(step, target, standing, change, stop=often))
-            done.told += 1
+            wrong.rows.append(_row(step, target, standing, change, stop=often))
 
 
 def _same(step: Step, delivery: _Open) -> bool:
@@ -195,13 +184,19 @@ def render(
     return target.mapping.render(told)
 
 
+# A create that was given up in doubt may have been carried out: no other one is made beside it until a person has looked.
+_UNDER_WAY = (
+    "(d.state IN ('sending', 'uncertain') OR (d.state = 'failed' AND d.op = 'create'"
+    f" AND (d.trouble = '{Trouble.UNCERTAIN}' OR d.code = '{UNKNOWN_OUTCOME}')))"
+)
 _OPEN = (
-    "SELECT connection_id, record_id, id, customer_id, op, state, values::text, losers::text, version FROM delivery"
-    " WHERE record_id = ANY(%s::uuid[]) AND state IN ('planned', 'waiting', 'failed', 'sending', 'uncertain') ORDER BY id"
+    f"SELECT d.connection_id, d.record_id, {_UNDER_WAY}, d.id, d.customer_id, d.op, d.values::text, d.losers::text FROM delivery d"
+    " WHERE d.record_id = ANY(%s::uuid[]) AND d.state IN ('planned', 'waiting', 'failed', 'sending', 'uncertain')"
+    " ORDER BY d.state <> 'failed', d.id"  # beside what waits, what failed before counts for nothing
 )
 _FARS = (
-    "SELECT s.customer_id, l.system_id, l.id, s.id, l.external_id, l.state, l.disposition, s.canonical::text, l.last_sent::text,"
-    " l.merged_into FROM link l JOIN source_record s ON s.id = l.source_record_id"
+    "SELECT s.customer_id, l.system_id, l.id, s.id, l.external_id, l.state, l.disposition, s.canonical::text, l.last_sent::text"
+    " FROM link l JOIN source_record s ON s.id = l.source_record_id"
     " WHERE s.customer_id = ANY(%s::uuid[]) AND l.system_id = ANY(%s::int[]) AND l.state <> 'retired'"
 )
 
@@ -220,15 +215,12 @@ def _read(customers: Sequence[UUID], found: Sequence[Target]) -> _Known:
                 known.oldest.setdefault(customer, record)
         records = [r for own in known.records.values() for r in own]
         cursor.execute(_OPEN, (array(records),))
-        for connection_id, record, *rest in cursor.fetchall():
-            delivery = _Open(rest[0], rest[1], rest[2], rest[3], json_value(rest[4]), json_value(rest[5]), rest[6])
-            going = delivery.state in ("sending", "uncertain")
+        for connection_id, record, going, id_, customer, op, values, losers in cursor.fetchall():
+            delivery = _Open(id_, customer, op, json_value(values), json_value(losers))
             (known.under_way if going else known.open)[connection_id, record] = delivery
         cursor.execute(_FARS, (array(customers), array(t.system for t in found)))
-        for customer, system, link, record, external_id, state, disposition, own, sent, into in cursor.fetchall():
-            far = Far(
-                link, record, external_id, state, disposition, planning.flat(json_value(own)), json_value(sent), into
-            )
+        for customer, system, link, record, external_id, state, disposition, own, sent in cursor.fetchall():
+            far = Far(link, record, external_id, state, disposition, planning.flat(json_value(own)), json_value(sent))
             known.fars.setdefault((customer, system), []).append(far)
     return known
 
@@ -246,57 +238,76 @@ def _reasserted(customers: Sequence[UUID]) -> dict[tuple[UUID, UUID], int]:
         return {(row[0], row[1]): row[2] for row in cursor.fetchall()}
 
 
-def _relabel(links: Sequence[tuple[UUID, str]]) -> None:
-    told = json_text([{"l": link.hex, "s": state} for link, state in links])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE link l SET state = n.s, retired_at = CASE WHEN n.s = 'retired' THEN clock_timestamp() END"
-            " FROM jsonb_to_recordset(%s::jsonb) AS n(l uuid, s text) WHERE l.id = n.l AND l.state <> n.s",
-            (told,),
-        )
-
-
-def _supersede(stale: Sequence[tuple[UUID, str]]) -> None:
+def _supersede(stale: Mapping[UUID, tuple[UUID, str]]) -> set[UUID]:
+    """Returns the customers of those that are not waiting any more, or in somebody's hand right now: nobody is waited for."""
     if not stale:
-        return
-    told = json_text([{"d": id_.hex, "r": reason} for id_, reason in stale])
+        return set()
+    old = rowset("supersede", _NEW, [(id_, reason) for id_, (_, reason) in sorted(stale.items())])
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE delivery d SET state = 'superseded', finished_at = clock_timestamp(), reason = n.r"
-            " FROM jsonb_to_recordset(%s::jsonb) AS n(d uuid, r text)"
-            " WHERE d.id = n.d AND d.state IN ('planned', 'waiting', 'failed')",
-            (told,),
+            "UPDATE delivery SET state = 'superseded', finished_at = clock_timestamp(), reason = f.told"
+            f" FROM (SELECT d.id, i.told FROM {old.source} JOIN delivery d ON d.id = i.id"
+            "  WHERE d.state IN ('planned', 'waiting', 'failed') FOR UPDATE OF d SKIP LOCKED) f"
+            " WHERE delivery.id = f.id RETURNING delivery.id",
+            old.params,
         )
+        return _others(stale, cursor.fetchall())
 
 
-_COLUMNS = (
-    "id", "connection_id", "customer_id", "record_id", "link_id", "op", "cause", "version", "state", "lane", "values",
-    "native", "losers", "correlation_id", "changed_at", "trouble", "detail",
-)  # fmt: skip
-_TYPES = (
-    "uuid", "uuid", "uuid", "uuid", "uuid", "text", "text", "int", "text", "smallint", "jsonb", "jsonb", "jsonb", "uuid",
-    "timestamptz", "text", "text",
-)  # fmt: skip
+def _relabel(links: Mapping[UUID, tuple[UUID, str]]) -> set[UUID]:
+    """Returns the customers of links that are in somebody's hand right now."""
+    if not links:
+        return set()
+    new = rowset("relabel", _NEW, [(link, state) for link, (_, state) in sorted(links.items())])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE link SET state = f.told, retired_at = CASE WHEN f.told = 'retired' THEN clock_timestamp() END"
+            f" FROM (SELECT l.id, i.told FROM {new.source} JOIN link l ON l.id = i.id FOR NO KEY UPDATE OF l SKIP LOCKED) f"
+            " WHERE link.id = f.id RETURNING link.id",
+            new.params,
+        )
+        return _others(links, cursor.fetchall())
 
 
-def _insert(rows: Sequence[tuple[Any, ...]]) -> None:
-    """A delivery that another process put in the same place meanwhile stays: the customer is planned again with its next turn."""
+_NEW = {"id": "uuid", "told": "text"}
+
+
+def _others(asked: Mapping[UUID, tuple[UUID, str]], written: Sequence[tuple[Any, ...]]) -> set[UUID]:
+    ids = {row[0] for row in written}
+    return {customer for id_, (customer, _) in asked.items() if id_ not in ids}
+
+
+_COLUMNS = {
+    "id": "uuid", "connection_id": "uuid", "customer_id": "uuid", "record_id": "uuid", "link_id": "uuid", "op": "text", "cause": "text",
+    "version": "int", "state": "text", "lane": "smallint", "values": "jsonb", "native": "jsonb", "losers": "jsonb",
+    "correlation_id": "uuid", "changed_at": "timestamptz", "trouble": "text", "detail": "text",
+}  # fmt: skip
+# What was read before may be otherwise by now. A record that went to another customer is planned with that one. And nothing is
+# created where a create of the customer was claimed, or acknowledged, since its deliveries were read: a target that knows no keys
+# of ours would make a second record of it.
+_FITTING = f"""
+SELECT {", ".join(f"i.{n}" for n in _COLUMNS)}, 0, clock_timestamp(), 0, 0, '', clock_timestamp(), '', '',
+  CASE WHEN i.state = 'failed' THEN clock_timestamp() END
+FROM {{source}} JOIN source_record s ON s.id = i.record_id AND s.customer_id = i.customer_id
+WHERE i.op <> 'create' OR NOT (
+  EXISTS (SELECT 1 FROM source_record o JOIN delivery d ON d.record_id = o.id
+    WHERE o.customer_id = i.customer_id AND d.connection_id = i.connection_id AND d.op = 'create' AND {_UNDER_WAY})
+  OR EXISTS (SELECT 1 FROM connection c JOIN source_record o ON o.customer_id = i.customer_id
+    JOIN link l ON l.source_record_id = o.id AND l.system_id = c.system_id
+    WHERE c.id = i.connection_id AND l.state <> 'retired' AND l.disposition IN ('there', 'deactivated')))
+"""
+
+
+def _insert(rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
+    """Returns the customers of those that no longer fit, or whose place another delivery has taken."""
     if not rows:
-        return
-    told = [
-        {
-            n: (json_value(v) if n in ("values", "native", "losers") else str(v) if v is not None else None)
-            for n, v in zip(_COLUMNS, row, strict=True)
-        }
-        for row in rows
-    ]
-    names = ", ".join(f'"{n}"' for n in _COLUMNS)
-    shape = ", ".join(f'"{n}" {t}' for n, t in zip(_COLUMNS, _TYPES, strict=True))
+        return set()
+    new = rowset("plan_delivery", _COLUMNS, rows)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO delivery ({names}, revision, due_at, attempts, burned, code, created_at, actor, reason, finished_at)"
-            f" SELECT {names}, 0, clock_timestamp(), 0, 0, '', clock_timestamp(), '', '',"
-            " CASE WHEN n.state = 'failed' THEN clock_timestamp() END"
-            f" FROM jsonb_to_recordset(%s::jsonb) AS n({shape}) ON CONFLICT DO NOTHING",
-            (json_text(told),),
+            f"INSERT INTO delivery ({', '.join(_COLUMNS)}, revision, due_at, attempts, burned, code, created_at, actor, reason,"
+            f" finished_at) {_FITTING.format(source=new.source)} ON CONFLICT DO NOTHING RETURNING id",
+            new.params,
         )
+        written = {row[0] for row in cursor.fetchall()}
+    return {row[2] for row in rows if row[0] not in written}

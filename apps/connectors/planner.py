@@ -4,18 +4,18 @@ One planner works at a time: it holds the reader's row. Its place in the feed is
 planner that dies loses nothing and does nothing twice."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
 
-from apps.common.act import Act
 from apps.common.ids import array
+from apps.common.rowset import rowset
 from apps.connectors.outbound import BATCH, BULK, INTERACTIVE, REASSERT, Change, plan
 from apps.connectors.targets import targets
 
 READER = "plan"
-_ACT = Act("hub:plan")
 FEW = 20
 """A correlation that touches no more customers than this goes in the interactive lane: somebody may be waiting for it."""
 
@@ -41,8 +41,8 @@ def _turn() -> int:
         _skip_to_head()
         return 0
     changes = _due(INTERACTIVE) or _from_feed() or _due(BULK)
-    if changes:
-        plan(changes, act=_ACT)
+    overtaken = plan(changes)
+    _put((c.customer, c.cause, c.lane, c.changed_at, c.correlation_id) for c in changes if c.customer in overtaken)
     return len(changes)
 
 
@@ -102,15 +102,46 @@ def _due(lane: int) -> list[Change]:
 
 
 def ask(customers: Iterable[UUID], *, cause: str, correlation_id: UUID, lane: int = INTERACTIVE) -> None:
-    """Customers to be planned again though nothing about them changed in the hub. That a value is told again (REASSERT) is counted,
-    so no other cause hides it."""
+    """Customers to be planned again though nothing about them changed in the hub."""
+    ask_each(dict.fromkeys(customers, correlation_id), cause=cause, lane=lane)
+
+
+def ask_each(correlations: Mapping[UUID, UUID], *, cause: str, lane: int = INTERACTIVE) -> None:
+    """The same, each customer with the correlation id of what asks for it."""
+    _put((customer, cause, lane, None, correlation) for customer, correlation in correlations.items())
+
+
+def follow_up(correlations: Mapping[UUID, UUID]) -> None:
+    """Plans again the customers these records belong to by now (record -> correlation id). Until the end of the transaction none goes
+    elsewhere."""
+    if not correlations:
+        return
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO plan_due (customer_id, cause, lane, due_at, correlation_id)"
-            " SELECT c, %s, %s::smallint, clock_timestamp(), %s::uuid FROM unnest(%s::uuid[]) AS c ORDER BY c"
+            "SELECT customer_id, id FROM source_record WHERE id = ANY(%s::uuid[]) AND customer_id IS NOT NULL ORDER BY id"
+            " FOR NO KEY UPDATE",
+            (array(correlations),),
+        )
+        ask_each({customer: correlations[record] for customer, record in cursor.fetchall()}, cause="follow-up")
+
+
+_ASKED = {"customer_id": "uuid", "cause": "text", "lane": "smallint", "due_at": "timestamptz", "correlation_id": "uuid"}
+
+
+def _put(asked: Iterable[tuple[UUID, str, int, datetime | None, UUID]]) -> None:
+    """That a value is told again (REASSERT) is counted, so no other cause hides it."""
+    rows = sorted(asked)
+    if not rows:
+        return
+    due = rowset("plan_asked", _ASKED, rows)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO plan_due (customer_id, cause, lane, due_at, correlation_id)"  # noqa: S608 - text of our own
+            " SELECT i.customer_id, i.cause, i.lane, coalesce(i.due_at, clock_timestamp()), i.correlation_id"
+            f" FROM {due.source} ORDER BY i.customer_id"
             " ON CONFLICT (customer_id) DO UPDATE SET lane = least(plan_due.lane, excluded.lane),"
             " cause = CASE WHEN excluded.cause = %s THEN excluded.cause ELSE plan_due.cause END",
-            (cause, lane, correlation_id, array(set(customers)), REASSERT),
+            (*due.params, REASSERT),
         )
 
 

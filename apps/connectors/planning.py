@@ -66,7 +66,6 @@ class Far:
     disposition: str
     own: Mapping[str, Any]
     sent: Mapping[str, Any]
-    merged_into: str = ""
 
     @property
     def believed(self) -> dict[str, Any]:

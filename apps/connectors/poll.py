@@ -48,12 +48,9 @@ def item_of(target: Target, record: FarRecord) -> Item:
 
 def take_in_far(
     target: Target, records: Sequence[FarRecord], *, correlation_id: UUID, cursor: Mapping[str, Any] | None = None,
-    after_commit: bool = False, read_at: datetime | None = None,
-) -> Intake | None:  # fmt: skip
-    """Takes records of a target in. `cursor`: how far was read, kept with them. `after_commit`: the caller is in a transaction."""
-    if after_commit:
-        transaction.on_commit(lambda: _take_in_quietly(target, records, correlation_id))
-        return None
+    read_at: datetime | None = None,
+) -> Intake:  # fmt: skip
+    """Takes records of a target in. `cursor`: how far was read, kept with them."""
     act = Act(f"poll:{target.name}", "poll", correlation_id=correlation_id)
     door = Door(System.objects.get(id=target.system), target.mapping, read_at=read_at)
 
@@ -68,12 +65,16 @@ def take_in_far(
     return intake
 
 
-def _take_in_quietly(target: Target, records: Sequence[FarRecord], correlation_id: UUID) -> None:
-    """A conflict's record that cannot be taken in now comes with the next poll."""
-    try:
-        take_in_far(target, records, correlation_id=correlation_id)
-    except Exception:  # the delivery's result is written already; it must not be undone
-        logger.exception("a record of %s could not be taken in after a conflict", target.name)
+def take_in_later(target: Target, records: Sequence[FarRecord], *, correlation_id: UUID) -> None:
+    """The same once the transaction is over; records that cannot be taken in then come with the next poll."""
+
+    def take_in() -> None:
+        try:
+            take_in_far(target, records, correlation_id=correlation_id)
+        except Exception:  # the caller's transaction is written already; it must not look undone
+            logger.exception("%d records of %s could not be taken in", len(records), target.name)
+
+    transaction.on_commit(take_in)
 
 
 def _note_far(target: Target, records: Sequence[FarRecord]) -> None:

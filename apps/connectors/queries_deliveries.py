@@ -13,8 +13,7 @@ from apps.common import cursors
 from apps.common.errors import NotFound
 from apps.common.jsontext import json_value
 from apps.connectors import documents
-from apps.connectors.contract import Trouble
-from apps.connectors.desk import UNKNOWN
+from apps.connectors.contract import UNKNOWN_OUTCOME, Trouble
 from apps.connectors.models import Delivery, DeliveryAttempt
 from apps.connectors.queries_planned import Difference, believed, differences
 from apps.connectors.redact import Redactor
@@ -95,7 +94,7 @@ _UNKNOWN_OUTCOME: Final = Advice(
 
 def advice(trouble: str, code: str = "") -> Advice:
     """What to do about a failed delivery."""
-    if code == UNKNOWN:
+    if code == UNKNOWN_OUTCOME:
         return _UNKNOWN_OUTCOME
     return ADVICE.get(trouble, ADVICE[Trouble.FATAL])
 

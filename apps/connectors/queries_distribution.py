@@ -122,7 +122,7 @@ def _wanted(
     target: Target, standing: Standing, rows: Sequence[tuple[Any, ...]], oldest: UUID, ownership: Any
 ) -> Wanted:
     fars = [
-        Far(r[0], r[1], r[2], r[3], r[4], planning.flat(json_value(r[5])), json_value(r[6]), r[7])
+        Far(r[0], r[1], r[2], r[3], r[4], planning.flat(json_value(r[5])), json_value(r[6]))
         for r in rows
         if r[3] != "retired"
     ]

@@ -16,13 +16,14 @@ from apps.connectors.backoff import Next
 from apps.connectors.claim import Claimed
 from apps.connectors.contract import KEPT_TEXT, Answer, Op, Trouble
 from apps.connectors.links import Made, confirm_creates
+from apps.connectors.poll import take_in_later
 from apps.connectors.targets import Target
 
 _TRIES = 3
 _WRITES_VERSION = frozenset({Op.CREATE, Op.UPDATE, Op.REACTIVATE})
 """These carry fields, and so the version; by it a record shows whether it was read before the hub's last word."""
-_THEN_AGAIN = frozenset({Op.CREATE, Op.MERGE, Op.REACTIVATE})
-"""After these the customer is planned once more: there may be more to tell."""
+_THEN_AGAIN = frozenset({Op.MERGE, Op.REACTIVATE})
+"""After these, and after a create, the customer is planned once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +52,26 @@ def settle(results: Sequence[Result]) -> int:
 
 @transaction.atomic
 def _settle(results: Sequence[Result]) -> int:
+    _plan_again([r.claimed for r in results if r.answer.trouble is None])
     counted = _write_states(results)
     valid = [r for r in results if r.claimed.id in counted]
     done = [r for r in valid if r.answer.trouble is None]
     _acknowledge([r for r in done if r.claimed.op != Op.CREATE])
     made = [_made(r) for r in done if r.claimed.op == Op.CREATE and r.answer.external_id]
     confirm_creates(made)
-    _follow_up(done)
     _end_older_failures(done)
     _gone([r for r in valid if r.answer.trouble is Trouble.NOT_FOUND])
     _write_attempts(results)
     circuit.note([(r.claimed.connection, r.answer.trouble, r.answer.detail, r.next) for r in results])
     _take_in_conflicts([r for r in valid if r.answer.trouble is Trouble.CONFLICT and r.answer.record is not None])
     return len(valid)
+
+
+def _plan_again(told: Sequence[Claimed]) -> None:
+    """There may be more to tell than what was told. The planner holds what it plans while it looks at deliveries; so this comes before
+    the deliveries are touched."""
+    planner.follow_up({one.record: one.correlation_id for one in told if one.op == Op.CREATE})
+    planner.ask_each({one.customer: one.correlation_id for one in told if one.op in _THEN_AGAIN}, cause="follow-up")
 
 
 # What goes back to waiting while a newer one waits already has nothing to say any more.
@@ -102,6 +110,11 @@ UPDATE link l SET last_sent = l.last_sent || r."values", acknowledged_version = 
 FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, "values" jsonb, customer uuid, version int, etag text, disposition text)
 WHERE l.id = r.id AND (l.acknowledged_customer IS DISTINCT FROM r.customer OR l.acknowledged_version <= r.version OR r.version IS NULL)
 """
+_FOLDED = """
+UPDATE link l SET disposition = 'merged', state = 'duplicate', merged_into = f."into"
+FROM jsonb_to_recordset(%s::jsonb) AS f(system int, loser text, "into" text)
+WHERE l.system_id = f.system AND l.external_id = f.loser
+"""
 
 
 def _acknowledge(done: Sequence[Result]) -> None:
@@ -117,13 +130,14 @@ def _acknowledge(done: Sequence[Result]) -> None:
     ]  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_ACKNOWLEDGED, (json_text(told),))
-        for r in done:
-            if r.claimed.op == Op.MERGE:
-                cursor.execute(
-                    "UPDATE link SET disposition = 'merged', state = 'duplicate', merged_into = %s"
-                    " WHERE system_id = %s AND external_id = ANY(%s)",
-                    (r.claimed.external_id or "", r.target.system, list(r.claimed.losers)),
-                )
+        folded = [
+            {"system": r.target.system, "loser": loser, "into": r.claimed.external_id or ""}
+            for r in done
+            if r.claimed.op == Op.MERGE
+            for loser in r.claimed.losers
+        ]
+        if folded:
+            cursor.execute(_FOLDED, (json_text(folded),))
 
 
 def _made(result: Result) -> Made:
@@ -135,23 +149,16 @@ def _made(result: Result) -> Made:
     )  # fmt: skip
 
 
-def _follow_up(done: Sequence[Result]) -> None:
-    by_correlation: dict[UUID, list[UUID]] = {}
-    for one in (r.claimed for r in done if r.claimed.op in _THEN_AGAIN):
-        by_correlation.setdefault(one.correlation_id, []).append(one.customer)
-    for correlation_id, customers in by_correlation.items():
-        planner.ask(customers, cause="follow-up", correlation_id=correlation_id)
-
-
 def _end_older_failures(done: Sequence[Result]) -> None:
     """What failed before and is behind what the target holds now needs nobody's hand any more."""
     told = json_text([{"c": r.claimed.connection.hex, "r": r.claimed.record.hex, "d": r.claimed.id.hex} for r in done])
     if done:
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE delivery d SET state = 'superseded', finished_at = clock_timestamp(), reason = 'a newer one was acknowledged'"
-                " FROM jsonb_to_recordset(%s::jsonb) AS n(c uuid, r uuid, d uuid)"
-                " WHERE d.connection_id = n.c AND d.record_id = n.r AND d.state = 'failed' AND d.id < n.d",
+                "UPDATE delivery SET state = 'superseded', finished_at = clock_timestamp(), reason = 'a newer one was acknowledged'"
+                " WHERE id IN (SELECT d.id FROM jsonb_to_recordset(%s::jsonb) AS n(c uuid, r uuid, d uuid)"
+                " JOIN delivery d ON d.connection_id = n.c AND d.record_id = n.r WHERE d.state = 'failed' AND d.id < n.d"
+                " FOR UPDATE OF d SKIP LOCKED)",
                 (told,),
             )
 
@@ -183,9 +190,10 @@ def _write_attempts(results: Sequence[Result]) -> None:
 
 
 def _take_in_conflicts(results: Sequence[Result]) -> None:
-    """What the target holds now comes in as though it had been polled; the delivery is planned again on top of it."""
-    from apps.connectors.poll import take_in_far
-
+    """What the targets hold now comes in as though it had been polled; the deliveries are planned again on top of it."""
+    by_target: dict[UUID, list[Result]] = {}
     for r in results:
-        if r.answer.record is not None:
-            take_in_far(r.target, [r.answer.record], correlation_id=r.claimed.correlation_id, after_commit=True)
+        by_target.setdefault(r.claimed.connection, []).append(r)
+    for of_one in by_target.values():
+        records = [r.answer.record for r in of_one if r.answer.record is not None]
+        take_in_later(of_one[0].target, records, correlation_id=of_one[0].claimed.correlation_id)

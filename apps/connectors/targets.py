@@ -181,11 +181,3 @@ def _error(target: Target) -> str:
 
 def usable(found: Iterable[Target]) -> list[Target]:
     return [t for t in found if not t.error]
-
-
-def forget() -> None:
-    """Closes and forgets all: a forked process begins with connections of its own."""
-    with _keeping:
-        for target in _kept.values():
-            target.close()
-        _kept.clear()

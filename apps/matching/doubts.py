@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import connection
 
 from apps.common.ids import array, uuid7
+from apps.common.rowset import rowset
 
 MERGED_THERE = "merged_there"
 """A system has made one of two records that the hub keeps apart: no decision of the machine takes this doubt back."""
@@ -56,17 +57,20 @@ def bring(wanted: Sequence[NewDoubt], *, within: Sequence[UUID]) -> None:
 def merged_there(pairs: Sequence[tuple[UUID, UUID]]) -> None:
     """A system has merged these records of its own. Where the hub knows them as two customers, a person has to say what they are;
     where a person has said so already, nothing is asked."""
+    if not pairs:
+        return
+    rows = [(uuid7(), min(pair), max(pair)) for pair in sorted(pairs)]
+    found = rowset("merged_there", {"id": "uuid", "a": "uuid", "b": "uuid"}, rows)
     with connection.cursor() as cursor:
-        for one, other in pairs:
-            a, b = min(one, other), max(one, other)
-            cursor.execute(
-                "INSERT INTO doubt (id, record_a_id, record_b_id, reason, weight, sentence, state, opened_at)"
-                " SELECT %s, a.id, b.id, %s, NULL, 'Their own system has merged them; here they are two customers.', 'open', clock_timestamp()"
-                " FROM source_record a, source_record b WHERE a.id = %s AND b.id = %s AND a.customer_id <> b.customer_id"
-                " AND NOT EXISTS (SELECT 1 FROM judgement j WHERE j.record_a_id = a.id AND j.record_b_id = b.id AND j.origin = 'person'"
-                "  AND j.superseded_at IS NULL) ON CONFLICT (record_a_id, record_b_id) WHERE state = 'open' DO NOTHING",
-                (uuid7(), MERGED_THERE, a, b),
-            )
+        cursor.execute(
+            "INSERT INTO doubt (id, record_a_id, record_b_id, reason, weight, sentence, state, opened_at)"  # noqa: S608 - text of our own
+            " SELECT i.id, a.id, b.id, %s, NULL, 'Their own system has merged them; here they are two customers.', 'open', clock_timestamp()"
+            f" FROM {found.source} JOIN source_record a ON a.id = i.a JOIN source_record b ON b.id = i.b"
+            " WHERE a.customer_id <> b.customer_id"
+            " AND NOT EXISTS (SELECT 1 FROM judgement j WHERE j.record_a_id = a.id AND j.record_b_id = b.id AND j.origin = 'person'"
+            "  AND j.superseded_at IS NULL) ON CONFLICT (record_a_id, record_b_id) WHERE state = 'open' DO NOTHING",
+            (MERGED_THERE, *found.params),
+        )
 
 
 def _settle_merged_there(within: Sequence[UUID]) -> None:

@@ -77,8 +77,6 @@ def _written(step: Step, found: Mapping[UUID, Far]) -> list[Far]:
         )
     ]  # fmt: skip
     written += [
-        replace(f, disposition="merged", state="duplicate", merged_into=far.external_id)
-        for f in found.values()
-        if f.external_id in step.losers
+        replace(f, disposition="merged", state="duplicate") for f in found.values() if f.external_id in step.losers
     ]
     return written

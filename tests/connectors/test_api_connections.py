@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apps.common.ids import uuid7
-from apps.connectors import connections
+from apps.connectors import connections, queries
 from apps.connectors.models import Connection, PlanDue
 from apps.connectors.sandbox.running import Far
 from tests import outward, pipeline
@@ -153,6 +153,6 @@ def test_the_one_switch(observed: tuple[Far, Connection]) -> None:
     assert approver.put(data={"reason": "x"}, **put).status_code == 400
     told = checked(approver.put(data={"stopped": True, "reason": "attack"}, **put), "switch_outbound")
     assert (told["stopped"], told["reason"], told["actor"]) == (True, "attack", "user:bob")
-    assert connections.is_stopped()
+    assert queries.switch_state().stopped
     assert checked(approver.put(data={"stopped": False}, **put), "switch_outbound")["stopped"] is False
-    assert not connections.is_stopped()
+    assert not queries.switch_state().stopped

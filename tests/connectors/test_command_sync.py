@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.connectors import connections
+from apps.connectors import queries
 from apps.connectors.models import Circuit, Connection, Delivery, PlanDue
 from apps.connectors.sandbox.running import Far
 from tests import outward, pipeline
@@ -81,12 +81,12 @@ def test_pause_and_resume(crm: tuple[Far, Connection]) -> None:
 
 def test_stop_and_start(crm: tuple[Far, Connection]) -> None:
     assert run("stop", "--reason", "attack", "--dry-run")["dry_run"]
-    assert not connections.is_stopped()
+    assert not queries.switch_state().stopped
     assert run("stop", "--reason", "attack") == {"stopped": True}
-    assert connections.is_stopped()
+    assert queries.switch_state().stopped
     assert "EVERYTHING IS STOPPED by command:sync: attack" in text()
     assert run("start") == {"stopped": False}
-    assert not connections.is_stopped()
+    assert not queries.switch_state().stopped
 
 
 def test_plan(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from apps.connectors import connections
 from apps.connectors.contract import Can
-from apps.connectors.targets import LEAST_LEASE_SECONDS, LONGEST_CALL_SECONDS, forget, targets, usable
+from apps.connectors.targets import LEAST_LEASE_SECONDS, LONGEST_CALL_SECONDS, targets, usable
 from tests import outward, pipeline
 from tests.connectors import outbox
 from tests.pipeline import execute
@@ -74,13 +74,6 @@ def test_a_system_that_is_switched_off_and_one_that_only_sends_are_no_targets() 
         execute("UPDATE system SET is_active = true WHERE code = 'crm'")
     execute("UPDATE connection SET adapter = 'webhook' WHERE id = %s", made.id)
     assert targets() == {}
-
-
-def test_a_forked_process_begins_with_connections_of_its_own() -> None:
-    made = outbox.connect()
-    before = targets()[made.id]
-    forget()
-    assert targets()[made.id] is not before
 
 
 @pytest.mark.parametrize(

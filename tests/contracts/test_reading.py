@@ -88,15 +88,6 @@ def test_a_word_nobody_knows_is_not_taken_for_another(rest: Target):
     assert rest.mapping.apply(listed.values)[0]["status"] == "Hibernating"
 
 
-def test_a_record_that_comes_by_webhook_reads_like_one_that_was_asked_for(rest: Target):
-    adapter = rest.adapter()
-    (made,) = make(rest, 1)
-    record = adapter.read(made, timeout=TIMEOUT).record
-    again = adapter.far_record(record.values)
-    assert (again.external_id, again.hub_key, again.values) == (made, "key-0", record.values)
-    assert adapter.far_record({"nothing": 1}) is None
-
-
 def test_an_id_is_never_taken_for_a_path(rest: Target):
     adapter = rest.adapter()
     (made,) = make(rest, 1)

@@ -7,9 +7,6 @@ from apps.common.ids import uuid7
 from apps.connectors.models.connection import Connection
 from apps.customers.models import Customer, Link, SourceRecord
 
-UNSETTLED = ("waiting", "sending", "uncertain")
-"""States in which a delivery may still lead to a call."""
-
 
 class Delivery(models.Model):
     """What one target must be told about one record: state, not steps, so the newest replaces one that still waits.

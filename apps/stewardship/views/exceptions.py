@@ -11,6 +11,7 @@ from django.utils.http import urlencode
 
 from apps.common.errors import Conflict, HubError, Rejected
 from apps.connectors import desk, queries
+from apps.connectors.contract import UNKNOWN_OUTCOME
 from apps.connectors.queries import DeliveryDetail, FailureGroup, Filters
 from apps.stewardship.overview import system_looks
 from apps.stewardship.permissions import act_of, may, page, uuid_or_none
@@ -89,7 +90,7 @@ def _chosen(request: HttpRequest, found: FailureGroup) -> HttpResponse:
 
 def _told_again(code: str) -> str:
     """The reason of a retry for which nobody gave one; where a person has to look first, there is none."""
-    return "" if code == desk.UNKNOWN else "told again from the exception desk"
+    return "" if code == UNKNOWN_OUTCOME else "told again from the exception desk"
 
 
 def _reason(request: HttpRequest) -> str:

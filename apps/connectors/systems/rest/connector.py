@@ -186,10 +186,6 @@ class RestAdapter:
         self._client.close()
         self._login.close()
 
-    def far_record(self, values: Mapping[str, Any]) -> FarRecord | None:
-        """A record that came by another way, such as a webhook; None when it has no id."""
-        return self._record(values, {})
-
     # ── one call ────────────────────────────────────────────────────────────────────────────────────────────────────
     def _call(self, operation: Operation, words: Words, fields: Mapping[str, Any] | None) -> _Call:
         """The request of an operation. Raises NoValue."""

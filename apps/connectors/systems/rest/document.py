@@ -188,11 +188,6 @@ class Operation:
     def writes(self) -> bool:
         return self.name in WRITES
 
-    @property
-    def plain_create(self) -> bool:
-        """A create that makes a second record when it is sent twice."""
-        return self.name == "create" and self.repeat == "none"
-
     @classmethod
     def read(cls, name: str, entry: Mapping[str, Any]) -> Self:
         answers = {"read": "", "find": ""}.get(name)
