@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, connection
 from apps.common.errors import HubError
 from apps.connectors import backoff
 from apps.connectors.claim import Claimed, claim
-from apps.connectors.contract import UNKNOWN_OUTCOME, Adapter, Answer, Can, Op, Trouble, Write
+from apps.connectors.contract import RETRIED, UNKNOWN_OUTCOME, Adapter, Answer, Can, Op, Trouble, Write
 from apps.connectors.settle import Result, settle
 from apps.connectors.targets import Target, targets
 
@@ -107,16 +107,7 @@ class _Drain:
         for id_, answer in self._next_answers():
             one, target, _ = self.flying.pop(id_)
             self.took[one.connection] = 0.7 * self.took.get(one.connection, 0.0) + 0.3 * answer.ms / 1000
-            step = backoff.after(
-                answer.trouble, burned=one.burned, retry_after=answer.retry_after, chance=random.random()
-            )
-            if (
-                one.unsure
-                and step.state == "waiting"
-                and (one.op == Op.CREATE or answer.trouble is not Trouble.CONFLICT)
-            ):
-                step = replace(step, state="uncertain")  # what an earlier attempt did is still not known
-            self.answers.append(Result(one, target, answer, step))
+            self.answers.append(result_of(one, target, answer))
         if len(self.answers) >= THREADS or time.monotonic() - self.flushed > FLUSH_SECONDS:
             self._flush()
 
@@ -141,6 +132,17 @@ class _Drain:
             patiently(lambda: settle(answers))
             self.done += len(self.answers)
             self.answers = []
+
+
+def result_of(one: Claimed, target: Target, answer: Answer) -> Result:
+    """An answer with what follows from it. What an earlier attempt did is still not known when this one came to nothing."""
+    step = backoff.after(answer.trouble, burned=one.burned, retry_after=answer.retry_after, chance=random.random())
+    if one.unsure and (one.op == Op.CREATE or answer.trouble is not Trouble.CONFLICT):
+        if step.state == "waiting":
+            step = replace(step, state="uncertain")
+        elif step.state == "failed" and answer.trouble in RETRIED:
+            answer = replace(answer, trouble=Trouble.UNCERTAIN)
+    return Result(one, target, answer, step)
 
 
 def patiently(work: Callable[[], T]) -> T:

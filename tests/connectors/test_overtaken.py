@@ -12,12 +12,12 @@ import pytest
 from django.db import connection
 
 from apps.common.ids import uuid7
-from apps.connectors import backoff, outbound, planner
+from apps.connectors import deliver, outbound, planner
 from apps.connectors.claim import Claimed
 from apps.connectors.contract import Answer, Trouble
 from apps.connectors.models import Delivery, PlanDue
 from apps.connectors.outbound import Change
-from apps.connectors.settle import Result, settle
+from apps.connectors.settle import settle
 from apps.connectors.targets import targets
 from apps.customers.models import Customer, Link, SourceRecord
 from apps.events.relay import relay_all
@@ -57,8 +57,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> I
 
 def tell(one: Claimed, trouble: Trouble | None = None) -> None:
     said = Answer(trouble, external_id=one.external_id or (None if trouble else f"X-{one.id}"))
-    step = backoff.after(trouble, burned=one.burned, retry_after=None, chance=0)
-    settle([Result(one, targets()[one.connection], said, step)])
+    settle([deliver.result_of(one, targets()[one.connection], said)])
 
 
 def tell_all() -> None:
@@ -174,12 +173,15 @@ def test_a_create_of_a_record_that_went_elsewhere_is_followed_up_there() -> None
     assert len(sent) == 1, "both accounts are told the same"
 
 
-def test_beside_a_create_that_was_given_up_in_doubt_no_other_one_is_made() -> None:
+@pytest.mark.parametrize("last", [Trouble.UNCERTAIN, Trouble.TRANSIENT])
+def test_beside_a_create_that_was_given_up_in_doubt_no_other_one_is_made(last: Trouble) -> None:
     """It may have been carried out; only a person can find out."""
     outbox.waiting(1)
+    outbox.claimed()
+    outbox.run_out()  # who told it died
     execute("UPDATE delivery SET burned = 9")
     (one,) = outbox.claimed()
-    tell(one, Trouble.UNCERTAIN)
+    tell(one, last)
     moves("Ulm")
     planner.drain()
     assert told() == [("create", None, "failed")]
@@ -226,7 +228,7 @@ def test_changes_plans_and_calls_side_by_side_make_everybody_once_and_end_with_t
     people, rounds = 60, 12
     far, over, errors = FarSide(), threading.Event(), list[BaseException]()
 
-    def deliver(seed: int) -> None:
+    def tells(seed: int) -> None:
         rng = random.Random(seed)
         while not over.is_set():
             execute(
@@ -235,9 +237,7 @@ def test_changes_plans_and_calls_side_by_side_make_everybody_once_and_end_with_t
             )
             execute("UPDATE circuit SET state = 'closed', failures = 0, not_before = NULL")
             for one in outbox.claimed(most=rng.randint(1, 20)):
-                said = far.answer(one, rng)
-                step = backoff.after(said.trouble, burned=0, retry_after=None, chance=0)
-                settle([Result(one, targets()[one.connection], said, step)])
+                settle([deliver.result_of(one, targets()[one.connection], far.answer(one, rng))])
 
     def plans() -> None:
         while not over.is_set():
@@ -255,7 +255,7 @@ def test_changes_plans_and_calls_side_by_side_make_everybody_once_and_end_with_t
 
         return run
 
-    threads = [threading.Thread(target=guarded(w)) for w in (plans, lambda: deliver(1), lambda: deliver(2))]
+    threads = [threading.Thread(target=guarded(w)) for w in (plans, lambda: tells(1), lambda: tells(2))]
     for thread in threads:
         thread.start()
     try:
