@@ -1,7 +1,6 @@
 """The breaker of each target, shared by all workers, and what pauses a connection. State in the database: it outlives the broker."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.db import connection
@@ -73,16 +72,18 @@ def _note(id_: UUID, calls: Sequence[Call]) -> None:
         )  # fmt: skip
         pausing = next((c for c in calls if c[3].pauses), None)
         if pausing is not None:
-            _pause(cursor, id_, pausing)
+            why = "Its credentials are refused" if pausing[1] is Trouble.AUTH else "Its set-up is wrong"
+            pause({id_: f"{why}: {storable(pausing[2])[:500]}"}, by="hub:deliver")
 
 
-def _pause(cursor: Any, id_: UUID, call: Call) -> None:
-    why = "Its credentials are refused" if call[1] is Trouble.AUTH else "Its set-up is wrong"
-    cursor.execute(
-        "UPDATE connection SET mode = 'paused', paused_reason = %s, paused_by = 'hub:deliver', paused_at = clock_timestamp()"
-        " WHERE id = %s AND mode = 'live'",
-        (f"{why}: {storable(call[2])[:500]}", id_),
-    )
+def pause(reasons: Mapping[UUID, str], *, by: str) -> None:
+    """Nothing more is sent to these connections, as far as they are live."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE connection c SET mode = 'paused', paused_reason = r.why, paused_by = %s, paused_at = clock_timestamp()"
+            " FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, why text) WHERE c.id = r.id AND c.mode = 'live'",
+            (by, json_text([{"id": id_.hex, "why": why} for id_, why in sorted(reasons.items())])),
+        )
 
 
 def ensure(connections: Sequence[UUID]) -> None:

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from apps.common.ids import array
 from apps.common.jsontext import json_text, json_value
+from apps.connectors import circuit
 from apps.connectors.outbound import BULK, INTERACTIVE
 from apps.connectors.targets import GUARD_LEAST, GUARD_SHARE, Target
 
@@ -135,7 +136,7 @@ def _room(targets: Mapping[UUID, Target], allowed: Sequence[UUID], answered: Map
         for id_ in locked
     ]  # fmt: skip
     room: dict[UUID, _Room] = {}
-    over: list[tuple[UUID, int, int]] = []
+    over: dict[UUID, str] = {}
     with connection.cursor() as cursor:
         cursor.execute(_CIRCUITS, (json_text(told),))
         for id_, state, in_flight, tokens, written, lifted, links in cursor.fetchall():
@@ -146,26 +147,17 @@ def _room(targets: Mapping[UUID, Target], allowed: Sequence[UUID], answered: Map
             if share > 0 and not lifted:
                 allowance = int(max(target.number("guard_least", GUARD_LEAST), share * links)) - written
                 if allowance <= 0:
-                    over.append((id_, written, links))
+                    over[id_] = (
+                        f"The guard stopped it: {written:,} records written within the hour, of {links:,} that are linked there."
+                    )
                 n = min(n, allowance - in_flight)
             if state != "closed":
                 n = min(n, 1)
             if n > 0:
                 room[id_] = _Room(free, n)
     if over:
-        _stop_at_guard(over)
+        circuit.pause(over, by="hub:guard")
     return room
-
-
-def _stop_at_guard(over: Sequence[tuple[UUID, int, int]]) -> None:
-    with connection.cursor() as cursor:
-        for id_, written, links in over:
-            reason = f"The guard stopped it: {written:,} records written within the hour, of {links:,} that are linked there."
-            cursor.execute(
-                "UPDATE connection SET mode = 'paused', paused_reason = %s, paused_by = 'hub:guard', paused_at = clock_timestamp()"
-                " WHERE id = %s AND mode = 'live'",
-                (reason, id_),
-            )
 
 
 _TAKE = """

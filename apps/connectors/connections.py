@@ -69,8 +69,8 @@ def pause(*, connection: UUID, act: Act) -> Connection:
         raise Conflict(f"{row.name} is not live; there is nothing to pause.")
     if not act.reason:
         raise Rejected("Say why it is paused.")
-    row.mode, row.paused_reason, row.paused_by, row.paused_at = "paused", act.reason, act.actor, timezone.now()
-    row.save(update_fields=("mode", "paused_reason", "paused_by", "paused_at"))
+    circuit.pause({row.id: act.reason}, by=act.actor)
+    row.refresh_from_db()
     return row
 
 

@@ -11,6 +11,7 @@ from django.db import connection
 from apps.common import seal
 from apps.common.ids import array, uuid7
 from apps.common.jsontext import json_text, json_value
+from apps.common.rowset import rowset
 from apps.connectors import planner
 from apps.connectors.outbound import REASSERT
 from apps.connectors.planning_echo import own_values
@@ -46,58 +47,56 @@ def confirm_creates(made: Sequence[Made]) -> None:
             (array({m.record for m in made}),),
         )
         followed = {row[0]: row[1:] for row in cursor.fetchall()}
-        told = [_new_record(m, *followed[m.record]) for m in sorted(made, key=lambda m: (m.system, m.external_id))]
-        cursor.execute(_RECORDS, (json_text(told),))
-        cursor.execute(_LINKS, (json_text(told),))
-        cursor.execute(_MEMBERSHIPS, (json_text(told),))
-        cursor.execute(_LOOKUP, (json_text(told),))
-        cursor.execute(_CONFIRM, (json_text(told),))
+        rows = [_new_record(m, *followed[m.record]) for m in sorted(made, key=lambda m: (m.system, m.external_id))]
+        new = rowset("made_record", _MADE, rows)
+        for statement in (_RECORDS, _LINKS, _MEMBERSHIPS, _LOOKUP, _CONFIRM):
+            cursor.execute(statement.format(made=new.source), new.params)
 
 
-def _new_record(made: Made, follows: UUID, customer: UUID, kind: str) -> dict[str, Any]:
+_MADE = {
+    "id": "uuid", "link": "uuid", "membership": "uuid", "delivery": "uuid", "system": "int", "code": "text", "external_id": "text",
+    "kind": "text", "raw": "text", "salt": "bytea", "raw_digest": "bytea", "canonical": "jsonb", "digest": "bytea", "follows": "uuid",
+    "customer": "uuid", "told": "uuid", "version": "int", "sent": "jsonb", "etag": "text", "correlation": "uuid",
+}  # fmt: skip
+
+
+def _new_record(made: Made, follows: UUID, customer: UUID, kind: str) -> tuple[Any, ...]:
     body = {"kind": kind}
     text, salt = json_text(body), seal.new_salt()
-    return {
-        "id": uuid7().hex, "link": uuid7().hex, "membership": uuid7().hex, "delivery": made.delivery.hex, "system": made.system,
-        "code": made.code, "external_id": made.external_id, "kind": kind, "raw": text, "salt": seal.bytes_text(salt),
-        "raw_digest": seal.bytes_text(seal.digest(made.external_id.encode(), salt, text.encode())), "canonical": body,
-        "digest": seal.bytes_text(canonical.content_digest(body, deleted=False)), "follows": follows.hex, "customer": customer.hex,
-        "told": made.customer.hex, "version": made.version, "sent": made.values, "etag": made.etag,
-        "correlation": made.correlation_id.hex,
-    }  # fmt: skip
+    return (
+        uuid7(), uuid7(), uuid7(), made.delivery, made.system, made.code, made.external_id, kind, text, seal.bytes_text(salt),
+        seal.bytes_text(seal.digest(made.external_id.encode(), salt, text.encode())), text,
+        seal.bytes_text(canonical.content_digest(body, deleted=False)), follows, customer, made.customer, made.version,
+        json_text(dict(made.values)), made.etag, made.correlation_id,
+    )  # fmt: skip
 
 
-_SHAPE = (
-    "jsonb_to_recordset(%s::jsonb) AS m(id uuid, link uuid, membership uuid, delivery uuid, system int, code text, external_id text,"
-    " kind text, raw text, salt bytea, raw_digest bytea, canonical jsonb, digest bytea, follows uuid, customer uuid, told uuid,"
-    " version int, sent jsonb, etag text, correlation uuid)"
-)
 _RECORDS = (
     "INSERT INTO source_record (id, system_id, external_id, kind, raw, raw_salt, raw_digest, canonical, content_digest, version,"
     " received_at, changed_at, deleted, state, attempts, last_error, customer_id, customer_active, correlation_id, quiet, follows_id)"
     " SELECT id, system, external_id, kind, raw, salt, raw_digest, canonical, digest, 1, clock_timestamp(), clock_timestamp(), false,"
-    f" 'built', 0, '', customer, true, correlation, false, follows FROM {_SHAPE} ON CONFLICT (system_id, external_id) DO NOTHING"
+    " 'built', 0, '', customer, true, correlation, false, follows FROM {made} ON CONFLICT (system_id, external_id) DO NOTHING"
 )
 _LINKS = (
     "INSERT INTO link (id, system_id, external_id, source_record_id, state, created_at)"
-    f" SELECT link, system, external_id, id, 'active', clock_timestamp() FROM {_SHAPE}"
-    " WHERE EXISTS (SELECT 1 FROM source_record s WHERE s.id = m.id) ON CONFLICT (system_id, external_id) DO NOTHING"
+    " SELECT link, system, external_id, id, 'active', clock_timestamp() FROM {made}"
+    " WHERE EXISTS (SELECT 1 FROM source_record s WHERE s.id = i.id) ON CONFLICT (system_id, external_id) DO NOTHING"
 )
 _MEMBERSHIPS = (
     "INSERT INTO membership (id, source_record_id, customer_id, since, action, actor, reason, correlation_id)"
     " SELECT membership, id, customer, clock_timestamp(), 'created', 'hub:deliver', 'made in the target', correlation"
-    f" FROM {_SHAPE} WHERE EXISTS (SELECT 1 FROM source_record s WHERE s.id = m.id)"
+    " FROM {made} WHERE EXISTS (SELECT 1 FROM source_record s WHERE s.id = i.id)"
 )
 _LOOKUP = (
     "INSERT INTO lookup_key (kind, value, customer_id) SELECT 'external', code || ':' || external_id, customer"
-    f" FROM {_SHAPE} WHERE EXISTS (SELECT 1 FROM source_record s WHERE s.id = m.id) ON CONFLICT DO NOTHING"
+    " FROM {made} WHERE EXISTS (SELECT 1 FROM source_record s WHERE s.id = i.id) ON CONFLICT DO NOTHING"
 )
 _CONFIRM = (
-    f"WITH m AS (SELECT * FROM {_SHAPE}), l AS ("
-    " UPDATE link l SET last_sent = l.last_sent || m.sent, acknowledged_customer = m.told, acknowledged_at = clock_timestamp(),"
-    " acknowledged_version = CASE WHEN l.acknowledged_customer = m.told THEN greatest(l.acknowledged_version, m.version) ELSE m.version END,"
-    " etag = m.etag, disposition = 'there', state = 'active'"
-    " FROM m WHERE l.system_id = m.system AND l.external_id = m.external_id RETURNING l.id, m.delivery)"
+    "WITH l AS ("
+    " UPDATE link l SET last_sent = l.last_sent || i.sent, acknowledged_customer = i.told, acknowledged_at = clock_timestamp(),"
+    " acknowledged_version = CASE WHEN l.acknowledged_customer = i.told THEN greatest(l.acknowledged_version, i.version) ELSE i.version END,"
+    " etag = i.etag, disposition = 'there', state = 'active'"
+    " FROM {made} WHERE l.system_id = i.system AND l.external_id = i.external_id RETURNING l.id, i.delivery)"
     " UPDATE delivery d SET link_id = l.id FROM l WHERE d.id = l.delivery"
 )
 

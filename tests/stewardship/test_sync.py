@@ -8,7 +8,7 @@ import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
 
-from apps.connectors import connections, queries, sandbox
+from apps.connectors import queries, sandbox
 from apps.connectors.models import Connection, Delivery, GoLive, OutboundSwitch
 from apps.connectors.sandbox.running import Far
 from tests import outward, pipeline
@@ -81,7 +81,7 @@ def test_who_may_only_look_changes_nothing(far: Far, role: str) -> None:
         assert user.post(f"/sync/crm/{path}", {"reason": "because"}).status_code == 403
     assert user.post("/sync/", {"action": "stop", "reason": "because"}).status_code == 403
     assert not GoLive.objects.filter(connection=made).exists()
-    assert not connections.is_stopped()
+    assert not queries.switch_state().stopped
 
 
 def test_the_plan_is_shown_field_by_field_and_by_step(far: Far) -> None:

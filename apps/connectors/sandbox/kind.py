@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -94,7 +95,7 @@ class Route:
     handler: Handler
 
 
-class Kind:
+class Kind(ABC):
     """One kind of system. Sub-classes say the names, the fields, the addresses and how errors look."""
 
     name: ClassVar[str]
@@ -121,30 +122,30 @@ class Kind:
         self._routes = [(route.method, re.compile(route.path), route.handler) for route in self.routes()]
 
     # ── what sub-classes say ────────────────────────────────────────────────────────────────────────────────────────
-    def routes(self) -> list[Route]:
-        raise NotImplementedError
+    @abstractmethod
+    def routes(self) -> list[Route]: ...
 
-    def new_id(self) -> str:
-        raise NotImplementedError
-
-    @staticmethod
-    def key_of(values: Mapping[str, Any]) -> str | None:
-        raise NotImplementedError
+    @abstractmethod
+    def new_id(self) -> str: ...
 
     @staticmethod
-    def version_of(values: Mapping[str, Any]) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def key_of(values: Mapping[str, Any]) -> str | None: ...
 
+    @staticmethod
+    @abstractmethod
+    def version_of(values: Mapping[str, Any]) -> Any: ...
+
+    @abstractmethod
     def show(self, row: Row) -> dict[str, Any]:
         """The whole record with the server's own fields, as the kind shows it."""
-        raise NotImplementedError
 
-    def error(self, status: int, word: str, sentence: str, names: Sequence[str] = ()) -> Answer:
-        raise NotImplementedError
+    @abstractmethod
+    def error(self, status: int, word: str, sentence: str, names: Sequence[str] = ()) -> Answer: ...
 
+    @abstractmethod
     def failed_inside(self) -> Answer:
         """200 that is none."""
-        raise NotImplementedError
 
     def listed(self, row: Row) -> dict[str, Any]:
         """The record as the kind's list of changes and its webhooks have it."""
@@ -154,9 +155,9 @@ class Kind:
         """Whether the handler waits out the latency itself, because something is held meanwhile."""
         return False
 
+    @abstractmethod
     def title(self, values: Mapping[str, Any]) -> str:
         """What people call the record."""
-        raise NotImplementedError
 
     # ── what all share ──────────────────────────────────────────────────────────────────────────────────────────────
     def view(self, row: Row) -> dict[str, Any]:

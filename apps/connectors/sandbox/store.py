@@ -196,7 +196,7 @@ class Store:
 
     def _rows(self, rest: str, values: tuple[Any, ...]) -> Iterator[Row]:
         with self._lock:
-            found = self._db.execute(f"SELECT {COLUMNS} FROM record {rest}", values).fetchall()  # noqa: S608
+            found = self._db.execute(f"SELECT {COLUMNS} FROM record {rest}", values).fetchall()  # noqa: S608  (constants)
         for row in found:
             yield _row(row)
 

@@ -108,7 +108,7 @@ def test_a_key_is_free_again_after_its_time(far: Far) -> None:
     """A blind repeat makes a second customer then: the caller has to look before it leaps."""
     first = post(far, "metadata[mdm_key]=K-1", key="I-1").body["id"]
     far.faults(idempotency_seconds=0.01)
-    time.sleep(0.05)
+    time.sleep(0.05)  # longer than the key is kept
     second = post(far, "metadata[mdm_key]=K-1", key="I-1").body["id"]
     assert first != second
     assert search(far, "K-1") == [first, second]
@@ -124,7 +124,7 @@ def test_a_key_in_use_is_a_conflict(far: Far) -> None:
     replies = []
     slow = threading.Thread(target=lambda: replies.append(post(far, "name=A", key="I-1")))
     slow.start()
-    time.sleep(0.5)
+    time.sleep(0.5)  # it has arrived, and is not answered before 1.5 s
     meanwhile = post(far, "name=A", key="I-1")
     slow.join()
     assert (meanwhile.status, meanwhile.body["error"]["code"]) == (409, "idempotency_key_in_use")
@@ -157,7 +157,7 @@ def test_the_search_may_lag(far: Far) -> None:
     record_id = billing.made(far, "K-1", {})
     assert search(far, "K-1") == []
     assert billing.read(far, record_id).status == 200
-    time.sleep(0.6)
+    time.sleep(0.6)  # longer than the lag
     assert search(far, "K-1") == [record_id]
 
 

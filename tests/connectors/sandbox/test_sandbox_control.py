@@ -73,7 +73,7 @@ def test_a_wrong_load_is_refused_whole(far: Far, kind: str, wrong: str) -> None:
         "moment": {speech.id: "X2", speech.modified: "then"},
     }[wrong]  # fmt: skip
     with pytest.raises(FarError, match="400"):
-        far.load([{speech.id: "X1"}, line])  # type: ignore[list-item]
+        far.load([{speech.id: "X1"}, line])  # type: ignore[list-item]  # what is wrong is the point
     assert far.records() == []
 
 

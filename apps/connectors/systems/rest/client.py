@@ -68,8 +68,8 @@ class _Deadlined:
             left = self.deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError("The whole call took too long.")
-            self.settimeout(left)  # type: ignore[attr-defined]
-        return super().recv_into(*args, **kwargs)  # type: ignore[misc,no-any-return]
+            self.settimeout(left)  # type: ignore[attr-defined]  # of the socket this is mixed into
+        return super().recv_into(*args, **kwargs)  # type: ignore[misc,no-any-return]  # as above
 
 
 class _Socket(_Deadlined, socket.socket):
@@ -86,7 +86,7 @@ class _Pinned:
     target: Target
 
     def _new_conn(self) -> socket.socket:
-        limit: float = self.timeout  # type: ignore[attr-defined]
+        limit: float = self.timeout  # type: ignore[attr-defined]  # of the connection this is mixed into
         end = time.monotonic() + limit
         failed: OSError = OSError("no address")
         for address in self.target.addresses:
@@ -136,7 +136,7 @@ class Client:
         deadline = time.monotonic() + timeout
         connection = self._taken() or self._connected(deadline)
         try:
-            connection.sock.deadline = deadline  # type: ignore[union-attr]
+            connection.sock.deadline = deadline  # type: ignore[union-attr]  # _new_conn made it, so it is a _Deadlined
             connection.timeout = max(deadline - time.monotonic(), 0.001)
             connection.request(method, path, body=body, headers=headers, preload_content=False)
             reply, reusable = _read(connection.getresponse())
