@@ -54,6 +54,7 @@ def workers(home: Path, *lanes: tuple[str, Sequence[str]], app: str = "mdmhub") 
             command = [sys.executable, "-m", "celery", "-A", app, "beat", "-l", "WARNING", "--pidfile="]
             started.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log))
         try:
+            answering(len(lanes))
             yield
         finally:
             for process in started:
@@ -63,6 +64,16 @@ def workers(home: Path, *lanes: tuple[str, Sequence[str]], app: str = "mdmhub") 
                     process.wait(20)
                 except subprocess.TimeoutExpired:
                     process.kill()
+
+
+def answering(count: int) -> None:
+    """Waits until so many workers answer."""
+    from mdmhub.celery import app
+
+    ends = time.monotonic() + 60
+    while len(app.control.ping(timeout=0.5)) < count:
+        if time.monotonic() > ends:
+            raise TimeoutError("the workers do not start; see workers.log")
 
 
 def connect(far: Any) -> Any:
@@ -135,7 +146,6 @@ RING = "import django; django.setup(); from apps.connectors.tasks import deliver
 def steady(home: Path, per_second: int, seconds: int) -> dict[str, float]:
     """Changes at a steady rate while all workers run; seconds from change to acknowledged."""
     with workers(home, ("interactive", ("-c", "1")), ("delivery", ("-P", "solo"))):
-        time.sleep(6)
         since = str(one("SELECT clock_timestamp()"))
         begun = time.monotonic()
         for turn in range(seconds):
@@ -162,7 +172,6 @@ def plain(home: Path, far: Any, n: int, threads: int) -> float:
     os.environ.update(PLAIN_URL=far.url, PLAIN_KEY=far.key)
     before = far.requests(log=False)["requests"]["total"]
     with workers(home, ("interactive", ("-P", "threads", "-c", str(threads))), app="benchmarks.deliver_plain"):
-        time.sleep(4)
         begun = time.perf_counter()
         subprocess.run(
             [sys.executable, "-m", "benchmarks.deliver_plain", str(n)],

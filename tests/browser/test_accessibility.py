@@ -3,17 +3,12 @@
 from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.test import Client
-from playwright.sync_api import Browser, ViewportSize
+from playwright.sync_api import Browser
 
 from apps.connectors.models import Run
 from tests import pipeline
-from tests.browser.given import LOOKS, demo, largest, person
-
-RULES = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-}
+from tests.browser.given import LOOKS, demo, largest
+from tests.browser.look import look_at
 
 
 def addresses() -> list[str]:
@@ -38,24 +33,5 @@ def addresses() -> list[str]:
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_every_page_is_for_everybody(browser: Browser, hub: str, scheme: Literal["light", "dark"], width: int) -> None:
     demo()
-    pages = addresses()
-    client = Client()
-    client.force_login(person("admin"), backend="django.contrib.auth.backends.ModelBackend")
-    screen = ViewportSize(width=width, height=900)
-    context = browser.new_context(base_url=hub, viewport=screen, color_scheme=scheme, bypass_csp=True)
-    page, axe = context.new_page(), Axe()
-    wrong = []
-    for address in ["/accounts/login/", *pages]:
-        if address == pages[0]:
-            (cookie,) = (m for name, m in client.cookies.items() if "session" in name)
-            context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": hub}])
-        answer = page.goto(address)
-        assert answer is not None
-        assert answer.status == 200, address
-        page.evaluate("document.querySelectorAll('details:not([data-menu])').forEach((one) => { one.open = true; })")
-        found = axe.run(page, options=RULES).response["violations"]
-        wrong += [f"{address}: {v['id']}: {v['nodes'][0]['html'][:200]}" for v in found]
-        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"):
-            wrong.append(f"{address}: wider than the screen")
-    context.close()
-    assert wrong == []
+    outside = look_at(browser, hub, ["/accounts/login/"], scheme, width, role=None)
+    assert outside + look_at(browser, hub, addresses(), scheme, width, "admin") == []

@@ -7,10 +7,8 @@ from typing import Literal
 from uuid import UUID
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import AbstractBaseUser
-from django.test import Client
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, expect
 
 from apps.connectors import sandbox
 from apps.connectors.models import Connection, Delivery
@@ -19,8 +17,8 @@ from apps.connectors.sandbox.running import Far
 from mdmhub.demo.generator import generate
 from tests import outward, pipeline
 from tests.browser.given import LOOKS, PASSWORD, demo, person
+from tests.browser.look import look_at
 from tests.browser.screenshots import screenshot
-from tests.browser.test_accessibility import RULES
 
 __all__ = ["screenshot"]
 
@@ -269,27 +267,3 @@ def test_every_page_of_the_way_out_is_for_everybody(
     outward.connections.switch(stopped=True, act=outward.BOB)
     stopped = look_at(browser, hub, ["/", "/sync/", "/sync/crm/", "/exceptions/"], scheme, width, "admin")
     assert observed + decided + live + stopped == []
-
-
-def look_at(
-    browser: Browser, hub: str, pages: list[str], scheme: Literal["light", "dark"], width: int, role: str
-) -> list[str]:
-    """What is wrong with these pages for somebody of this role, with everything unfolded."""
-    client = Client()
-    client.force_login(person(role), backend="django.contrib.auth.backends.ModelBackend")
-    (cookie,) = (m for name, m in client.cookies.items() if "session" in name)
-    screen = ViewportSize(width=width, height=900)
-    context = browser.new_context(base_url=hub, viewport=screen, color_scheme=scheme, bypass_csp=True)
-    context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": hub}])
-    page, axe, wrong = context.new_page(), Axe(), []
-    for address in pages:
-        answer = page.goto(address)
-        assert answer is not None
-        assert answer.status == 200, address
-        page.evaluate("document.querySelectorAll('details:not([data-menu])').forEach((one) => { one.open = true; })")
-        found = axe.run(page, options=RULES).response["violations"]
-        wrong += [f"{address}: {v['id']}: {v['nodes'][0]['html'][:200]}" for v in found]
-        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"):
-            wrong.append(f"{address}: wider than the screen")
-    context.close()
-    return wrong

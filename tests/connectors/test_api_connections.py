@@ -1,7 +1,5 @@
 """Targets over the API: seen, planned, taken live by two people, paused, and all stopped at once."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,19 +12,8 @@ from tests import outward, pipeline
 from tests.callers import machine, person
 from tests.connectors.described import checked
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty")]
 API = "/api/v1"
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> None:
-    pipeline.empty()
-
-
-@pytest.fixture
-def observed(tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
-    with outward.target("crm", tmp_path / "crm.db", live=False) as found:
-        yield found
 
 
 def post(client: Any, path: str, body: Any = None, **headers: str) -> Any:

@@ -1,7 +1,5 @@
 """Deliveries, the exception desk and the distribution of a customer over the API."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,19 +11,8 @@ from tests import outward, pipeline
 from tests.callers import machine, person
 from tests.connectors.described import checked
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty")]
 API = "/api/v1"
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> None:
-    pipeline.empty()
-
-
-@pytest.fixture
-def crm(tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
-    with outward.target("crm", tmp_path / "crm.db") as found:
-        yield found
 
 
 def refused(number: int = 1) -> Delivery:

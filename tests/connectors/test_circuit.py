@@ -1,6 +1,5 @@
 """The breaker of a target: when it opens, what counts for and against it, how long it rests; what pauses a connection."""
 
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -9,18 +8,10 @@ from apps.common.ids import uuid7
 from apps.connectors import backoff, circuit
 from apps.connectors.contract import Trouble
 from apps.connectors.models import Circuit, Connection
-from tests import pipeline
 from tests.connectors import outbox
 from tests.pipeline import execute, one
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    pipeline.empty()
-    yield
-    pipeline.empty()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty")]
 
 
 @pytest.fixture

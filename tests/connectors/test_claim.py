@@ -3,7 +3,6 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -23,11 +22,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    pipeline.empty()
+def _clean(empty: None) -> None:
     outward.policy(crm={"creates": ["person"]}, support={"creates": ["person"]})
-    yield
-    pipeline.empty()
 
 
 def settled(ones: list[Claimed], answer: Answer | None = None) -> int:

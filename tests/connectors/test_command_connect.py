@@ -17,13 +17,8 @@ from apps.connectors.secrets import open_credentials
 from mdmhub.env import BASE_DIR
 from tests import outward, pipeline
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty")]
 KEY = "FAR_KEY_OF_TEST"
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> None:
-    pipeline.empty()
 
 
 def document(folder: Path, url: str, *, change: tuple[str, str] = ("", "")) -> Path:

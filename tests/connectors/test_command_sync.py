@@ -1,7 +1,6 @@
 """manage.py sync: targets from the command line."""
 
 import json
-from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,7 @@ from apps.connectors.models import Circuit, Connection, Delivery, PlanDue
 from apps.connectors.sandbox.running import Far
 from tests import outward, pipeline
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> None:
-    pipeline.empty()
-
-
-@pytest.fixture
-def crm(tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
-    with outward.target("crm", tmp_path / "crm.db") as found:
-        yield found
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty")]
 
 
 def run(*args: str) -> Any:

@@ -1,6 +1,6 @@
 """Telling over real HTTP, fault by fault: what each costs the delivery, and that nothing is made twice or lost."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +12,20 @@ from apps.connectors.models import Circuit, Connection, Delivery, DeliveryAttemp
 from apps.connectors.sandbox.running import Far
 from apps.customers.models import Link
 from tests import outward, pipeline
-from tests.connectors.telling import KINDS, again, delivery, source, value, without_chance
+from tests.connectors.telling import again, delivery, source, value, without_chance
 from tests.pipeline import execute, one, person, query, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    without_chance(monkeypatch)
-    pipeline.empty()
-    outward.policy(**{k: {"creates": ["person"]} for k in KINDS})
-    yield
-    pipeline.empty()
-
-
 @pytest.fixture
-def crm(tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
-    with outward.target("crm", tmp_path / "crm.db", timeout=3) as found:
-        yield found
+def limits() -> dict[str, Any]:
+    return {"timeout": 3}
 
 
-@pytest.fixture(params=KINDS)
-def any_kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
-    with outward.target(request.param, tmp_path / "far.db", timeout=3) as found:
-        yield found
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, creates_people: None) -> None:
+    without_chance(monkeypatch)
 
 
 # ── what burns no attempt ───────────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,6 @@
 """Calls of which nobody knows whether they were carried out, over real HTTP: exactly one record there, and the last word is ours."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,25 +11,20 @@ from apps.connectors.sandbox.running import Far
 from apps.connectors.targets import targets
 from apps.customers.models import Link
 from tests import outward, pipeline
-from tests.connectors.telling import KINDS, again, delivery, source, value, without_chance
+from tests.connectors.telling import again, delivery, source, value, without_chance
 from tests.pipeline import execute, person, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture
+def limits() -> dict[str, Any]:
+    return {"timeout": 3}
+
+
 @pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _clean(monkeypatch: pytest.MonkeyPatch, creates_people: None) -> None:
     without_chance(monkeypatch)
-    pipeline.empty()
-    outward.policy(**{k: {"creates": ["person"]} for k in KINDS})
-    yield
-    pipeline.empty()
-
-
-@pytest.fixture(params=KINDS)
-def any_kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
-    with outward.target(request.param, tmp_path / "far.db", timeout=3) as found:
-        yield found
 
 
 # ── what may have been carried out ──────────────────────────────────────────────────────────────────────────────────

@@ -1,6 +1,5 @@
 """apps.connectors.desk: what failed is told again, mended or given up, and nothing older is told after something newer."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -17,20 +16,9 @@ from apps.connectors.sandbox.running import Far
 from apps.customers.models import Customer, Link
 from tests import outward, pipeline
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty")]
 LONG = "Long Street " * 24
 ACT = Act("user:sue", "asked the people there")
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> None:
-    pipeline.empty()
-
-
-@pytest.fixture
-def crm(tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
-    with outward.target("crm", tmp_path / "crm.db") as found:
-        yield found
 
 
 def refused(far: Far, connection: Connection, number: int = 1) -> Delivery:

@@ -1,7 +1,5 @@
 """Records the hub makes in a target: one link each, whoever hears of it first, and it goes where the record it follows goes."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -17,31 +15,15 @@ from apps.customers.models import Customer, Link, SourceRecord
 from apps.customers.queries_search import search
 from apps.matching import judge
 from tests import outward, pipeline
-from tests.connectors.telling import KINDS, source, without_chance
+from tests.connectors.telling import source, without_chance
 from tests.pipeline import customer_of, execute, one, person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _clean(monkeypatch: pytest.MonkeyPatch, creates_people: None) -> None:
     without_chance(monkeypatch)
-    pipeline.empty()
-    outward.policy(**{k: {"creates": ["person"]} for k in KINDS})
-    yield
-    pipeline.empty()
-
-
-@pytest.fixture(params=KINDS)
-def any_kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
-    with outward.target(request.param, tmp_path / "far.db") as found:
-        yield found
-
-
-@pytest.fixture
-def crm(tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
-    with outward.target("crm", tmp_path / "crm.db") as found:
-        yield found
 
 
 def planned() -> None:

@@ -13,12 +13,7 @@ from apps.customers.models import Link, SourceRecord
 from apps.matching import judge
 from tests import outward, pipeline
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> None:
-    pipeline.empty()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty")]
 
 
 def two_accounts(far: Far) -> tuple[UUID, UUID]:

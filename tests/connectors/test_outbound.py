@@ -13,12 +13,7 @@ from apps.customers import refresh
 from apps.customers.models import Customer, Link, SourceRecord
 from tests import outward, pipeline
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> None:
-    pipeline.empty()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty")]
 
 
 def test_a_customer_is_created_where_it_is_lacking(tmp_path: Path) -> None:

@@ -22,20 +22,11 @@ from apps.connectors.targets import targets
 from apps.customers.models import Customer, Link, SourceRecord
 from apps.events.relay import relay_all
 from apps.matching import judge
-from tests import outward, pipeline
+from tests import pipeline
 from tests.connectors import outbox
 from tests.pipeline import execute, person, take
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    pipeline.empty()
-    outward.policy(crm={"creates": ["person"]})
-    outbox.connect(in_flight=50)
-    yield
-    pipeline.empty()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("nobodys_crm")]
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The planner: its place in the feed is kept with what it planned, two get in nobody's way, and each customer has its lane."""
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -20,14 +19,7 @@ from tests import outward, pipeline
 from tests.outward import BOB
 from tests.pipeline import execute, one, person, take
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    pipeline.empty()
-    yield
-    pipeline.empty()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty")]
 
 
 def crm() -> Connection:

@@ -1,7 +1,6 @@
 """Polls and sweeps: nothing skipped, nothing twice, and nothing taken for deleted that was only not read."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +19,12 @@ from tests import outward, pipeline
 from tests.connectors import outbox
 from tests.pipeline import execute, one, person, take
 
-pytestmark = pytest.mark.django_db(transaction=True)
-KINDS = ("crm", "erp", "billing", "support")
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    pipeline.empty()
-    outward.policy(**{k: {"creates": ["person"]} for k in KINDS})
-    yield
-    pipeline.empty()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("creates_people")]
 
 
 @pytest.fixture
-def crm(tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
-    with outward.target("crm", tmp_path / "crm.db", timeout=5, overlap_seconds=1e-6) as found:
-        yield found
-
-
-@pytest.fixture(params=KINDS)
-def any_kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
-    with outward.target(request.param, tmp_path / "far.db", timeout=5, overlap_seconds=1e-6) as found:
-        yield found
+def limits() -> dict[str, Any]:
+    return {"timeout": 5, "overlap_seconds": 1e-6}
 
 
 def native(n: int, **values: Any) -> dict[str, Any]:

@@ -20,23 +20,12 @@ from apps.connectors.sandbox.running import Far
 from apps.customers.models import Link
 from tests import outward, pipeline
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty")]
 LONG = "Long Street " * 24
 
 
-@pytest.fixture(autouse=True)
-def _clean() -> None:
-    pipeline.empty()
-
-
 @pytest.fixture
-def crm(tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
-    with outward.target("crm", tmp_path / "crm.db") as found:
-        yield found
-
-
-@pytest.fixture
-def observed(tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
+def observed(empty: None, tmp_path: Path) -> Iterator[tuple[Far, Connection]]:
     with outward.target("crm", tmp_path / "crm.db", live=False, per_second=7, in_flight=3) as found:
         yield found
 

@@ -1,7 +1,5 @@
 """What came of calls is written down once, whole, and with what follows from it."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from apps.connectors import backoff, planner
@@ -15,16 +13,7 @@ from tests import outward, pipeline
 from tests.connectors import outbox
 from tests.pipeline import execute, one, person, take
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    pipeline.empty()
-    outward.policy(crm={"creates": ["person"]})
-    outbox.connect(in_flight=50)
-    yield
-    pipeline.empty()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("nobodys_crm")]
 
 
 def result(claimed: Claimed, answer: Answer | None = None) -> Result:

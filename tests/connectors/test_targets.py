@@ -1,24 +1,15 @@
 """Targets: read once, kept while nothing about them changes; one that cannot be used takes part in nothing."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from apps.connectors import connections
 from apps.connectors.contract import Can
 from apps.connectors.targets import LEAST_LEASE_SECONDS, LONGEST_CALL_SECONDS, targets, usable
-from tests import outward, pipeline
+from tests import outward
 from tests.connectors import outbox
 from tests.pipeline import execute
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    pipeline.empty()
-    yield
-    pipeline.empty()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty")]
 
 
 def test_what_did_not_change_is_kept_and_what_did_is_made_anew() -> None:

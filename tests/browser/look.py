@@ -1,0 +1,38 @@
+"""What is wrong with pages: the rules of WCAG 2.2 AA that a machine can check, and what is wider than the screen."""
+
+from typing import Literal
+
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from playwright.sync_api import Browser, ViewportSize
+
+from tests.browser.given import person
+
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
+
+
+def look_at(
+    browser: Browser, hub: str, pages: list[str], scheme: Literal["light", "dark"], width: int, role: str | None
+) -> list[str]:
+    """What is wrong with these pages for somebody of this role (None: nobody), with everything unfolded."""
+    screen = ViewportSize(width=width, height=900)
+    context = browser.new_context(base_url=hub, viewport=screen, color_scheme=scheme, bypass_csp=True)
+    if role is not None:
+        client = Client()
+        client.force_login(person(role), backend="django.contrib.auth.backends.ModelBackend")
+        (cookie,) = (m for name, m in client.cookies.items() if "session" in name)
+        context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": hub}])
+    page, axe, wrong = context.new_page(), Axe(), []
+    for address in pages:
+        answer = page.goto(address)
+        assert answer is not None
+        assert answer.status == 200, address
+        page.evaluate("document.querySelectorAll('details:not([data-menu])').forEach((one) => { one.open = true; })")
+        found = axe.run(page, options=RULES).response["violations"]
+        wrong += [f"{address}: {v['id']}: {v['nodes'][0]['html'][:200]}" for v in found]
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"):
+            wrong.append(f"{address}: wider than the screen")
+    context.close()
+    return wrong
