@@ -69,17 +69,17 @@ def claim(
     most: int,
     each: Mapping[UUID, int] | None = None,
     only: Collection[UUID] | None = None,
-    answered: Mapping[UUID, int] | None = None,
+    answered: Collection[UUID] = (),
 ) -> list[Claimed]:
     """Up to `most` due deliveries of live targets that may be called; `only`: of these connections, `each`: so many of each at the most.
-    `answered`: calls of this process, by connection, that are over but not written down yet: they are no longer in flight.
+    `answered`: deliveries of this process whose calls are over but not written down yet: they are no longer in flight.
 
     A half-open circuit lets one delivery through. No delivery is claimed while another of the same record is under way."""
     allowed = [id_ for id_ in targets if not targets[id_].error and (only is None or id_ in only)]
     if not allowed or most < 1:
         return []
     with transaction.atomic():
-        room = _room(targets, allowed, answered or {})
+        room = _room(targets, allowed, answered)
         for id_, r in room.items():
             r.may = min(r.may, (each or {}).get(id_, r.may))
         taken: list[Claimed] = []
@@ -110,7 +110,8 @@ ORDER BY k.connection_id FOR UPDATE OF k SKIP LOCKED
 # A statement of its own, begun when the rows are locked: by then what another process has claimed can be seen and counts.
 _CIRCUITS = f"""
 SELECT k.connection_id, k.state,
-  (SELECT count(*) FROM delivery d WHERE d.connection_id = k.connection_id AND d.state = 'sending' AND d.lease_until > clock_timestamp()),
+  (SELECT count(*) FROM delivery d WHERE d.connection_id = k.connection_id AND d.state = 'sending' AND d.lease_until > clock_timestamp()
+    AND d.id <> ALL(%s::uuid[])),
   {_TOKENS},
   CASE WHEN k.hour_began > clock_timestamp() - interval '1 hour' THEN k.hour_writes ELSE 0 END,
   coalesce(k.guard_lifted_until > clock_timestamp(), false),
@@ -120,7 +121,7 @@ FROM circuit k JOIN jsonb_to_recordset(%s::jsonb) AS r(id uuid, rate float8, gua
 """
 
 
-def _room(targets: Mapping[UUID, Target], allowed: Sequence[UUID], answered: Mapping[UUID, int]) -> dict[UUID, _Room]:
+def _room(targets: Mapping[UUID, Target], allowed: Sequence[UUID], answered: Collection[UUID]) -> dict[UUID, _Room]:
     """How many deliveries of each target may be claimed. Pauses a target whose guard is reached."""
     with connection.cursor() as cursor:
         cursor.execute(_LOCKED, (array(allowed),))
@@ -138,10 +139,10 @@ def _room(targets: Mapping[UUID, Target], allowed: Sequence[UUID], answered: Map
     room: dict[UUID, _Room] = {}
     over: dict[UUID, str] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_CIRCUITS, (json_text(told),))
+        cursor.execute(_CIRCUITS, (array(answered), json_text(told)))
         for id_, state, in_flight, tokens, written, lifted, links in cursor.fetchall():
             target = targets[id_]
-            free = target.in_flight - in_flight + answered.get(id_, 0)
+            free = target.in_flight - in_flight
             n = min(free, int(tokens))
             share = target.number("guard_share", GUARD_SHARE)
             if share > 0 and not lifted:

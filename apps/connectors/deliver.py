@@ -6,11 +6,11 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import Self, TypeVar
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
@@ -47,7 +47,7 @@ def drain(*, seconds: float = 45.0, stopped: Callable[[], bool] = lambda: False)
 
 
 class _Drain:
-    """One process that tells: a pool of threads, calls in flight, answers not yet settled."""
+    """One process that tells: a pool of threads, calls in flight, and one more thread that writes their answers down meanwhile."""
 
     def __init__(self, seconds: float, stopped: Callable[[], bool]) -> None:
         self.ends = time.monotonic() + seconds
@@ -55,23 +55,30 @@ class _Drain:
         self.flying: dict[UUID, tuple[Claimed, Target, float]] = {}
         self.arrived: SimpleQueue[tuple[UUID, Answer]] = SimpleQueue()
         self.answers: list[Result] = []
-        self.flushed = self.looked = self.claimed = 0.0
+        self.looked = self.claimed = 0.0
         self.targets: Mapping[UUID, Target] = {}
         self.took: dict[UUID, float] = {}
-        self.done = 0
+        self.settler = _Settler()
 
     def run(self) -> int:
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="deliver") as pool:
+        with self.settler, ThreadPoolExecutor(THREADS, thread_name_prefix="deliver") as pool:
             while True:
                 ending = time.monotonic() > self.ends or self.stopped()
                 if not self.flying:
-                    self._flush()  # what was behind it may be told now
+                    self._settle()
+                    self.settler.wait()  # what was behind it may be told now
                 self._begin(pool, ending=ending)
                 if not self.flying:
                     break
                 self._gather()
-            self._flush()
-        return self.done
+                if self.settler.is_free and (len(self.answers) >= THREADS or self.settler.rested > FLUSH_SECONDS):
+                    self._settle()
+        return self.settler.done
+
+    def _settle(self) -> None:
+        if self.answers:
+            self.settler.write(self.answers)
+            self.answers = []
 
     def _begin(self, pool: ThreadPoolExecutor, *, ending: bool) -> None:
         """Begins the calls there is room for, unless it has just looked for some."""
@@ -88,7 +95,7 @@ class _Drain:
             # Nobody waits for the slow ones with idle hands.
             only = {id_ for id_ in self.targets if self.took.get(id_, 0.0) < SLOW_SECONDS}
         self.claimed = now
-        answered = Counter(r.claimed.connection for r in self.answers)
+        answered = [r.claimed.id for r in (*self.settler.writing, *self.answers)]
         flying = Counter(target.id for _, target, _ in self.flying.values())
         each = {id_: MOST_EACH - flying[id_] for id_ in self.targets}
         batch = patiently(lambda: claim(self.targets, most=free, each=each, only=only, answered=answered))
@@ -108,8 +115,6 @@ class _Drain:
             one, target, _ = self.flying.pop(id_)
             self.took[one.connection] = 0.7 * self.took.get(one.connection, 0.0) + 0.3 * answer.ms / 1000
             self.answers.append(result_of(one, target, answer))
-        if len(self.answers) >= THREADS or time.monotonic() - self.flushed > FLUSH_SECONDS:
-            self._flush()
 
     def _tell(self, one: Claimed, target: Target) -> None:
         self.arrived.put((one.id, tell(one, target)))
@@ -125,13 +130,47 @@ class _Drain:
             while True:
                 yield self.arrived.get_nowait()
 
-    def _flush(self) -> None:
-        self.flushed = time.monotonic()
-        if self.answers:
-            answers = self.answers
-            patiently(lambda: settle(answers))
-            self.done += len(self.answers)
-            self.answers = []
+
+class _Settler:
+    """Writes answers down in a thread, and so a database session, of its own. One batch at a time."""
+
+    def __init__(self) -> None:
+        self.writing: Sequence[Result] = ()
+        self.done = 0
+        self._began = 0.0
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="settle")
+        self._written: Future[int] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.submit(connection.close)
+        self._pool.shutdown()
+
+    @property
+    def is_free(self) -> bool:
+        if self._written is not None and self._written.done():
+            self.wait()
+        return self._written is None
+
+    @property
+    def rested(self) -> float:
+        """Seconds since the last batch was begun."""
+        return time.monotonic() - self._began
+
+    def write(self, results: Sequence[Result]) -> None:
+        """Begins a batch, once the one before is written."""
+        self.wait()
+        self.writing, self._began = results, time.monotonic()
+        self._written = self._pool.submit(patiently, lambda: settle(results))
+
+    def wait(self) -> None:
+        """Until nothing is left to write. Raises what writing raised."""
+        if self._written is not None:
+            self._written.result()
+            self.done += len(self.writing)
+            self.writing, self._written = (), None
 
 
 def result_of(one: Claimed, target: Target, answer: Answer) -> Result:

@@ -66,11 +66,14 @@ def test_eight_that_claim_side_by_side_claim_nothing_twice_and_never_more_than_t
 
 
 def test_answers_that_are_not_written_down_yet_are_no_calls_in_flight() -> None:
-    made = outbox.connect(in_flight=4)
+    outbox.connect(in_flight=4)
     outbox.waiting(10)
-    assert len(outbox.claimed()) == 4
+    first = [c.id for c in outbox.claimed()]
+    assert len(first) == 4
     assert outbox.claimed() == []
-    assert len(outbox.claimed(answered={made.id: 3})) == 3
+    assert len(outbox.claimed(answered=first[:3])) == 3
+    execute("UPDATE delivery SET state = 'done' WHERE id = ANY(%s)", first[:3])
+    assert outbox.claimed(answered=first[:3]) == [], "one that is written down by now counts once"
 
 
 def test_one_record_has_one_delivery_under_way_and_the_next_waits_behind() -> None:
