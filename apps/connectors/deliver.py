@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import Self, TypeVar
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, connections
 
 from apps.common.errors import HubError
 from apps.connectors import backoff
@@ -145,7 +145,7 @@ class _Settler:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.submit(connection.close)
+        self._pool.submit(connections.close_all)  # the thread's own
         self._pool.shutdown()
 
     @property
