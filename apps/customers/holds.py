@@ -138,11 +138,23 @@ def _close(holds: Sequence[UUID], state: str) -> None:
         )
 
 
-@transaction.atomic
-def decide(*, change_request: UUID, approve: bool, act: Act) -> list[UUID]:
-    """Approves or rejects every open hold of a change request; returns the customers that have to be rebuilt.
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Approve or reject one held attribute. `seen`: hash of the proposal that was looked at; None: whatever is proposed now."""
 
-    The author never decides (also a constraint of the database). Raises NotFound, Conflict when decided already."""
+    approve: bool
+    seen: bytes | None = None
+
+
+@transaction.atomic
+def decide(
+    *, change_request: UUID, act: Act, approve: bool = True, verdicts: Mapping[str, Verdict] | None = None
+) -> list[UUID]:
+    """Approves or rejects open holds of a change request, all alike or as `verdicts` say by attribute (the others stay open); returns
+    the customers that have to be rebuilt. It is decided when none is open any more: approved if any of them was.
+
+    The author never decides (also a constraint of the database). Raises NotFound, Conflict (decided already, or something else is
+    proposed by now), Rejected (an attribute that is not held, the author)."""
     request = ChangeRequest.objects.select_for_update().filter(id=change_request).first()
     if request is None:
         raise NotFound("No such change request.")
@@ -150,10 +162,31 @@ def decide(*, change_request: UUID, approve: bool, act: Act) -> list[UUID]:
         raise Conflict(f"This change request is {request.state} already.")
     if request.author == act.actor:
         raise Rejected("A second person has to decide: you are the author of this change.")
-    now, state = timezone.now(), "approved" if approve else "rejected"
-    open_holds = Hold.objects.filter(change_request=request, state="open")
-    customers = list(open_holds.values_list("customer_id", flat=True).distinct())
-    open_holds.update(state=state, decided_at=now)
-    request.state, request.approver, request.decided_at = state, act.actor, now
+    found = list(Hold.objects.select_for_update().filter(change_request=request, state="open").order_by("id"))
+    by_attribute = verdicts if verdicts is not None else {h.attribute: Verdict(approve) for h in found}
+    _check(found, by_attribute)
+    now = timezone.now()
+    chosen = [h for h in found if h.attribute in by_attribute]
+    for state in ("approved", "rejected"):
+        ids = [h.id for h in chosen if by_attribute[h.attribute].approve == (state == "approved")]
+        Hold.objects.filter(id__in=ids).update(state=state, decided_at=now)
+    request.approver = act.actor
+    if len(chosen) == len(found):
+        approved = Hold.objects.filter(change_request=request, state="approved").exists()
+        request.state, request.decided_at = ("approved" if approved else "rejected"), now
     request.save(update_fields=("state", "approver", "decided_at"))
-    return customers
+    return sorted({h.customer_id for h in chosen})
+
+
+def _check(found: Sequence[Hold], verdicts: Mapping[str, Verdict]) -> None:
+    held = {h.attribute: h for h in found}
+    strange = sorted(verdicts.keys() - held.keys())
+    if strange:
+        raise Rejected(
+            "Nothing is held there.", [FieldError(f"/{n}", "unknown_value", f"{n} is not held.") for n in strange]
+        )
+    if not verdicts:
+        raise Rejected("Approve or reject a field at least.")
+    for name, verdict in verdicts.items():
+        if verdict.seen is not None and verdict.seen != bytes(held[name].proposed_hash):
+            raise Conflict(f"Something else is proposed for {name.replace('_', ' ')} by now; look at it again.")

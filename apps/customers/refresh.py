@@ -55,15 +55,18 @@ def _locked_members(customers: Sequence[UUID]) -> dict[UUID, list[MemberRow]]:
 
 
 @transaction.atomic
-def decide_request(*, change_request: UUID, approve: bool, act: Act) -> list[UUID]:
-    """Approves or rejects a change request and lets what was approved become effective; returns the customers written."""
+def decide_request(
+    *, change_request: UUID, act: Act, approve: bool = True, verdicts: Mapping[str, holds.Verdict] | None = None
+) -> list[UUID]:
+    """Approves or rejects a change request, whole or by attribute (`verdicts`), and lets what was approved become effective; returns
+    the customers written. Raises as holds.decide does."""
     customers = list(
         Hold.objects.filter(change_request=change_request, state="open")
         .values_list("customer_id", flat=True)
         .distinct()
     )
     _locked_members(customers)
-    decided = holds.decide(change_request=change_request, approve=approve, act=act)
+    decided = holds.decide(change_request=change_request, approve=approve, verdicts=verdicts, act=act)
     approved: dict[UUID, dict[str, bytes]] = {}
     for hold in Hold.objects.filter(change_request=change_request, state="approved"):
         approved.setdefault(hold.customer_id, {})[hold.attribute] = bytes(hold.proposed_hash)

@@ -6,6 +6,7 @@ from itertools import product
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from apps.common.act import Act
@@ -57,23 +58,24 @@ def _merge(customers: Sequence[UUID], act: Act) -> Matched:
         raise Rejected(f"Together they have {len(records)} records; {MOST_RECORDS} is the most one customer can have.")
     _lock_around(records)
     _still(members)
-    _supersede(records, verdicts=("no_match", "unsure"))
+    _supersede(records, verdicts=("no_match", "unsure"), act=act)
     judge([_ordered(records[0], other) for other in records[1:]], verdict="match", act=act)
     return redecide(records, act=act, action="merged")
 
 
-def unmerge(*, customer: UUID, records: Sequence[UUID], act: Act) -> Matched:
-    """A person takes source records out of a customer and keeps them apart from the rest.
+def unmerge(*, customer: UUID, records: Sequence[UUID], act: Act, for_ever: bool = True) -> Matched:
+    """A person takes source records out of a customer and keeps them apart from the rest; not `for_ever`: only what people had said
+    to tie them together is taken back, and the machine decides again.
 
     Each side becomes what it would be had they never been merged: verdicts of merges that tied them together no longer count.
     Raises NotFound, Conflict (a record is no longer in the customer), Rejected (none, or all of them)."""
     if not set(records) <= set(members_of([customer])[customer]):
         raise Conflict("One of these records no longer belongs to this customer.")
-    return retried(lambda: _unmerge(customer, sorted(set(records)), act))
+    return retried(lambda: _unmerge(customer, sorted(set(records)), act, for_ever=for_ever))
 
 
 @transaction.atomic
-def _unmerge(customer: UUID, taken: Sequence[UUID], act: Act) -> Matched:
+def _unmerge(customer: UUID, taken: Sequence[UUID], act: Act, *, for_ever: bool) -> Matched:
     members = members_of([customer])
     own = members[customer]
     left = sorted(set(own) - set(taken))
@@ -84,7 +86,8 @@ def _unmerge(customer: UUID, taken: Sequence[UUID], act: Act) -> Matched:
     _lock_around(own)
     _still(members)
     _loosen(taken, left, act)
-    judge([_ordered(a, b) for a, b in product(taken, left)], verdict="no_match", act=act)
+    if for_ever:
+        judge([_ordered(a, b) for a, b in product(taken, left)], verdict="no_match", act=act)
     return redecide([*taken, *left], act=act, action="unmerged")
 
 
@@ -99,7 +102,7 @@ def _loosen(taken: Sequence[UUID], left: Sequence[UUID], act: Act) -> None:
     )
     crossing = {j.correlation_id for j in live if (j.record_a_id in mine) != (j.record_b_id in mine)}
     tied = [j for j in live if j.correlation_id in crossing]
-    Judgement.objects.filter(id__in=[j.id for j in tied]).update(superseded_at=timezone.now())
+    _end([j.id for j in tied], act)
     for merge_id in sorted(crossing):
         named = {r for j in tied if j.correlation_id == merge_id for r in (j.record_a_id, j.record_b_id)}
         former = _customers_before(merge_id, named)
@@ -130,18 +133,81 @@ def separate(*, record_a: UUID, record_b: UUID, act: Act) -> Matched:
     return retried(lambda: _verdict(_ordered(record_a, record_b), "no_match", act))
 
 
+def keep_apart(*, pairs: Sequence[Pair], act: Act) -> Matched:
+    """Never match, for several pairs of records in one go. Raises NotFound, Rejected (none, or more than MOST_RECORDS)."""
+    if not 0 < len(pairs) <= MOST_RECORDS:
+        raise Rejected(f"Name 1 to {MOST_RECORDS} pairs.")
+    return retried(lambda: _verdicts(sorted({_ordered(*pair) for pair in pairs}), "no_match", act))
+
+
+def undo(*, correlation_id: UUID, act: Act) -> Matched:
+    """Takes back what one act said of identity: its verdicts end, those it had replaced count again, and the records are decided as
+    though it had never been said. What the machine has found out since stays.
+
+    Raises NotFound, Conflict (somebody has decided about the same records since; it says who)."""
+    of_it = Q(correlation_id=correlation_id) | Q(superseded_by=correlation_id)
+    if not Judgement.objects.filter(of_it, origin="person").exists():
+        raise NotFound("Nothing was decided about identity under this id.")
+    return retried(lambda: _undo(correlation_id, act))
+
+
+@transaction.atomic
+def _undo(correlation_id: UUID, act: Act) -> Matched:
+    people = Judgement.objects.filter(origin="person")
+    of_it = people.filter(Q(correlation_id=correlation_id) | Q(superseded_by=correlation_id))
+    records = sorted({r for pair in of_it.values_list("record_a_id", "record_b_id") for r in pair})
+    _lock_around(records)
+    said = people.filter(correlation_id=correlation_id).order_by("id")
+    made = list({(j.record_a_id, j.record_b_id): j for j in said}.values())  # of one that was said again, the last word
+    ended = next((j for j in made if j.superseded_at is not None), None)
+    if ended is not None:
+        raise Conflict(_why_not_undone(ended))
+    replaced = list(people.filter(superseded_by=correlation_id).exclude(correlation_id=correlation_id))
+    _end([j.id for j in made], act)
+    standing = set(_live_among(replaced))
+    Judgement.objects.bulk_create(
+        Judgement(
+            record_a_id=j.record_a_id, record_b_id=j.record_b_id, verdict=j.verdict, origin="person", actor=j.actor,
+            reason=j.reason, correlation_id=j.correlation_id,
+        )
+        for j in replaced
+        if (j.record_a_id, j.record_b_id) not in standing
+    )  # fmt: skip
+    return redecide(records, act=act, action="undone")
+
+
+def _live_among(judgements: Sequence[Judgement]) -> Iterable[Pair]:
+    first, second = [j.record_a_id for j in judgements], [j.record_b_id for j in judgements]
+    live = Judgement.objects.filter(superseded_at=None, record_a__in=first, record_b__in=second)
+    return live.values_list("record_a_id", "record_b_id")
+
+
+def _why_not_undone(ended: Judgement) -> str:
+    later = Judgement.objects.filter(correlation_id=ended.superseded_by or ended.id).order_by("-decided_at").first()
+    if later is None:
+        return "It was taken back already."
+    verdict = "a match" if later.verdict == "match" else "no match"
+    return f"{later.actor.removeprefix('user:')} has said since that these records are {verdict}; undo that first."
+
+
 def join(*, record_a: UUID, record_b: UUID, act: Act) -> Matched:
     """Two source records are one customer, whatever the machine thinks."""
     return retried(lambda: _verdict(_ordered(record_a, record_b), "match", act))
 
 
-@transaction.atomic
 def _verdict(pair: Pair, verdict: str, act: Act) -> Matched:
-    if pair[0] == pair[1] or SourceRecord.objects.filter(id__in=pair, follows=None).count() != 2:
+    return _verdicts([pair], verdict, act)
+
+
+@transaction.atomic
+def _verdicts(pairs: Sequence[Pair], verdict: str, act: Act) -> Matched:
+    records = sorted({r for pair in pairs for r in pair})
+    there = SourceRecord.objects.filter(id__in=records, follows=None).count()
+    if there != len(records) or any(a == b for a, b in pairs):
         raise NotFound("A verdict needs two different source records.")
-    _lock_around(pair)
-    judge([pair], verdict=verdict, act=act)
-    return redecide(pair, act=act)
+    _lock_around(records)
+    judge(pairs, verdict=verdict, act=act)
+    return redecide(records, act=act)
 
 
 def _lock_around(records: Sequence[UUID]) -> None:
@@ -158,10 +224,19 @@ def _still(members: Mapping[UUID, list[UUID]]) -> None:
         raise Conflict("Members moved while they were being locked; read again.")
 
 
-def _supersede(records: Sequence[UUID], *, verdicts: Sequence[str]) -> None:
-    Judgement.objects.filter(
-        superseded_at=None, verdict__in=verdicts, record_a__in=records, record_b__in=records
-    ).update(superseded_at=timezone.now())
+def _supersede(records: Sequence[UUID], *, verdicts: Sequence[str], act: Act) -> None:
+    _end(
+        Judgement.objects.filter(
+            superseded_at=None, verdict__in=verdicts, record_a__in=records, record_b__in=records
+        ).values_list("id", flat=True),
+        act,
+    )
+
+
+def _end(judgements: Iterable[UUID], act: Act) -> None:
+    Judgement.objects.filter(id__in=list(judgements)).update(
+        superseded_at=timezone.now(), superseded_by=act.correlation_id
+    )
 
 
 def judge(pairs: Sequence[Pair], *, verdict: str, act: Act) -> None:
@@ -174,7 +249,7 @@ def judge(pairs: Sequence[Pair], *, verdict: str, act: Act) -> None:
     same = {p for p in pairs if p in known and known[p].verdict == verdict and known[p].origin == "person"}
     stale = [known[p].id for p in pairs if p in known and p not in same]
     if stale:
-        Judgement.objects.filter(id__in=stale).update(superseded_at=timezone.now())
+        _end(stale, act)
     Judgement.objects.bulk_create(
         Judgement(
             record_a_id=a, record_b_id=b, verdict=verdict, origin="person", actor=act.actor, reason=act.reason,

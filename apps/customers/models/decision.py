@@ -31,6 +31,8 @@ class Judgement(models.Model):
     correlation_id = models.UUIDField()
     decided_at = models.DateTimeField(auto_now_add=True)
     superseded_at = models.DateTimeField(null=True)
+    superseded_by = models.UUIDField(null=True)
+    """The correlation id of the act that took its place: by it that act can be taken back."""
 
     class Meta:
         db_table = "judgement"
@@ -41,6 +43,11 @@ class Judgement(models.Model):
             models.CheckConstraint(condition=Q(record_a__lt=F("record_b")), name="judgement_ordered"),
             models.CheckConstraint(condition=Q(verdict__in=["match", "no_match", "unsure"]), name="judgement_verdict"),
             models.CheckConstraint(condition=Q(origin__in=["machine", "person"]), name="judgement_origin"),
+        )
+        indexes = (
+            models.Index(
+                fields=["superseded_by"], name="judgement_superseded_by", condition=Q(superseded_by__isnull=False)
+            ),
         )
 
     def __str__(self) -> str:
