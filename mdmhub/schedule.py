@@ -55,6 +55,12 @@ SCHEDULE: tuple[Periodic, ...] = (
         "each connection says how often it is polled; looking whose turn it is costs one query",
     ),
     Periodic(
+        "apps.stewardship.tasks.refresh_cases",
+        3,
+        "interactive",
+        "what needs a person is in the inbox, and what needs nobody any more is out of it, within seconds",
+    ),
+    Periodic(
         "apps.connectors.tasks.prune",
         3600,
         "bulk",

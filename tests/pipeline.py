@@ -22,6 +22,8 @@ from apps.matching.sweep import drain
 ACT = Act("hub:test", "a test")
 SYSTEMS = {"crm": 70, "erp": 80, "billing": 75, "support": 50}
 TABLES = (
+    "steward_decision",
+    "steward_case",
     "delivery_attempt",
     "delivery",
     "plan_due",

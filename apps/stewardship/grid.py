@@ -30,6 +30,10 @@ class GridRow:
     def is_list(self) -> bool:
         return self.attribute in PARTS
 
+    @property
+    def can_be_pinned(self) -> bool:
+        return self.attribute != "kind" and not self.attribute.startswith("extra.")
+
 
 def sources_grid(detail: CustomerDetail) -> list[GridRow]:
     """A row for every attribute that the golden record or any source has; cells in the order of `detail.sources`."""

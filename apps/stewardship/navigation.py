@@ -23,6 +23,7 @@ class Entry:
 # (label, icon, url name, key, operation it needs, only on wide screens)
 _PAGES = (
     ("Home", "house", "home", "h", "customers.read", False),
+    ("Inbox", "inboxes", "inbox", "n", "doubts.read", False),
     ("Customers", "people", "customers", "c", "customers.read", False),
     ("Imports", "upload", "imports", "i", "jobs.read", False),
     ("Quarantine", "shield-exclamation", "quarantine", "q", "quarantine.read", False),

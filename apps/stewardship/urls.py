@@ -2,13 +2,33 @@
 
 from django.urls import path
 
-from apps.stewardship.views import customer, customers, exceptions, home, imports, quarantine, sync
+from apps.stewardship.views import (
+    changes,
+    customer,
+    customers,
+    exceptions,
+    home,
+    imports,
+    inbox,
+    outcome,
+    pins,
+    quarantine,
+    review,
+    sync,
+    unmerge,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("preferences/", home.preferences, name="preferences"),
     path("systems/", home.systems, name="systems"),
     path("doubts/", home.doubts, name="doubts"),
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/next/", inbox.following, name="inbox-next"),
+    path("inbox/undo/", review.undo, name="decision-undo"),
+    path("inbox/<uuid:id>/", review.review, name="review"),
+    path("inbox/<uuid:id>/preview/", outcome.merge_preview, name="review-preview"),
+    path("inbox/<uuid:id>/claim/", review.claim, name="review-claim"),
     path("customers/", customers.customers, name="customers"),
     path("customers/<uuid:id>/", customer.overview, name="customer"),
     path("customers/<uuid:id>/sources/", customer.sources, name="customer-sources"),
@@ -17,7 +37,10 @@ urlpatterns = [
     path("customers/<uuid:id>/history/", customer.history, name="customer-history"),
     path("customers/<uuid:id>/history/compare/", customer.compare, name="customer-compare"),
     path("customers/<uuid:id>/matches/", customer.matches, name="customer-matches"),
+    path("customers/<uuid:id>/pin/<slug:attribute>/", pins.pin, name="customer-pin"),
+    path("customers/<uuid:id>/unmerge/", unmerge.unmerge, name="customer-unmerge"),
     path("customers/<uuid:id>/distribution/", customer.distribution, name="customer-distribution"),
+    path("changes/<uuid:id>/", changes.change, name="change"),
     path("imports/", imports.imports, name="imports"),
     path("imports/new/", imports.upload, name="import-new"),
     path("imports/new/<uuid:draft>/", imports.columns, name="import-columns"),

@@ -2,7 +2,7 @@
 (() => {
   const body = document.body;
   if (body.dataset.shortcuts === "off") return;
-  const typing = (el) => el.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName);
+  const typing = (el) => el.isContentEditable || (/^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName) && !/^(checkbox|radio)$/.test(el.type));
   const rows = () => [...document.querySelectorAll("[data-list] [data-row]")].filter((row) => row.offsetParent !== null);
   let waiting = "";
 
@@ -68,7 +68,7 @@
     const own = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
     if (own) {
       event.preventDefault();
-      act(own);
+      if (!event.repeat || own.matches("a")) act(own); // a key held down goes through a list, but sends no form twice
     } else if (keys[event.key]) {
       event.preventDefault();
       keys[event.key]();

@@ -18,8 +18,9 @@ PATTERNS = [p for p in urls.urlpatterns if isinstance(p, URLPattern)]
 
 
 def address(pattern: URLPattern, some: str = "") -> str:
-    """An address of the pattern; ids are `some`, or made up, and so are codes of systems."""
-    return "/" + re.sub(r"<uuid:\w+>", some or str(uuid4()), str(pattern.pattern)).replace("<slug:code>", "nowhere")
+    """An address of the pattern; ids are `some`, or made up, and so are codes of systems; the attribute is one that there is."""
+    path = re.sub(r"<uuid:\w+>", some or str(uuid4()), str(pattern.pattern))
+    return "/" + path.replace("<slug:code>", "nowhere").replace("<slug:attribute>", "website")
 
 
 def guard(pattern: URLPattern) -> tuple[str, str | None]:

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from apps.connectors import queries
+from apps.stewardship import inbox
 from apps.stewardship.forms import PreferencesForm
 from apps.stewardship.overview import open_doubts, overview, system_looks, system_numbers
 from apps.stewardship.permissions import may, own_page, page, uuid_or_none
@@ -19,6 +20,8 @@ _YEAR = 365 * 24 * 3600
 def home(request: HttpRequest) -> HttpResponse:
     """What the hub holds, each number with its list."""
     context: dict[str, Any] = {"now": overview()}
+    if may(request.user, "doubts.read"):
+        context["work"] = inbox.counts(f"user:{request.user.get_username()}")
     if may(request.user, "sync.read"):
         targets = queries.monitor()
         context |= {

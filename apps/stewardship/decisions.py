@@ -1,0 +1,130 @@
+"""Decisions of stewards about who is who: merged, kept apart, unmerged, and taken back while nothing has superseded them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.common.act import Act
+from apps.common.errors import Conflict, FieldError, NotFound, Rejected
+from apps.customers.models import Customer
+from apps.matching import judge
+from apps.stewardship import cases
+from apps.stewardship.models import Case, Decision
+from apps.stewardship.review import Review, review
+
+DECIDING_SECONDS = 60
+"""After this time somebody else may decide, if the process that carried a decision out has died."""
+
+
+def merge(*, case: UUID, customers: Sequence[UUID], token: str, act: Act) -> Decision:
+    """These customers of the case are one. `token`: what the page was made from.
+
+    Raises NotFound, Conflict (decided meanwhile, by whom; or not what the page showed any more), Rejected (fewer than two of its own)."""
+    return _decide(case, "merge", customers, token, act, lambda shown, act: judge.merge(customers=customers, act=act))
+
+
+def keep_apart(*, case: UUID, customers: Sequence[UUID], token: str, act: Act) -> Decision:
+    """None of these customers is another of them. Raises as `merge` does, and Rejected without a reason."""
+    if not act.reason.strip():
+        raise Rejected("Say why they are not one.", [FieldError("/reason", "missing", "Say why they are not one.")])
+    return _decide(case, "apart", customers, token, act, lambda shown, act: _apart(shown, customers, act))
+
+
+def _apart(shown: Review, customers: Sequence[UUID], act: Act) -> object:
+    chosen = {n for n, side in enumerate(shown.sides) if side.customer in set(customers)}
+    pairs = [link.records for link in shown.links if {link.a, link.b} <= chosen]
+    if not pairs:
+        raise Rejected("Nothing is in doubt between the records you chose.")
+    return judge.keep_apart(pairs=pairs, act=act)
+
+
+def unmerge(*, customer: UUID, records: Sequence[UUID], version: int, act: Act, for_ever: bool = True) -> Decision:
+    """Takes source records out of a customer. `version`: of the customer as the page showed it; `for_ever`: nothing but a person brings
+    them together again. Raises NotFound, Conflict (it has changed since, a record is elsewhere), Rejected (none, or all of them)."""
+    row = Customer.objects.filter(id=customer).first()
+    if row is None:
+        raise NotFound("There is no such customer.")
+    if row.version != version:
+        raise Conflict("The customer has changed since you opened the page; look again.")
+    decision = Decision.objects.create(
+        action="unmerge", title=row.name or str(row.id), reason=act.reason, actor=act.actor
+    )
+    try:
+        judge.unmerge(
+            customer=customer, records=records, for_ever=for_ever, act=replace(act, correlation_id=decision.id)
+        )
+    except BaseException:
+        decision.delete()
+        raise
+    decision.done_at = timezone.now()
+    decision.save(update_fields=("done_at",))
+    cases.refresh()
+    return decision
+
+
+def undo(*, decision: UUID, act: Act) -> Decision:
+    """Takes a decision back. Raises NotFound, Conflict: it was taken back already, or what superseded it."""
+    with transaction.atomic():
+        row = Decision.objects.select_for_update().filter(id=decision, done_at__isnull=False).first()
+        if row is None:
+            raise NotFound("There is no such decision.")
+        if row.undone_at is not None:
+            raise Conflict(f"It was taken back already by {row.undone_by.removeprefix('user:')}.")
+    judge.undo(correlation_id=row.id, act=act.because(act.reason or f"undone: {row.title}"))
+    Decision.objects.filter(id=row.id).update(undone_at=timezone.now(), undone_by=act.actor)
+    cases.refresh()
+    row.refresh_from_db()
+    return row
+
+
+def last_of(actor: str) -> Decision | None:
+    """The newest decision of somebody that is not taken back yet."""
+    found = Decision.objects.filter(actor=actor, done_at__isnull=False, undone_at=None)
+    return found.order_by("-decided_at").first()
+
+
+def _decide(
+    case: UUID, action: str, customers: Sequence[UUID], token: str, act: Act, carry_out: Callable[[Review, Act], object]
+) -> Decision:
+    if len(set(customers)) < 2:
+        raise Rejected("Choose two records or more.")
+    decision, shown, group = _begin(case, action, customers, token, act)
+    try:
+        carry_out(shown, replace(act, correlation_id=decision.id))
+    except BaseException:
+        Decision.objects.filter(id=decision.id).delete()
+        Case.objects.filter(id__in=group).update(deciding_until=None)
+        raise
+    decision.done_at = timezone.now()
+    decision.save(update_fields=("done_at",))
+    Case.objects.filter(id__in=group).update(deciding_until=None)
+    cases.refresh()
+    Case.objects.filter(id__in=group, state="closed", closed_by="").update(closed_by=act.actor)
+    return decision
+
+
+@transaction.atomic
+def _begin(
+    case: UUID, action: str, customers: Sequence[UUID], token: str, act: Act
+) -> tuple[Decision, Review, list[UUID]]:
+    """Marks the group as being decided, so that of two who decide at once the second one is told."""
+    row, group = cases.open_group(case)
+    if any(k.deciding_until is not None and k.deciding_until > timezone.now() for k in group):
+        raise Conflict("Somebody is deciding about it at this moment; look again.")
+    shown = review(case)
+    if shown.token != token:
+        raise Conflict("The records have changed since you opened the page; look at them again.")
+    strange = set(customers) - {s.customer for s in shown.sides}
+    if strange:
+        raise Rejected("One of the records you chose is not part of this case.")
+    ids = [k.id for k in group]
+    Case.objects.filter(id__in=ids).update(deciding_until=timezone.now() + timedelta(seconds=DECIDING_SECONDS))
+    names = [s.name or str(s.customer) for s in shown.sides if s.customer in set(customers)]
+    decision = Decision.objects.create(
+        action=action, group_key=row.group_key, title=" · ".join(names), reason=act.reason, actor=act.actor
+    )
+    return decision, shown, ids

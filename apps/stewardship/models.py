@@ -1,0 +1,104 @@
+"""People's work: cases, and what stewards decided about them."""
+
+from django.db import models
+from django.db.models import Q
+
+from apps.common.ids import uuid7
+from apps.customers.models import Customer
+
+
+class Case(models.Model):
+    """A piece of work for a steward. `subject`: the doubt, change request, quarantined record or delivery it is about, by `kind`; the
+    subject is the truth, and a case whose subject needs nobody any more closes itself. Cases with one `group_key` have one cause.
+
+    `assignee`: who works on it, "user:…"; with `lease_until` it was taken and is anybody's again after that, without it was assigned.
+    `deciding_until`: somebody's decision is being carried out."""
+
+    class Kind(models.TextChoices):
+        MATCH = "match", "Doubtful match"
+        CHANGE = "change", "Change to approve"
+        QUARANTINE = "quarantine", "Record set aside"
+        EXCEPTION = "exception", "Sync exception"
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        DEFERRED = "deferred"
+        CLOSED = "closed"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.TextField(choices=Kind)
+    subject = models.UUIDField()
+    group_key = models.TextField()
+    customer = models.ForeignKey(Customer, models.PROTECT, null=True, related_name="cases", db_constraint=False)
+    title = models.TextField()
+    cause = models.TextField()
+    sentence = models.TextField(blank=True)
+    priority = models.SmallIntegerField()
+    state = models.TextField(choices=State, default=State.OPEN)
+    opened_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    assignee = models.TextField(blank=True)
+    lease_until = models.DateTimeField(null=True)
+    deferred_until = models.DateTimeField(null=True)
+    deferred_why = models.TextField(blank=True)
+    deciding_until = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.TextField(blank=True)
+    outcome = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "steward_case"
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(kind__in=["match", "change", "quarantine", "exception"]), name="case_kind"
+            ),
+            models.CheckConstraint(condition=Q(state__in=["open", "deferred", "closed"]), name="case_state"),
+            models.CheckConstraint(condition=Q(priority__range=(1, 4)), name="case_priority"),
+            models.CheckConstraint(
+                condition=~Q(state="deferred") | (Q(deferred_until__isnull=False) & ~Q(deferred_why="")),
+                name="case_deferred_until_and_why",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="closed") | (Q(closed_at__isnull=False) & ~Q(outcome="")), name="case_closed_why"
+            ),
+            models.UniqueConstraint(fields=["kind", "subject"], condition=~Q(state="closed"), name="case_one_live"),
+        )
+        indexes = (
+            models.Index(fields=["group_key", "priority", "due_at"], name="case_group", condition=~Q(state="closed")),
+            models.Index(fields=["closed_at"], name="case_closed", condition=Q(state="closed")),
+            models.Index(fields=["deferred_until"], name="case_deferred", condition=Q(state="deferred")),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.title}"
+
+
+class Decision(models.Model):
+    """What a steward decided about who is who. Its id is the correlation id of everything that followed from it."""
+
+    class Action(models.TextChoices):
+        MERGE = "merge"
+        APART = "apart"
+        UNMERGE = "unmerge"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    action = models.TextField(choices=Action)
+    group_key = models.TextField(blank=True)
+    title = models.TextField()
+    reason = models.TextField(blank=True)
+    actor = models.TextField()
+    decided_at = models.DateTimeField(auto_now_add=True)
+    done_at = models.DateTimeField(null=True)
+    undone_at = models.DateTimeField(null=True)
+    undone_by = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "steward_decision"
+        constraints = (
+            models.CheckConstraint(condition=Q(action__in=["merge", "apart", "unmerge"]), name="decision_action"),
+            models.CheckConstraint(condition=Q(undone_at__isnull=True) | ~Q(undone_by=""), name="decision_undone_by"),
+        )
+        indexes = (models.Index(fields=["actor", "-decided_at"], name="decision_of"),)
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.title}"

@@ -1,0 +1,129 @@
+"""What the inbox and the match review share: how cases are called, when they are due, and what a score is made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from apps.matching.engine import Explanation
+from apps.stewardship import wording
+from apps.stewardship.templatetags.hub import icon, signed
+from apps.stewardship.templatetags.sync import TROUBLES
+
+register = template.Library()
+
+# kind of a case -> (what a steward reads, in the plural, tag, icon)
+KINDS: Mapping[str, tuple[str, str, str, str]] = {
+    "match": ("Doubtful match", "Doubtful matches", "violet", "intersect"),
+    "change": ("Change", "Changes", "accent", "bookmark-check"),
+    "quarantine": ("Set aside", "Set aside", "warn", "shield-exclamation"),
+    "exception": ("Sync exception", "Sync exceptions", "bad", "exclamation-triangle"),
+}
+PRIORITIES: Mapping[int, tuple[str, str]] = {
+    1: ("urgent", "bad"),
+    2: ("high", "warn"),
+    3: ("normal", ""),
+    4: ("low", ""),
+}
+_CAUSES: Mapping[str, str] = {"hold": "a protected value would change"}
+ROW = 34
+"""Pixels from one bar of a waterfall to the next."""
+
+
+@register.filter
+def kind_tag(kind: str) -> SafeString:
+    word, _, colour, symbol = KINDS.get(kind, (kind, kind, "", "info-circle"))
+    return format_html('<span class="tag {}">{} {}</span>', colour, icon(symbol), word)
+
+
+@register.filter
+def kinds_text(kind: str) -> str:
+    return KINDS.get(kind, (kind, kind))[1]
+
+
+@register.filter
+def case_cause(cause: str) -> str:
+    """The cause of a case of any kind in words."""
+    return wording.DOUBTS.get(cause) or TROUBLES.get(cause) or _CAUSES.get(cause) or cause.replace("_", " ")
+
+
+@register.filter
+def priority_tag(priority: int) -> SafeString:
+    word, colour = PRIORITIES.get(priority, (str(priority), ""))
+    return format_html('<span class="tag {}">{}</span>', colour, word)
+
+
+def about(span: timedelta) -> str:
+    """A span to the unit that matters: "40 min", "5 h", "3 days"."""
+    minutes = int(abs(span).total_seconds() // 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days"
+
+
+@register.filter
+def due_tag(moment: datetime) -> SafeString:
+    """How long there is left for a case, or by how much it is late; the moment itself on hover."""
+    left = moment - timezone.now()
+    local = timezone.localtime(moment)
+    late = left < timedelta()
+    told = f"{about(left)} late" if late else f"in {about(left)}"
+    shape = '<span class="tag bad">{}<time datetime="{}" title="{}">{}</time></span>'
+    if not late:
+        shape = '<span class="nowrap">{}<time datetime="{}" title="{}">{}</time></span>'
+    sign = icon("exclamation-triangle", "overdue") if late else mark_safe("")
+    return format_html(shape, sign, local.isoformat(), f"{local:%-d %b %Y, %H:%M}", told)
+
+
+@register.filter
+def nth(things: Sequence[Any], number: int) -> Any:
+    """One of a sequence by its number from 0; None where there is none."""
+    return things[number] if 0 <= number < len(things) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One step of a waterfall. `start`, `width`: per cent of its breadth; `y`: pixels from the top; `total`: the sum so far, in bits."""
+
+    label: str
+    sentence: str
+    bits: str
+    total: str
+    kind: str
+    start: str
+    width: str
+    y: int
+
+
+@register.inclusion_tag("stewardship/_review_waterfall.html")
+def waterfall(explanation: Explanation, title: str) -> dict[str, Any]:
+    """A score as bars from where one started to where one ended: first the starting point, last the sum of all."""
+    steps = [("Starting point", "how rare it is that two records are one customer", explanation.prior)]
+    steps += [(wording.attribute_name(x.comparison), x.sentence, x.bits) for x in explanation.lines if x.bits]
+    if explanation.kinship:
+        steps.append(("Kinship", explanation.kinship_sentence, explanation.kinship))
+    ends = [0.0]
+    for _, _, bits in steps:
+        ends.append(ends[-1] + bits)
+    low, high = min(ends), max(ends)
+    breadth = (high - low) or 1.0
+
+    def bar(at: int, told: tuple[str, str, float], begin: float, end: float, kind: str) -> Bar:
+        return Bar(
+            told[0], told[1], signed(told[2]), signed(end), kind,
+            start=f"{100 * (min(begin, end) - low) / breadth:.2f}", width=f"{100 * abs(told[2]) / breadth:.2f}", y=at * ROW,
+        )  # fmt: skip
+
+    bars = [
+        bar(at, step, ends[at], ends[at + 1], "prior" if not at else "good" if step[2] > 0 else "bad")
+        for at, step in enumerate(steps)
+    ]
+    whole = ("Sum", "all of them together", explanation.weight)
+    bars.append(bar(len(steps), whole, 0.0, explanation.weight, "sum"))
+    zero = f"{-100 * low / breadth:.2f}"
+    return {"bars": bars, "zero": zero, "height": len(bars) * ROW, "title": title, "explanation": explanation}

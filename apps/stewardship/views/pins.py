@@ -1,0 +1,80 @@
+"""Pins: a steward's value for one attribute, above every source, with a reason; and taken away again."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from apps.common.errors import Conflict, NotFound, Rejected
+from apps.customers import queries
+from apps.customers.queries import CustomerDetail
+from apps.customers.refresh import pin as set_pin
+from apps.customers.survivorship import ATTRIBUTES, PARTS
+from apps.stewardship.overview import system_looks
+from apps.stewardship.permissions import act_of, page, uuid_or_none
+
+_NEVER = ("kind", "extra")
+LONGEST = 1_000
+
+
+@page("pins.write", post="pins.write")
+def pin(request: HttpRequest, id: UUID, attribute: str) -> HttpResponse:
+    """One attribute: what its sources say, what is pinned; the form pins one of the values, another one, or none."""
+    detail = queries.customer_detail(id)
+    if attribute not in ATTRIBUTES or attribute in _NEVER:
+        raise Http404("There is no such attribute to pin.")
+    if detail.replaced:
+        messages.info(request, f"{detail.asked} was retired; it is part of this customer now.")
+        return redirect("customer-pin", detail.id, attribute)
+    problem = ""
+    if request.method == "POST":
+        problem = _write(request, detail, attribute)
+        if not problem:
+            return redirect("customer-sources", detail.id)
+    context = {
+        "customer": detail, "attribute": attribute, "golden": detail.values.get(attribute), "is_list": attribute in PARTS,
+        "values": _values(detail, attribute), "pinned": next((p for p in detail.pins if p.attribute == attribute), None),
+        "problem": problem, "sent": request.POST, "looks": system_looks(),
+    }  # fmt: skip
+    return render(request, "stewardship/pin.html", context, status=422 if problem else 200)
+
+
+def _values(detail: CustomerDetail, attribute: str) -> Sequence[tuple[Any, Any]]:
+    """(source, value) of every source that says something."""
+    return [(s, s.canonical[attribute]) for s in detail.sources if s.canonical.get(attribute) not in (None, "", [])]
+
+
+def _write(request: HttpRequest, detail: CustomerDetail, attribute: str) -> str:
+    """Pins what the form says; "" or what is wrong with it."""
+    if request.POST.get("version") != str(detail.version):
+        return "The customer has changed since you opened the page; look again."
+    act = act_of(request, request.POST.get("reason", "").strip()[:500])
+    try:
+        set_pin(customer=detail.id, attribute=attribute, value=_value(request, detail, attribute), act=act)
+    except Rejected as error:
+        return " ".join(f.detail for f in error.fields) or error.detail
+    except (Conflict, NotFound) as error:
+        return error.detail
+    gone = request.POST.get("choice") == "none"
+    messages.success(request, "The pin is taken away." if gone else "The value is pinned.")
+    return ""
+
+
+def _value(request: HttpRequest, detail: CustomerDetail, attribute: str) -> Any:
+    """None takes the pin away. Raises Rejected for a choice there is not."""
+    choice = request.POST.get("choice", "")
+    if choice == "none":
+        return None
+    if choice == "own" and attribute not in PARTS:
+        own = request.POST.get("own", "").strip()
+        if not own or len(own) > LONGEST:
+            raise Rejected(f"Write the value, in {LONGEST:,} characters at the most.")
+        return own
+    record = uuid_or_none(choice)
+    for source, value in _values(detail, attribute):
+        if source.record == record:
+            return value
+    raise Rejected("Choose one of the values.")
