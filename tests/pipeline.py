@@ -39,6 +39,7 @@ TABLES = (
     "blocking_key",
     "oversized_key",
     "match_model",
+    "relation",
     "judgement",
     "hold",
     "change_request",

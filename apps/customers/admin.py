@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from apps.accounts.admin_site import HubModelAdmin, customer_link
-from apps.customers.models import ChangeRequest, Customer, Hold, Judgement, Quarantine, SourceRecord, System
+from apps.customers.models import ChangeRequest, Customer, Hold, Judgement, Quarantine, Relation, SourceRecord, System
 from apps.customers.queries_search import search
 
 _MOST_HITS = 500
@@ -70,6 +70,14 @@ class JudgementAdmin(HubModelAdmin):
     list_select_related = ("record_a", "record_b")
     ordering = ("-id",)
     exclude = ("evidence_digest",)
+
+
+@admin.register(Relation)
+class RelationAdmin(HubModelAdmin):
+    list_display = ("since", "kind", "actor", "record_a", "record_b", "reason", "until")
+    list_filter = ("kind",)
+    list_select_related = ("record_a", "record_b")
+    ordering = ("-id",)
 
 
 @admin.register(ChangeRequest)

@@ -10,9 +10,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.common.act import Act
-from apps.common.errors import Conflict, NotFound, Rejected
+from apps.common.errors import Conflict, FieldError, NotFound, Rejected
 from apps.customers import identity
-from apps.customers.models import Customer, Judgement, Membership, SourceRecord
+from apps.customers.models import Customer, Judgement, Membership, Relation, SourceRecord
 from apps.matching.edges import neighbourhood
 from apps.matching.match import Matched, redecide, retried
 
@@ -133,11 +133,33 @@ def separate(*, record_a: UUID, record_b: UUID, act: Act) -> Matched:
     return retried(lambda: _verdict(_ordered(record_a, record_b), "no_match", act))
 
 
-def keep_apart(*, pairs: Sequence[Pair], act: Act) -> Matched:
-    """Never match, for several pairs of records in one go. Raises NotFound, Rejected (none, or more than MOST_RECORDS)."""
+def keep_apart(*, pairs: Sequence[Pair], act: Act, related_as: str = "") -> Matched:
+    """Never match, for several pairs of records in one go. `related_as`: they have to do with one another all the same, a kind of
+    Relation. Raises NotFound, Rejected (none, more than MOST_RECORDS, no such kind)."""
+    if related_as and related_as not in Relation.Kind.values:
+        raise Rejected(
+            "There is no such kind of relation.", [FieldError("/kind", "unknown_value", "Choose how they are related.")]
+        )
     if not 0 < len(pairs) <= MOST_RECORDS:
         raise Rejected(f"Name 1 to {MOST_RECORDS} pairs.")
-    return retried(lambda: _verdicts(sorted({_ordered(*pair) for pair in pairs}), "no_match", act))
+    return retried(lambda: _apart(sorted({_ordered(*pair) for pair in pairs}), act, related_as))
+
+
+@transaction.atomic
+def _apart(pairs: Sequence[Pair], act: Act, related_as: str) -> Matched:
+    matched = _verdicts(pairs, "no_match", act)
+    if related_as:
+        Relation.objects.filter(
+            until=None, record_a__in=[a for a, _ in pairs], record_b__in=[b for _, b in pairs]
+        ).update(until=timezone.now())
+        Relation.objects.bulk_create(
+            Relation(
+                record_a_id=a, record_b_id=b, kind=related_as, actor=act.actor, reason=act.reason,
+                correlation_id=act.correlation_id,
+            )
+            for a, b in pairs
+        )  # fmt: skip
+    return matched
 
 
 def undo(*, correlation_id: UUID, act: Act) -> Matched:
@@ -164,6 +186,7 @@ def _undo(correlation_id: UUID, act: Act) -> Matched:
         raise Conflict(_why_not_undone(ended))
     replaced = list(people.filter(superseded_by=correlation_id).exclude(correlation_id=correlation_id))
     _end([j.id for j in made], act)
+    Relation.objects.filter(correlation_id=correlation_id, until=None).update(until=timezone.now())
     standing = set(_live_among(replaced))
     Judgement.objects.bulk_create(
         Judgement(

@@ -34,12 +34,19 @@ def keep_apart(*, case: UUID, customers: Sequence[UUID], token: str, act: Act) -
     return _decide(case, "apart", customers, token, act, lambda shown, act: _apart(shown, customers, act))
 
 
-def _apart(shown: Review, customers: Sequence[UUID], act: Act) -> object:
+def link(*, case: UUID, customers: Sequence[UUID], kind: str, token: str, act: Act) -> Decision:
+    """They are not one, but have to do with one another: a kind of Relation. Raises as `merge` does, and Rejected for another kind."""
+    return _decide(
+        case, "link", customers, token, act, lambda shown, act: _apart(shown, customers, act, related_as=kind)
+    )
+
+
+def _apart(shown: Review, customers: Sequence[UUID], act: Act, *, related_as: str = "") -> object:
     chosen = {n for n, side in enumerate(shown.sides) if side.customer in set(customers)}
     pairs = [link.records for link in shown.links if {link.a, link.b} <= chosen]
     if not pairs:
         raise Rejected("Nothing is in doubt between the records you chose.")
-    return judge.keep_apart(pairs=pairs, act=act)
+    return judge.keep_apart(pairs=pairs, act=act, related_as=related_as)
 
 
 def unmerge(*, customer: UUID, records: Sequence[UUID], version: int, act: Act, for_ever: bool = True) -> Decision:

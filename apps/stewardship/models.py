@@ -79,6 +79,7 @@ class Decision(models.Model):
     class Action(models.TextChoices):
         MERGE = "merge"
         APART = "apart"
+        LINK = "link"
         UNMERGE = "unmerge"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -95,7 +96,9 @@ class Decision(models.Model):
     class Meta:
         db_table = "steward_decision"
         constraints = (
-            models.CheckConstraint(condition=Q(action__in=["merge", "apart", "unmerge"]), name="decision_action"),
+            models.CheckConstraint(
+                condition=Q(action__in=["merge", "apart", "link", "unmerge"]), name="decision_action"
+            ),
             models.CheckConstraint(condition=Q(undone_at__isnull=True) | ~Q(undone_by=""), name="decision_undone_by"),
         )
         indexes = (models.Index(fields=["actor", "-decided_at"], name="decision_of"),)

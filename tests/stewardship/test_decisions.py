@@ -11,12 +11,14 @@ from apps.common.act import Act
 from apps.common.errors import Conflict, NotFound, Rejected
 from apps.common.ids import uuid7
 from apps.customers.models import Judgement
+from apps.customers.queries_relations import related
 from apps.stewardship import decisions
 from apps.stewardship.inbox import Filter, counts, lines, next_case
 from apps.stewardship.models import Case, Decision
 from apps.stewardship.review import review
 from tests import pipeline
 from tests.pipeline import execute, person, take
+from tests.stewardship.given import browser, text
 from tests.stewardship.given_cases import doubtful
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -99,6 +101,36 @@ def test_no_match_needs_a_reason_and_holds() -> None:
     assert len(pipeline.partition()) == 2
     decisions.undo(decision=made.id, act=anna())
     assert Case.objects.filter(state="open").count() == 1
+
+
+def test_linked_without_being_merged_and_the_link_is_taken_back() -> None:
+    (case,) = doubtful(1)
+    shown = review(case.id)
+    ids = [s.customer for s in shown.sides]
+    with pytest.raises(Rejected, match="kind of relation"):
+        decisions.link(case=case.id, customers=ids, kind="nonsense", token=shown.token, act=anna())
+    assert Judgement.objects.count() == 0
+    made = decisions.link(case=case.id, customers=ids, kind="household", token=shown.token, act=anna())
+    assert len(pipeline.partition()) == 2
+    (one,) = related(ids[0])
+    assert (one.customer, one.kind, one.actor) == (ids[1], "One household or family", "user:anna")
+    assert [r.customer for r in related(ids[1])] == [ids[0]]
+    assert "One household or family" in text(browser("steward").get(f"/customers/{ids[0]}/matches/"))
+    case.refresh_from_db()
+    assert case.state == "closed"
+    decisions.undo(decision=made.id, act=anna())
+    assert related(ids[0]) == []
+    assert Case.objects.filter(state="open").count() == 1
+    assert pipeline.broken() == []
+
+
+@pytest.mark.parametrize("action", ["unmerge", "undo", ""])
+def test_the_review_does_nothing_that_it_does_not_offer(action: str) -> None:
+    (case,) = doubtful(1)
+    shown = review(case.id)
+    body = {"action": action, "token": shown.token, "customers": [str(s.customer) for s in shown.sides], "reason": "x"}
+    assert browser("steward").post(f"/inbox/{case.id}/", body).status_code == 200
+    assert Judgement.objects.count() == 0
 
 
 def test_what_changed_since_the_page_was_opened_is_looked_at_again() -> None:

@@ -1,6 +1,6 @@
 """The tables of the customers room; docs/reference/schema.md tells what each guards."""
 
-from apps.customers.models.decision import ChangeRequest, Hold, Judgement, Quarantine
+from apps.customers.models.decision import ChangeRequest, Hold, Judgement, Quarantine, Relation
 from apps.customers.models.golden import Customer, CustomerSearch, LookupKey, Redirect
 from apps.customers.models.source import Link, Membership, SourceRecord, SourceRecordVersion, System
 
@@ -15,6 +15,7 @@ __all__ = [
     "Membership",
     "Quarantine",
     "Redirect",
+    "Relation",
     "SourceRecord",
     "SourceRecordVersion",
     "System",

@@ -54,6 +54,44 @@ class Judgement(models.Model):
         return f"{self.record_a_id} {self.verdict} {self.record_b_id}"
 
 
+class Relation(models.Model):
+    """Two source records that are not one customer, but have to do with one another: a person says so, and may take it back.
+
+    It hangs on records, so it goes with them through merges and unmerges of their customers."""
+
+    class Kind(models.TextChoices):
+        HOUSEHOLD = "household", "One household or family"
+        GROUP = "group", "One group of companies"
+        CONTACT = "contact", "A person of that company"
+        OTHER = "other", "Something else"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    record_a = models.ForeignKey(SourceRecord, models.PROTECT, related_name="+", db_index=False)
+    record_b = models.ForeignKey(SourceRecord, models.PROTECT, related_name="+")
+    kind = models.TextField(choices=Kind)
+    actor = models.TextField()
+    reason = models.TextField(blank=True)
+    correlation_id = models.UUIDField()
+    since = models.DateTimeField(auto_now_add=True)
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "relation"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["record_a", "record_b"], condition=Q(until__isnull=True), name="relation_one_live"
+            ),
+            models.CheckConstraint(condition=Q(record_a__lt=F("record_b")), name="relation_ordered"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["household", "group", "contact", "other"]), name="relation_kind"
+            ),
+        )
+        indexes = (models.Index(fields=["correlation_id"], name="relation_correlation"),)
+
+    def __str__(self) -> str:
+        return f"{self.record_a_id} {self.kind} {self.record_b_id}"
+
+
 class ChangeRequest(models.Model):
     """What a steward sees and decides: one or more holds, merges or policy changes. The author never approves."""
 

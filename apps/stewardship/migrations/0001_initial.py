@@ -20,7 +20,12 @@ class Migration(migrations.Migration):
                     "id",
                     models.UUIDField(default=apps.common.ids.uuid7, editable=False, primary_key=True, serialize=False),
                 ),
-                ("action", models.TextField(choices=[("merge", "Merge"), ("apart", "Apart"), ("unmerge", "Unmerge")])),
+                (
+                    "action",
+                    models.TextField(
+                        choices=[("merge", "Merge"), ("apart", "Apart"), ("link", "Link"), ("unmerge", "Unmerge")]
+                    ),
+                ),
                 ("group_key", models.TextField(blank=True)),
                 ("title", models.TextField()),
                 ("reason", models.TextField(blank=True)),
@@ -35,7 +40,8 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["actor", "-decided_at"], name="decision_of")],
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("action__in", ["merge", "apart", "unmerge"])), name="decision_action"
+                        condition=models.Q(("action__in", ["merge", "apart", "link", "unmerge"])),
+                        name="decision_action",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(

@@ -127,3 +127,9 @@ def waterfall(explanation: Explanation, title: str) -> dict[str, Any]:
     bars.append(bar(len(steps), whole, 0.0, explanation.weight, "sum"))
     zero = f"{-100 * low / breadth:.2f}"
     return {"bars": bars, "zero": zero, "height": len(bars) * ROW, "title": title, "explanation": explanation}
+
+
+@register.filter
+def decision_text(action: str) -> str:
+    """`apart` -> "Kept apart"."""
+    return {"merge": "Merged", "apart": "Kept apart", "link": "Linked", "unmerge": "Taken apart"}.get(action, action)

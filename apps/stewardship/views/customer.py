@@ -11,6 +11,7 @@ from apps.connectors import queries as outward
 from apps.customers import queries
 from apps.customers.models import SourceRecord, SourceRecordVersion
 from apps.customers.queries import CustomerDetail
+from apps.customers.queries_relations import related
 from apps.stewardship.evidence import pairs_of
 from apps.stewardship.grid import compare_versions, overview_lines, sources_grid, told
 from apps.stewardship.overview import open_doubts, system_looks
@@ -104,6 +105,7 @@ def matches(request: HttpRequest, id: UUID) -> HttpResponse:
         "customer-matches",
         inside=[p for p in pairs if p.inside],
         outside=[p for p in pairs if not p.inside],
+        relations=[] if detail.replaced else related(detail.id),
         doubts=open_doubts(records=records) if records else [],
     )
 

@@ -11,9 +11,10 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.common.errors import HubError, NotFound, Rejected
+from apps.customers.models import Relation
 from apps.stewardship import cases, decisions
 from apps.stewardship import review as shown_review
-from apps.stewardship.models import Case, Decision
+from apps.stewardship.models import Case
 from apps.stewardship.overview import system_looks
 from apps.stewardship.permissions import act_of, may, page, uuid_or_none
 from apps.stewardship.review import Review
@@ -83,6 +84,7 @@ def _shown(request: HttpRequest, found: Review, *, typed: dict[str, Any] | None 
         "may_write": writes,
         "can_decide": writes and found.state != Case.State.CLOSED and several,
         "reasons": REASONS,
+        "relations": Relation.Kind.choices,
         "tomorrow": tomorrow(),
         "looks": system_looks(),
         "decided": just_decided(request),
@@ -110,7 +112,7 @@ def _holder(request: HttpRequest, assignee: str, lease_until: Any) -> dict[str, 
 def _sent(request: HttpRequest, id_: UUID) -> HttpResponse:
     action = request.POST.get("action", "")
     try:
-        if action in Decision.Action.values:
+        if action in ("merge", "apart", "link"):
             return _decide(request, id_, action)
         if action not in _OWN:
             raise Rejected("There is no such action.")
@@ -136,12 +138,21 @@ def _sent(request: HttpRequest, id_: UUID) -> HttpResponse:
     return _see_other(reverse("review", args=[id_]))
 
 
+_UNSAID = {"merge": "merged in the match review", "link": "linked in the match review"}
+"""What stands as the reason where none is asked for."""
+
+
 def _decide(request: HttpRequest, id_: UUID, action: str) -> HttpResponse:
     """Carries a decision out and goes on. Raises what the verbs raise: Conflict says who was faster."""
-    verb = decisions.merge if action == Decision.Action.MERGE else decisions.keep_apart
     customers = [c for c in map(uuid_or_none, request.POST.getlist("customers")) if c is not None]
-    act = act_of(request, reason_of(request) or ("" if action == "apart" else "merged in the match review"))
-    made = verb(case=id_, customers=customers, token=request.POST.get("token", ""), act=act)
+    act = act_of(request, reason_of(request) or _UNSAID.get(action, ""))
+    token = request.POST.get("token", "")
+    if action == "link":
+        kind = request.POST.get("kind", "")
+        made = decisions.link(case=id_, customers=customers, kind=kind, token=token, act=act)
+    else:
+        verb = decisions.merge if action == "merge" else decisions.keep_apart
+        made = verb(case=id_, customers=customers, token=token, act=act)
     remember_decision(request, made)
     return _on(request, id_)
 
