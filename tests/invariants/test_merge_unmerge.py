@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, Phase, example, given, note, settings
 from hypothesis import strategies as st
 
 from apps.customers import identity
@@ -85,6 +85,14 @@ def picture() -> dict[UUID, tuple[Any, ...]]:
     }  # fmt: skip
 
 
+def derived() -> dict[UUID, tuple[Any, ...]]:
+    """Every active customer's id, members, values as the rules say them, whether a hold keeps another one or not, and lineage."""
+    return {
+        id_: (own, {n: v for n, v in {**values, **held}.items() if v is not None}, lineage)
+        for id_, (own, values, lineage, held, _) in picture().items()
+    }
+
+
 @given(
     drawn=records, first=st.integers(0, 8), second=st.integers(0, 8), pinned=st.booleans(), older_leaves=st.booleans()
 )
@@ -154,10 +162,17 @@ def test_of_three_merged_the_two_that_stay_are_still_one() -> None:
             assert pipeline.broken() == []
 
 
+@example(
+    drawn=[
+        ("support", 2, {"city": 2}), ("crm", 0, {"organization_name": 0, "birth_date": 2}), ("erp", 2, {"given_name": 1}),
+        ("support", 1, {"credit_limit": 1}), ("crm", 4, {"phone": 0, "credit_limit": 0}), ("billing", 5, {"credit_limit": 2}),
+    ]
+)  # fmt: skip
 @given(drawn=records)
 @RELAXED
 def test_merging_is_the_same_in_any_order(drawn: list[tuple[str, int, dict[str, int]]]) -> None:
-    """All customers into one, two at a time, in three orders; and twice is once."""
+    """All customers into one, two at a time, in three orders. A protected value stays what readers saw first, and that depends on whom
+    they saw first; what is proposed in its place does not."""
     with undone():
         found = take(drawn)
         if len(found) < 3:
@@ -170,7 +185,7 @@ def test_merging_is_the_same_in_any_order(drawn: list[tuple[str, int, dict[str, 
                     if len(set(now.values())) > 1:  # the verdict on one pair may have settled the next one
                         judge.merge(customers=[id_ for id_ in now.values() if id_], act=alice())
                 assert pipeline.broken() == []
-                results.append(({k: v[:3] for k, v in picture().items()}, set(pipeline.resolved(found).values())))
+                results.append((derived(), set(pipeline.resolved(found).values())))
         assert results[0] == results[1] == results[2]
         assert results[0][1] == {found[0]}
 
