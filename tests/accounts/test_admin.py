@@ -29,7 +29,7 @@ ANNA: dict[str, Any] = {
 OURS = [
     m
     for m in admin.site._registry
-    if m._meta.app_label in ("accounts", "customers", "matching", "connectors", "policies")
+    if m._meta.app_label in ("accounts", "customers", "matching", "connectors", "policies", "stewardship")
 ]
 READ_ONLY = [
     "customer",
@@ -41,6 +41,9 @@ READ_ONLY = [
     "hold",
     "changerequest",
     "doubt",
+    "relation",
+    "case",
+    "decision",
     "matchmodel",
     "circuit",
     "golive",

@@ -63,7 +63,7 @@ def test_what_happened_is_never_rewritten(table: str) -> None:
             query(statement)
 
 
-SET_ONCE = {"until", "superseded_at", "position"}
+SET_ONCE = {"until", "superseded_at", "superseded_by", "position"}
 
 
 def test_a_guard_covers_every_column_of_its_table() -> None:
