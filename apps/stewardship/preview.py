@@ -107,5 +107,5 @@ def _message(row: Delivery) -> Told:
         held = {**flat(row.record.canonical), **row.link.last_sent}
     return Told(
         row.connection.system.name, row.connection.system.code, row.op, row.link.external_id if row.link else "",
-        row.connection.mode, differences(held, row.values), row.losers,
+        row.connection.mode, [d for d in differences(held, row.values) if d.before != d.after], row.losers,
     )  # fmt: skip
