@@ -14,8 +14,13 @@ hypothesis.settings.register_profile("laptop", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "laptop")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the database, by whatever way, so that those tests can be run on another server alone."""
+    """Mark what uses the database, by whatever way, so that those tests can be run on another server alone.
+
+    Tests with a fleet of their own wait for one another: they stand together at the beginning, so that one process works them off
+    while the others do the rest, and none of them is what everybody waits for at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/faults/"))
     for item in items:
         if item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.database)

@@ -109,15 +109,14 @@ ORDER BY k.connection_id FOR UPDATE OF k SKIP LOCKED
 """
 # A statement of its own, begun when the rows are locked: by then what another process has claimed can be seen and counts.
 _CIRCUITS = f"""
-SELECT k.connection_id, k.state,
-  (SELECT count(*) FROM delivery d WHERE d.connection_id = k.connection_id AND d.state = 'sending' AND d.lease_until > clock_timestamp()
-    AND d.id <> ALL(%s::uuid[])),
-  {_TOKENS},
+SELECT k.connection_id, k.state, f.calls, f.unwritten, {_TOKENS},
   CASE WHEN k.hour_began > clock_timestamp() - interval '1 hour' THEN k.hour_writes ELSE 0 END,
   coalesce(k.guard_lifted_until > clock_timestamp(), false),
   CASE WHEN r.guard > 0 AND k.hour_writes >= r.least AND k.hour_began > clock_timestamp() - interval '1 hour'
     THEN (SELECT count(*) FROM link l WHERE l.system_id = r.system AND l.state = 'active') ELSE 0 END
 FROM circuit k JOIN jsonb_to_recordset(%s::jsonb) AS r(id uuid, rate float8, guard float8, least int, system int) ON r.id = k.connection_id
+CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE d.id <> ALL(%s::uuid[])) AS calls, count(*) AS unwritten FROM delivery d
+  WHERE d.connection_id = k.connection_id AND d.state = 'sending' AND d.lease_until > clock_timestamp()) f
 """
 
 
@@ -139,10 +138,10 @@ def _room(targets: Mapping[UUID, Target], allowed: Sequence[UUID], answered: Col
     room: dict[UUID, _Room] = {}
     over: dict[UUID, str] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_CIRCUITS, (array(answered), json_text(told)))
-        for id_, state, in_flight, tokens, written, lifted, links in cursor.fetchall():
+        cursor.execute(_CIRCUITS, (json_text(told), array(answered)))
+        for id_, state, calls, unwritten, tokens, written, lifted, links in cursor.fetchall():
             target = targets[id_]
-            free = target.in_flight - in_flight
+            free = target.in_flight - calls
             n = min(free, int(tokens))
             share = target.number("guard_share", GUARD_SHARE)
             if share > 0 and not lifted:
@@ -151,7 +150,7 @@ def _room(targets: Mapping[UUID, Target], allowed: Sequence[UUID], answered: Col
                     over[id_] = (
                         f"The guard stopped it: {written:,} records written within the hour, of {links:,} that are linked there."
                     )
-                n = min(n, allowance - in_flight)
+                n = min(n, allowance - unwritten)
             if state != "closed":
                 n = min(n, 1)
             if n > 0:

@@ -16,6 +16,8 @@ from apps.customers.survivorship import PARTS, SCALARS, Golden, Member, Pin, sur
 from apps.customers.survivorship_lineage import unpack
 from apps.policies.active import Active, active_ones
 
+MOST_NAMES = 20
+"""Other names by which a customer of many records is found."""
 _READ_DERIVED = ", ".join(
     [f"{n}::text" if n in ("birth_date", "credit_limit") else n for n in ("kind", *SCALARS)]
     + [f"{n}::text" for n in (*PARTS, "extra", "held", "lineage")]
@@ -151,12 +153,15 @@ def rebuild(
     standing = read_customers([c.customer for c in changes])
     live = holds.live_holds(list(standing)) if standing else {}
     rows: list[store.CustomerRow] = []
+    unchanged: list[store.CustomerRow] = []
     held: list[holds.HoldChange] = []
     for change in changes:
-        row = _row(change, standing.get(change.customer), live.get(change.customer, {}), rule, held, act)
-        if row is not None:
+        row, differs = _row(change, standing.get(change.customer), live.get(change.customer, {}), rule, held, act)
+        if differs:
             rows.append(row)
-    store.write(rows=rows, moves=moves, act=act, model_version=model_version)
+        elif row.also:
+            unchanged.append(row)
+    store.write(rows=rows, moves=moves, act=act, model_version=model_version, unchanged=unchanged)
     if held:
         holds.write_changes(held, act)
     return [row.id for row in rows]
@@ -165,10 +170,11 @@ def rebuild(
 def _row(
     change: Change, standing: Standing | None, live: Mapping[str, holds.LiveHold], rule: Rules,
     held: list[holds.HoldChange], act: Act,
-) -> store.CustomerRow | None:  # fmt: skip
+) -> tuple[store.CustomerRow, bool]:  # fmt: skip
+    """The customer as it shall stand, and whether that is another than it stands now."""
     if change.successor is not None and standing is not None:
         held.extend(holds.HoldChange(change.customer, a, close=h.id) for a, h in live.items())
-        return _retired(change, standing)
+        return _retired(change, standing), True
     golden = survive([m.member for m in change.members], rule.survivorship.rules)
     effective, kept = _effective(change, standing, golden, live, rule, held, act)
     known = [m.member for m in change.members if not m.is_anchor]
@@ -176,10 +182,10 @@ def _row(
         id=change.customer, values=effective, held=kept, lineage=golden.lineage,
         member_count=sum(1 for m in change.members if m.follows is None),
         policy_hash=rule.survivorship.hash, released=not act.quiet, event="customer.created", body=dict(change.body),
-        external_keys=[f"{m.system}:{m.external_id}" for m in known],
+        external_keys=[f"{m.system}:{m.external_id}" for m in known], also=_other_names(known, effective),
     )  # fmt: skip
     if standing is None:
-        return row
+        return row, True
     row.version, row.event = standing.version, change.event
     row.released = change.releases or (standing.released and not act.quiet)
     differs = sorted(
@@ -188,11 +194,28 @@ def _row(
     same = not differs and standing.active and kept == standing.held and golden.lineage == standing.lineage
     same = same and (standing.released or not change.releases)
     if same and standing.member_count == row.member_count and change.event == "customer.changed":
-        return None
+        return row, False
     row.body["attributes"] = differs
     if not standing.active:
         row.body["reactivated"] = True
-    return row
+    return row, True
+
+
+def _other_names(members: Sequence[Member], values: Mapping[str, Any]) -> list[str]:
+    """Names that sources have for the customer and the golden record has not: people go on asking for them."""
+    if len(members) < 2:
+        return []
+    told: dict[str, str] = {}
+    for member in members:
+        own = member.canonical
+        parts = " ".join(str(own[n]) for n in ("given_name", "family_name") if own.get(n))
+        for name in (own.get("name"), own.get("organization_name"), parts):
+            if name:
+                told.setdefault(str(name).casefold(), str(name))
+    golden = " ".join(
+        str(values.get(n) or "") for n in ("name", "organization_name", "given_name", "family_name")
+    ).casefold()
+    return [name for folded, name in told.items() if folded not in golden][:MOST_NAMES]
 
 
 def _retired(change: Change, standing: Standing) -> store.CustomerRow:

@@ -50,7 +50,8 @@ _SALTS = ("history_salt", "event_salt")  # made here: the database would ask the
 class CustomerRow:
     """One customer as it shall stand. `version` is the version read (0: not there yet); the write makes it version + 1.
 
-    `values` holds effective values by attribute, JSON-able; `event` is the type of the event, `body` what it tells."""
+    `values` holds effective values by attribute, JSON-able; `event` is the type of the event, `body` what it tells; `also`: names that
+    its sources have for it and the golden record has not."""
 
     id: UUID
     values: dict[str, Any]
@@ -66,6 +67,7 @@ class CustomerRow:
     event: str = "customer.created"
     body: dict[str, Any] = field(default_factory=dict)
     external_keys: Sequence[str] = ()
+    also: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -78,8 +80,14 @@ class Move:
     action: str
 
 
-def write(*, rows: Sequence[CustomerRow], moves: Sequence[Move], act: Act, model_version: int | None = None) -> None:
-    """Writes customers and memberships in one go; raises Conflict if a customer moved on since it was read."""
+def write(
+    *, rows: Sequence[CustomerRow], moves: Sequence[Move], act: Act, model_version: int | None = None,
+    unchanged: Sequence[CustomerRow] = (),
+) -> None:  # fmt: skip
+    """Writes customers and memberships in one go; raises Conflict if a customer moved on since it was read. Of those `unchanged` only
+    what they are found by may differ."""
+    if unchanged:
+        _write_search(unchanged)
     if not rows and not moves:
         return
     retired = [r for r in rows if not r.active]
@@ -332,7 +340,8 @@ def _keys_text(keys: Iterable[tuple[UUID, str, str]]) -> str:
 def _search_texts(row: CustomerRow) -> dict[str, str]:
     """`names` and `words` (everything): what is matched with tolerance for typing errors, and what is matched by whole words."""
     v = row.values
-    names = " ".join(dict.fromkeys(str(v[n]) for n in ("name", "organization_name", "family_name") if v.get(n)))
+    golden = [str(v[n]) for n in ("name", "organization_name", "family_name") if v.get(n)]
+    names = " ".join(dict.fromkeys([*golden, *row.also]))
     words = [names, v.get("website") or ""]
     words += [p["value"] for part in ("contact_points", "identifiers") for p in v.get(part, ()) if p.get("value")]
     words += [a[n] for a in v.get("addresses", ()) for n in ("line1", "city", "postal_code", "country") if a.get(n)]

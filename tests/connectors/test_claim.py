@@ -76,6 +76,15 @@ def test_answers_that_are_not_written_down_yet_are_no_calls_in_flight() -> None:
     assert outbox.claimed(answered=first[:3]) == [], "one that is written down by now counts once"
 
 
+def test_answers_that_are_not_written_down_yet_count_for_the_guard() -> None:
+    outbox.connect(in_flight=10, guard_least=5, guard_share=0.1)
+    execute("UPDATE circuit SET guard_lifted_until = NULL")
+    outbox.waiting(20)
+    first = [c.id for c in outbox.claimed()]
+    assert len(first) == 5
+    assert outbox.claimed(answered=first) == [], "they are written by now, or about to be"
+
+
 def test_one_record_has_one_delivery_under_way_and_the_next_waits_behind() -> None:
     outbox.connect()
     outbox.waiting(1)
