@@ -14,7 +14,6 @@ hypothesis.settings.register_profile("laptop", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "laptop")
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses the database, by whatever way, so that those tests can be run on another server alone.
 
