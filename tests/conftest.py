@@ -25,6 +25,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.database)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _emptied_fast() -> Iterator[None]:
+    """Several hundred tests commit: what they leave is deleted row by row."""
+    from django.test import TransactionTestCase
+
+    from tests import emptying
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", emptying.fast(TransactionTestCase._fixture_teardown))
+        yield
+
+
 def pytest_unconfigure() -> None:
     own_home.leave()
 

@@ -13,6 +13,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, ViewportSize, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
+from pytest_django.plugin import DjangoDbBlocker
 
 from tests import chromium
 from tests.live import live_hub
@@ -78,11 +79,19 @@ def launch(driver: Playwright, program: Path) -> Browser:
         return driver.chromium.launch(executable_path=str(program), headless=True, args=[*ARGUMENTS, "--no-sandbox"])
 
 
-@pytest.fixture
-def hub(transactional_db: None, tmp_path: Path) -> Iterator[str]:
-    """Address of a live hub on this test's database."""
-    with live_hub(tmp_path / "web.log") as url:
+@pytest.fixture(scope="session")
+def web(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Address of a live hub on the database of this process's tests, one for all of them."""
+    with django_db_blocker.unblock(), live_hub(tmp_path_factory.mktemp("web") / "web.log") as url:
         yield url
+
+
+@pytest.fixture
+def hub(transactional_db: None, web: str) -> str:
+    """Address of a live hub on this test's database."""
+    return web
 
 
 @pytest.fixture
