@@ -176,7 +176,8 @@ class _Settler:
 def result_of(one: Claimed, target: Target, answer: Answer) -> Result:
     """An answer with what follows from it. What an earlier attempt did is still not known when this one came to nothing."""
     step = backoff.after(answer.trouble, burned=one.burned, retry_after=answer.retry_after, chance=random.random())
-    if one.unsure and (one.op == Op.CREATE or answer.trouble is not Trouble.CONFLICT):
+    seen = answer.trouble is Trouble.CONFLICT and answer.record is not None and one.op != Op.CREATE
+    if one.unsure and not seen:
         if step.state == "waiting":
             step = replace(step, state="uncertain")
         elif step.state == "failed" and answer.trouble in RETRIED:
@@ -254,13 +255,16 @@ def _tell(call: _Call) -> Answer:
                 return found
         answer = call.write()
         return _adopt(call, answer) if answer.trouble is Trouble.DUPLICATE else answer
+    etag = None
     if Can.ETAG in can and (one.unsure or not one.etag):  # which version is there is not known, or no longer
         there = call.adapter.read(one.external_id or "", timeout=call.timeout)
         if there.trouble is not None:
             return there
-        return (_compare(call, there) if one.unsure else None) or call.write(there.etag)
-    answer = call.write()
-    if answer.trouble is Trouble.CONFLICT and Can.READ in can:
+        if done := _compare(call, there):
+            return done
+        etag = there.etag
+    answer = call.write(etag)
+    if answer.trouble is Trouble.CONFLICT and Can.READ in can:  # an earlier attempt may have arrived this moment
         there = call.adapter.read(one.external_id or "", timeout=call.timeout)
         return _compare(call, there) or _conflict(answer, there)
     return answer

@@ -1,11 +1,14 @@
 """Calls of which nobody knows whether they were carried out, over real HTTP: exactly one record there, and the last word is ours."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from apps.connectors import deliver
 from apps.connectors.claim import claim
+from apps.connectors.contract import Adapter, Answer
 from apps.connectors.models import Connection, Delivery, DeliveryAttempt
 from apps.connectors.sandbox.running import Far
 from apps.connectors.targets import targets
@@ -82,6 +85,45 @@ def test_an_update_of_unknown_outcome_arrives_and_nothing_overtakes_it(
     assert len(far.records()) == 1
     assert set(outward.states()) <= {"done", "superseded"}
     assert pipeline.broken() == []
+
+
+class ArrivesLate:
+    """The adapter of a target, where the attempt before arrives right after the next one has looked for it."""
+
+    def __init__(self, adapter: Adapter, arrive: Callable[[], None]) -> None:
+        self.adapter, self.arrive, self.can = adapter, [arrive], adapter.can
+
+    def read(self, external_id: str, *, timeout: float) -> Answer:
+        there = self.adapter.read(external_id, timeout=timeout)
+        while self.arrive:
+            self.arrive.pop()()
+        return there
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.adapter, name)
+
+
+def test_an_update_that_arrives_after_it_was_looked_for_is_not_told_twice(tmp_path: Path) -> None:
+    with outward.target("erp", tmp_path / "erp.db") as (far, made):
+        take("billing", person(1, city="Ulm"))
+        outward.settle()
+        take("billing", person(1, city="Bonn"))
+        outward.relay_all()
+        outward.planner.drain()
+        (going,) = claim(targets(), most=10)
+        target = outward.here(made)
+        adapter = target.adapter
+
+        def arrive() -> None:
+            assert adapter.write(deliver._write(going), timeout=3).trouble is None
+
+        target._adapter = ArrivesLate(adapter, arrive)
+        execute("UPDATE delivery SET lease_until = clock_timestamp(), due_at = clock_timestamp()")
+        outward.settle(rounds=1)
+        far_log = far.requests()["log"]
+        assert [(e["op"], e["hub_version"]) for e in far_log] == [("create", "1"), ("update", "2")]
+        assert outward.states() == {"done": 2}
+        assert value(far, "city") == "Bonn"
 
 
 def test_a_create_that_is_not_carried_out_by_its_first_words_stays_one_after_ten(

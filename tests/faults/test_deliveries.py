@@ -111,7 +111,9 @@ def check(hub: Fleet, fars: dict[str, Far], size: Size) -> None:
         for entry in stats["log"]:
             version = int(entry["hub_version"])
             assert version > last.get(entry["id"], 0), (
-                f"{kind}: {entry['id']} went from {last[entry['id']]} to {version}"
+                f"{kind}: {entry['id']} went from {last[entry['id']]} to {version}",
+                [e for e in stats["log"] if e["id"] == entry["id"]],
+                told_of(hub, kind, entry["id"]),
             )
             last[entry["id"]] = version
         writes = stats["writes"]["create"] + stats["writes"]["update"]
