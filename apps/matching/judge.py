@@ -149,9 +149,11 @@ def keep_apart(*, pairs: Sequence[Pair], act: Act, related_as: str = "") -> Matc
 def _apart(pairs: Sequence[Pair], act: Act, related_as: str) -> Matched:
     matched = _verdicts(pairs, "no_match", act)
     if related_as:
-        Relation.objects.filter(
+        beside = Relation.objects.filter(
             until=None, record_a__in=[a for a, _ in pairs], record_b__in=[b for _, b in pairs]
-        ).update(until=timezone.now())
+        )
+        before = [r.id for r in beside if (r.record_a_id, r.record_b_id) in pairs]
+        Relation.objects.filter(id__in=before).update(until=timezone.now())
         Relation.objects.bulk_create(
             Relation(
                 record_a_id=a, record_b_id=b, kind=related_as, actor=act.actor, reason=act.reason,

@@ -75,13 +75,16 @@ _ROW: Final = {
 
 
 @transaction.atomic
-def refresh() -> int:
+def refresh(*, waits: bool = True) -> int:
     """Opens a case for all that needs a person and has none, closes those that need nobody, wakes those whose time has come; returns
-    how many changed. Another one at work: nothing is done."""
+    how many changed. One at a time: who `waits` sees what they have just done, who does not leaves it to the one at work."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,))
-        if not cursor.fetchone()[0]:
-            return 0
+        if waits:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        else:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,))
+            if not cursor.fetchone()[0]:
+                return 0
     changed = sum(_open(kind) + _close(kind) for kind in Case.Kind.values)
     if changed:
         _group()
@@ -234,11 +237,13 @@ def open_group(case: UUID) -> tuple[Case, Sequence[Case]]:
     row = Case.objects.filter(id=case).first()
     if row is None:
         raise NotFound("There is no such case.")
+    live = Case.objects.exclude(state=Case.State.CLOSED).order_by("id")
+    group = list(live.select_for_update().filter(group_key=row.group_key))
+    row.refresh_from_db()  # it may have been closed while its group was waited for
     if row.state == Case.State.CLOSED:
         by = f" by {row.closed_by.removeprefix('user:')}" if row.closed_by else ""
         raise Conflict(f"It is closed{by}: {row.outcome}")
-    group = Case.objects.select_for_update().filter(group_key=row.group_key).exclude(state="closed").order_by("id")
-    return row, list(group)
+    return row, group
 
 
 def _write(group: Sequence[Case], **values: Any) -> None:

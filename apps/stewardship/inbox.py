@@ -79,25 +79,25 @@ _WHOSE = {"mine": f"k.assignee = %(me)s AND {_HELD}", "free": f"NOT ({_HELD})", 
 _LINES = """
 WITH g AS (SELECT k.group_key, (array_agg(k.id ORDER BY k.priority, k.due_at, k.id))[1] AS first, count(*) AS n, min(k.priority) AS priority,
     min(k.due_at) AS due, max(k.closed_at) AS closed FROM steward_case k WHERE {where}
-  GROUP BY k.group_key{apart} ORDER BY {order} LIMIT %(limit)s OFFSET %(skip)s)
+  GROUP BY k.group_key{apart} ORDER BY {within} LIMIT %(limit)s OFFSET %(skip)s)
 SELECT k.id, k.group_key, k.kind, k.title, k.cause, k.sentence, g.n, g.priority, k.opened_at, g.due, g.due < clock_timestamp() AND k.state <> 'closed',
   CASE WHEN {held} THEN k.assignee ELSE '' END, k.lease_until, k.state, k.deferred_until, k.deferred_why, k.outcome, k.closed_by, k.closed_at,
   k.subject, k.customer_id
 FROM g JOIN steward_case k ON k.id = g.first ORDER BY {order}
 """
-_URGENT, _NEWEST = "g.priority, g.due, g.group_key", "g.closed DESC, g.group_key"
+# The order of groups: among all cases that match, and of the page that came of it.
+_URGENT = ("min(k.priority), min(k.due_at), k.group_key", "g.priority, g.due, g.group_key")
+_NEWEST = ("max(k.closed_at) DESC, k.group_key", "g.closed DESC, g.group_key")
 
 
 def lines(narrow: Filter, *, me: str, skip: int = 0, limit: int = 50) -> list[Line]:
     """The most urgent first, of closed ones the newest: one query."""
     where, params = _where(narrow, me)
-    order = _NEWEST if narrow.state == "closed" and narrow.whose != "all" else _URGENT
-    inner = order.replace("g.priority", "min(k.priority)").replace("g.due", "min(k.due_at)")
-    inner = inner.replace("g.closed", "max(k.closed_at)").replace("g.group_key", "k.group_key")
-    text = _LINES.replace(" ORDER BY {order} LIMIT", f" ORDER BY {inner} LIMIT")
+    within, order = _NEWEST if narrow.state == "closed" and narrow.whose != "all" else _URGENT
+    apart = ", k.state" if narrow.whose == "all" else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            text.format(where=where, order=order, held=_HELD, apart=", k.state" if narrow.whose == "all" else ""),
+            _LINES.format(where=where, within=within, order=order, held=_HELD, apart=apart),
             {**params, "limit": limit, "skip": skip},
         )
         return [Line(*row) for row in cursor.fetchall()]

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from apps.common.errors import Conflict, NotFound, Rejected
 from apps.common.ids import uuid7
-from apps.customers.models import Judgement
+from apps.customers.models import Judgement, Relation
 from apps.matching import judge
 from apps.matching.models import Doubt
 from tests import pipeline
@@ -89,6 +89,16 @@ def test_a_merge_supersedes_older_verdicts_between_the_two() -> None:
     judge.merge(customers=[one, other], act=alice())
     assert len(pipeline.partition()) == 1
     assert pipeline.broken() == []
+
+
+def test_a_link_ends_no_relation_of_another_pair() -> None:
+    """P1–P4 stays what it is while P1–P3 and P2–P4 are linked."""
+    people(1, 2, 3, 4)
+    r = sorted(record(f"crm:P{n}") for n in (1, 2, 3, 4))
+    judge.keep_apart(pairs=[(r[0], r[3])], related_as="group", act=alice())
+    judge.keep_apart(pairs=[(r[0], r[2]), (r[1], r[3])], related_as="household", act=bob())
+    live = Relation.objects.filter(until=None).values_list("record_a_id", "record_b_id", "kind")
+    assert set(live) == {(r[0], r[3], "group"), (r[0], r[2], "household"), (r[1], r[3], "household")}
 
 
 def test_a_machine_never_replaces_a_persons_verdict() -> None:
