@@ -61,6 +61,12 @@ SCHEDULE: tuple[Periodic, ...] = (
         "what needs a person is in the inbox, and what needs nobody any more is out of it, within seconds",
     ),
     Periodic(
+        "apps.customers.tasks.expire_pins",
+        60,
+        "bulk",
+        "a pin says the day on which it runs out; a minute more does no harm",
+    ),
+    Periodic(
         "apps.connectors.tasks.prune",
         3600,
         "bulk",

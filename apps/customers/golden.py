@@ -43,15 +43,14 @@ class Standing:
 class MemberRow:
     """A source record with its current customer; what survivorship needs of it is read when it is asked for."""
 
-    __slots__ = ("_member", "_row", "customer", "external_id", "follows", "id", "is_anchor", "state")
+    __slots__ = ("_member", "_row", "customer", "external_id", "follows", "id", "is_anchor")
 
     def __init__(self, row: tuple[Any, ...]) -> None:
         self.id: UUID = row[0]
         self.customer: UUID | None = row[1]
-        self.state: str = row[2]
-        self.is_anchor: bool = row[4] == "steward"
-        self.external_id: str = row[7]
-        self.follows: UUID | None = row[11]
+        self.is_anchor: bool = row[3] == "steward"
+        self.external_id: str = row[6]
+        self.follows: UUID | None = row[10]
         self._row = row
         self._member: Member | None = None
 
@@ -103,7 +102,7 @@ def _standing(row: tuple[Any, ...]) -> Standing:
 
 
 _MEMBERS = (
-    "SELECT s.id, s.customer_id, s.state, y.code, y.kind, y.trust, y.delete_policy, s.external_id, s.canonical::text,"
+    "SELECT s.id, s.customer_id, y.code, y.kind, y.trust, y.delete_policy, s.external_id, s.canonical::text,"
     " coalesce(s.source_updated_at, s.changed_at)::text, s.deleted, s.follows_id FROM source_record s JOIN system y ON y.id = s.system_id WHERE "
 )
 
@@ -120,13 +119,15 @@ def read_members(*, records: Sequence[UUID] = (), customers: Sequence[UUID] = ()
 
 
 def _member(row: tuple[Any, ...]) -> Member:
-    id_, _, _, code, kind, trust, delete_policy, external_id, canonical, updated_at, deleted, _ = row
+    id_, _, code, kind, trust, delete_policy, external_id, canonical, updated_at, deleted, _ = row
     body = json_value(canonical)
-    pins = {a: Pin(p["at"], p["value"]) for a, p in body.get("pins", {}).items()} if kind == "steward" else {}
+    anchor = body if kind == "steward" else {}
+    pins = {a: Pin(p["at"], p["value"]) for a, p in anchor.get("pins", {}).items()}
+    ignored = {a: i["value"] for a, i in anchor.get("ignored", {}).items()}
     return Member(
         id=str(id_), system=code, system_kind=kind, external_id=external_id, trust=trust,
         updated_at=datetime.fromisoformat(updated_at),
-        canonical=body, downgraded=deleted and delete_policy == "downgrade", pins=pins,
+        canonical=body, downgraded=deleted and delete_policy == "downgrade", pins=pins, ignored=ignored,
     )  # fmt: skip
 
 

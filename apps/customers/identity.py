@@ -7,7 +7,7 @@ Locks: source records in id order, then customers in id order. The caller locks 
 decides; whatever another transaction adds afterwards waits for the same rows (docs/decisions/0001)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -61,14 +61,16 @@ def place(
     *,
     clusters: Sequence[Sequence[UUID]],
     touched: Iterable[UUID] = (),
+    compared: Collection[UUID] = (),
     act: Act,
     action: str = "attached",
     model_version: int | None = None,
 ) -> Placed:
     """Brings membership to `clusters` (each a set of source records that are one customer) and rebuilds what changes.
 
-    `touched`: records whose content changed, so that their customers are rebuilt though nobody moves. The records are locked
-    by the caller; raises Conflict when a customer has members that `clusters` does not name."""
+    `touched`: records whose customers are rebuilt though nobody moves; `compared`: those that have been compared as they are now, and so
+    have reached the end of the pipeline: whatever else was received meanwhile still waits for its turn. The records are locked by the
+    caller; raises Conflict when a customer has members that `clusters` does not name."""
     wanted = [sorted(cluster) for cluster in clusters if cluster]
     members = _members(wanted)
     by_id = {m.id: m for m in members}
@@ -79,15 +81,16 @@ def place(
     target = {r: ids[i] for i, cluster in enumerate(wanted) for r in cluster}
     followers = {m.id: _home(m, target, now) for m in members if m.id not in target}
     target_all = {**target, **followers}
+    ended = set(compared)
     losers = _successors(known, target, now, set(ids))
     moves = [
-        Move(r, c, by_id[r].customer, _action(by_id[r].customer, c, action, known, losers))
+        Move(r, c, by_id[r].customer, _action(by_id[r].customer, c, action, known, losers), ends=r in ended)
         for r, c in target_all.items()
         if by_id[r].customer != c
     ]
     changes = _changes(target_all, by_id, moves, set(touched), losers, reactivated, known)
     written = rebuild(changes, moves=moves, act=act, model_version=model_version)
-    _finish_unmoved(set(touched) | {r for r in target if by_id[r].state != "built"}, {m.record for m in moves})
+    finish(sorted(ended - {m.record for m in moves}))
     created = frozenset(i for i in ids if i not in known and i not in reactivated)
     return Placed(target, written, created)
 
@@ -198,11 +201,6 @@ def _changes(
         for loser, successor in sorted(losers.items())
     ]
     return changes
-
-
-def _finish_unmoved(touched: set[UUID], moved: set[UUID]) -> None:
-    """Touched records that stay where they are have reached the end of the pipeline too."""
-    finish(sorted(touched - moved))
 
 
 def finish(rest: Sequence[UUID]) -> None:

@@ -42,7 +42,8 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source record of a customer as readers see it; `url` opens it in its system, if the system says how."""
+    """A source record of a customer as readers see it; `url` opens it in its system, if the system says how. `ignored`: by attribute,
+    those of its present values that a steward lets count as never sent."""
 
     record: UUID
     system: str
@@ -54,18 +55,19 @@ class Source:
     version: int
     canonical: Mapping[str, Any]
     url: str
+    ignored: Mapping[str, "Pin"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A steward's value for one attribute, with who set it and why."""
+    """A steward's value for one attribute, or a source's value that is ignored, with who said so, why, and until when."""
 
     attribute: str
     value: Any
     reason: str
     actor: str
     since: datetime
-    expires_at: str | None
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class CustomerDetail:
 
 @dataclass(frozen=True, slots=True)
 class SourceValue:
-    """One record's value of one attribute; `updated_at` says how old it is."""
+    """One record's value of one attribute; `updated_at` says how old it is, `ignored` that a steward lets it count as never sent."""
 
     value: Any
     record: UUID
@@ -103,6 +105,7 @@ class SourceValue:
     system_name: str
     external_id: str
     updated_at: datetime
+    ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,21 +170,31 @@ def _members(customer: UUID) -> _Members:
     found = _Members()
     with connection.cursor() as cursor:
         cursor.execute(_MEMBERS, (customer,))
-        for id_, code, name, kind, url, external_id, updated, received, deleted, version, text in cursor.fetchall():
-            canonical = json_loads(text)
-            if kind == "steward":
-                for attribute, pin in canonical.get("pins", {}).items():
-                    since = datetime.fromisoformat(pin["at"])
-                    if attribute not in found.pins or found.pins[attribute].since <= since:
-                        found.pins[attribute] = Pin(
-                            attribute, pin["value"], pin["reason"], pin["actor"], since, pin.get("expires_at")
-                        )
+        rows = [(*row[:-1], json_loads(row[-1])) for row in cursor.fetchall()]
+    anchors = {row[5]: row[-1] for row in rows if row[3] == "steward"}
+    for body in anchors.values():
+        for pin in _said(body.get("pins", {})).values():
+            if pin.attribute not in found.pins or found.pins[pin.attribute].since <= pin.since:
+                found.pins[pin.attribute] = pin
+    for id_, code, name, kind, url, external_id, updated, received, deleted, version, canonical in rows:
+        if kind != "steward":
             link = url.replace("{id}", quote(external_id, safe="")) if url else ""
-            if kind != "steward":
-                found.sources.append(
-                    Source(id_, code, name, external_id, updated, received, deleted, version, canonical, link)
-                )
+            ignored = _said(anchors.get(str(id_), {}).get("ignored", {}))
+            ignored = {a: i for a, i in ignored.items() if canonical.get(a) == i.value}
+            found.sources.append(
+                Source(id_, code, name, external_id, updated, received, deleted, version, canonical, link, ignored)
+            )
     return found
+
+
+def _said(said: Mapping[str, Mapping[str, Any]]) -> dict[str, Pin]:
+    return {
+        a: Pin(a, s["value"], s["reason"], s["actor"], _moment(s["at"]), _moment(s["expires_at"]) if "expires_at" in s else None)
+        for a, s in said.items()
+    }  # fmt: skip
+
+
+_moment = datetime.fromisoformat
 
 
 def customer_detail(id: UUID) -> CustomerDetail:
@@ -266,4 +279,6 @@ def _composed_from(value: Any, customer: Customer, winner: Source | None) -> str
 def _value_of(source: Source, name: str) -> SourceValue:
     canonical = source.canonical
     value = canonical.get("extra", {}).get(name[6:]) if name.startswith("extra.") else canonical.get(name)
-    return SourceValue(value, source.record, source.system, source.system_name, source.external_id, source.updated_at)
+    return SourceValue(
+        value, source.record, source.system, source.system_name, source.external_id, source.updated_at, name in source.ignored
+    )  # fmt: skip

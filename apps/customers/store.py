@@ -72,12 +72,13 @@ class CustomerRow:
 
 @dataclass(slots=True)
 class Move:
-    """A source record goes to `customer`; `left` is the customer it belonged to, if any."""
+    """A source record goes to `customer`; `left` is the customer it belonged to, if any; `ends`: it has reached the end of the pipeline."""
 
     record: UUID
     customer: UUID
     left: UUID | None
     action: str
+    ends: bool = True
 
 
 def write(
@@ -162,11 +163,15 @@ def _update(condition: str, expected: int, source: Rowset) -> None:
 
 
 def _move(moves: Sequence[Move], act: Act, model_version: int | None) -> None:
-    told = json_text([{"i": uuid7().hex, "r": m.record.hex, "c": m.customer.hex, "a": m.action} for m in moves])
+    told = json_text(
+        [{"i": uuid7().hex, "r": m.record.hex, "c": m.customer.hex, "a": m.action, "e": m.ends} for m in moves]
+    )
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE source_record s SET customer_id = m.c, state = 'built', due_at = NULL, attempts = 0, last_error = ''"
-            " FROM jsonb_to_recordset(%s::jsonb) AS m(r uuid, c uuid) WHERE s.id = m.r",
+            "UPDATE source_record s SET customer_id = m.c, state = CASE WHEN e THEN 'built' ELSE s.state END,"
+            " due_at = CASE WHEN NOT e THEN s.due_at END, attempts = CASE WHEN e THEN 0 ELSE s.attempts END,"
+            " last_error = CASE WHEN e THEN '' ELSE s.last_error END"
+            " FROM jsonb_to_recordset(%s::jsonb) AS m(r uuid, c uuid, e boolean) WHERE s.id = m.r",
             (told,),
         )
         left = [m.record for m in moves if m.left]

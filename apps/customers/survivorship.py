@@ -3,7 +3,7 @@
 The result does not depend on the order of the members: every choice ends in (system code, external id), which is unique."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -30,7 +30,8 @@ class Pin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One source record of a customer. `pins`: a steward's anchor alone has them, by attribute."""
+    """One source record of a customer. `pins` and `ignored`: a steward's anchor alone has them, by attribute; `ignored` are values of
+    the record that it names as its `external_id`."""
 
     id: str
     system: str
@@ -41,6 +42,7 @@ class Member:
     canonical: Mapping[str, Any]
     downgraded: bool = False
     pins: Mapping[str, Pin] = field(default_factory=dict)
+    ignored: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,9 @@ class Golden:
 
 
 def survive(members: Sequence[Member], policy: SurvivorshipPolicy) -> Golden:
-    """Derived values of one customer. `members` must not be empty; anchors (kind steward) only bring pins,
+    """Derived values of one customer. `members` must not be empty; anchors (kind steward) bring pins and take away ignored values,
     and a record without a value of its own brings nothing."""
-    known = [m for m in members if m.system_kind != "steward"]
+    known = heeded(members)
     sources = [m for m in known if m.canonical.keys() - _SAYS_NOTHING] or known
     ordered = sorted(sources, key=lambda m: (m.system, m.external_id)) if len(sources) > 1 else list(sources)
     values: dict[str, Any] = {}
@@ -69,6 +71,18 @@ def survive(members: Sequence[Member], policy: SurvivorshipPolicy) -> Golden:
     if lineage.get("name", {}).get("rule") != "pin":
         values["name"] = display_name(values)
     return Golden({k: v for k, v in values.items() if v is not None}, lineage)
+
+
+def heeded(members: Sequence[Member]) -> list[Member]:
+    """The source records, without the values that a steward ignores. A value that has changed since counts."""
+    ignored = {m.external_id: m.ignored for m in members if m.ignored}
+    known = [m for m in members if m.system_kind != "steward"]
+    return [_without(m, ignored[m.id]) if m.id in ignored else m for m in known] if ignored else known
+
+
+def _without(member: Member, ignored: Mapping[str, Any]) -> Member:
+    kept = {a: v for a, v in member.canonical.items() if a not in ignored or ignored[a] != v}
+    return replace(member, canonical=kept)
 
 
 def newest_pins(members: Sequence[Member]) -> dict[str, tuple[Pin, Member]]:

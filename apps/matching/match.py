@@ -5,7 +5,7 @@ decides and applies the difference. Each transaction takes 250 records or fewer;
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -153,14 +153,14 @@ def _apply(
     with transaction.atomic():
         _limit_waiting()
         find_by_index()
-        locked = identity.lock_records(reach)
+        locked = identity.lock_records(reach.union(followers))
         if any(search.versions.get(record, version) != version for record, version in locked.items()):
             raise Conflict("A record changed after it was compared.")
         write_edges(batch, search.scored, model.version, searched_at=search.began)
         found = neighbourhood(reach)
         if not found.members.keys() <= reach:
             raise Conflict("The component grew while it was being locked.")
-        done = apply_decision(found, touched=batch, model=model, act=act)
+        done = apply_decision(found, touched=batch, compared=batch, model=model, act=act)
         identity.finish(followers)
         return done
 
@@ -176,9 +176,11 @@ def _limit_waiting() -> None:
 
 
 def apply_decision(
-    found: Neighbourhood, *, touched: Iterable[UUID], model: ActiveModel, act: Act, action: str = "attached"
-) -> Matched:
-    """Decides every component and brings membership to it; open doubts are brought to what the decision could not settle."""
+    found: Neighbourhood, *, touched: Iterable[UUID], model: ActiveModel, act: Act, action: str = "attached",
+    compared: Collection[UUID] = (),
+) -> Matched:  # fmt: skip
+    """Decides every component and brings membership to it; open doubts are brought to what the decision could not settle. `compared`:
+    records whose candidates were looked for as they are now."""
     clusters: list[list[UUID]] = []
     open_doubts: list[doubts.NewDoubt] = []
     for members in found.components():
@@ -193,9 +195,11 @@ def apply_decision(
         open_doubts += [
             doubts.NewDoubt(members[d.a], members[d.b], d.reason, d.weight, d.sentence) for d in decision.doubts
         ]
-    placed = identity.place(clusters=clusters, touched=touched, act=act, action=action, model_version=model.version)
+    placed = identity.place(
+        clusters=clusters, touched=touched, compared=compared, act=act, action=action, model_version=model.version
+    )
     doubts.bring(open_doubts, within=[r for c in clusters for r in c])
-    _forget_redo(touched)
+    _forget_redo(compared)
     return Matched(dict(placed.customer_of), set(placed.created), set(placed.written))
 
 

@@ -7,24 +7,30 @@ from uuid import UUID
 
 from apps.common.errors import NotFound
 from apps.customers.models import Customer
-from apps.customers.queries import AttributeLineage, CustomerDetail, Source, SourceValue, values_of
+from apps.customers.queries import AttributeLineage, CustomerDetail, Pin, Source, SourceValue, values_of
 from apps.customers.survivorship import ATTRIBUTES, PARTS, SCALARS
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One source's value of one attribute. `won`: the golden value came from here; `empty`: the source says so."""
+    """One source's value of one attribute. `won`: the golden value came from here; `empty`: the source says so; `ignored`: a steward
+    lets it count as never sent, and says why."""
 
     value: Any
     won: bool = False
     empty: bool = False
+    record: UUID | None = None
+    ignored: Pin | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GridRow:
+    """One attribute; `pinned`: the steward's value that stands above its sources."""
+
     attribute: str
     golden: Any
     cells: Sequence[Cell]
+    pinned: Pin | None = None
 
     @property
     def is_list(self) -> bool:
@@ -41,7 +47,10 @@ def sources_grid(detail: CustomerDetail) -> list[GridRow]:
         {n for s in detail.sources for n in s.canonical.get("extra", {})} | set(detail.values.get("extra", {}))
     )
     names = ["kind", *SCALARS, *PARTS, *(f"extra.{n}" for n in extras)]
-    rows = [GridRow(n, _read(detail.values, n), [_cell(detail, s, n) for s in detail.sources]) for n in names]
+    pins = {p.attribute: p for p in detail.pins}
+    rows = [
+        GridRow(n, _read(detail.values, n), [_cell(detail, s, n) for s in detail.sources], pins.get(n)) for n in names
+    ]
     return [r for r in rows if r.golden is not None or any(c.value is not None or c.empty for c in r.cells)]
 
 
@@ -56,7 +65,7 @@ def _cell(detail: CustomerDetail, source: Source, name: str) -> Cell:
         won = any(str(source.record) in part.get("from", ()) for part in detail.values.get(name, ()))
     else:
         won = detail.lineage.get(name, {}).get("record") == str(source.record) and name not in detail.held
-    return Cell(value, won and value is not None, empty and value is None)
+    return Cell(value, won and value is not None, empty and value is None, source.record, source.ignored.get(name))
 
 
 @dataclass(frozen=True, slots=True)

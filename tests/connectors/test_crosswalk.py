@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apps.customers.queries_sources import crosswalk
-from apps.customers.refresh import pin
+from apps.customers.pins import pin
 from tests.customers import given
 
 pytestmark = pytest.mark.django_db

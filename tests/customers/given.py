@@ -45,7 +45,7 @@ def place(clusters: Sequence[Sequence[UUID]], *, act: Act = ACT) -> list[UUID]:
     """Brings membership to `clusters`; the customer of each."""
     records = [r for cluster in clusters for r in cluster]
     identity.lock_records(records)
-    placed = identity.place(clusters=clusters, touched=records, act=act)
+    placed = identity.place(clusters=clusters, touched=records, compared=records, act=act)
     return [placed.customer_of[cluster[0]] for cluster in clusters]
 
 

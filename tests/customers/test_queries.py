@@ -15,7 +15,7 @@ from apps.common.errors import NotFound, Rejected
 from apps.common.ids import uuid7
 from apps.customers import queries
 from apps.customers.models import Customer, SourceRecord
-from apps.customers.refresh import pin
+from apps.customers.pins import pin
 from apps.events.relay import relay_all
 from tests.customers import given
 

@@ -11,7 +11,8 @@ from apps.common.errors import NotFound, Rejected
 from apps.common.ids import uuid7
 from apps.customers.golden import read_customers
 from apps.customers.models import SourceRecord, SourceRecordVersion
-from apps.customers.refresh import pin, refresh
+from apps.customers.pins import pin
+from apps.customers.refresh import refresh
 from apps.matching import judge
 from apps.policies.active import document_hash, shipped
 from apps.policies.models import Policy

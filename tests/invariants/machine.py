@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from apps.customers import canonical
 from apps.customers.golden import read_customers, read_members
 from apps.customers.models import ChangeRequest, Customer, SourceRecord
-from apps.customers.refresh import decide_request, pin, refresh
+from apps.customers.pins import pin
+from apps.customers.refresh import decide_request, refresh
 from apps.customers.survivorship import survive
 from apps.matching import judge
 from apps.policies.active import active, document_hash, shipped

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from apps.customers import identity
 from apps.customers.golden import read_customers
 from apps.customers.models import Customer, Judgement, SourceRecord
-from apps.customers.refresh import pin
+from apps.customers.pins import pin
 from apps.matching import judge
 from apps.matching.match import redecide
 from tests import pipeline

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from apps.customers.refresh import pin
+from apps.customers.pins import pin
 from apps.matching import candidates, engine
 from apps.matching.model import active_model
 from apps.matching.models import BlockingKey, MatchRecord, OversizedKey, Redo

@@ -1,5 +1,6 @@
 """The driver of matching: what it does beside other processes, and what one bad record costs the rest."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 from django.db import connection
 
 from apps.common.errors import Conflict, Retryable
-from apps.customers.models import SourceRecord
+from apps.connectors import inbound
+from apps.customers.models import SourceRecord, System
 from apps.matching import candidates, judge, match
 from apps.matching.model import active_model
 from apps.matching.models import Doubt, Edge
@@ -212,3 +214,53 @@ def test_candidates_are_those_who_share_a_key_that_is_not_too_common() -> None:
     pipeline.take("erp", person(4, email=person(1)["email"]))
     assert candidates.pairs_for([one], small) == []
     assert pipeline.one("SELECT count(*) FROM oversized_key") >= 1
+
+
+# ── what was received while others were matched ─────────────────────────────────────────────────────────────────────
+def only_received(system: str, item: dict[str, Any]) -> UUID:
+    """Kept, and then the process dies."""
+    door = inbound.Door(System.objects.get(code=system))
+    inbound.keep(door=door, items=[inbound.Item(item, json.dumps(item))], act=ACT)
+    return pipeline.record_ids()[f"{system}:{item['record_id']}"]
+
+
+def cities() -> dict[str, str]:
+    """By record, the city of the customer it belongs to."""
+    rows = query(
+        "SELECT y.code || ':' || s.external_id, c.addresses -> 0 ->> 'city' FROM source_record s JOIN system y ON y.id = s.system_id"
+        " JOIN customer c ON c.id = s.customer_id"
+    )
+    return dict(rows)  # type: ignore[arg-type]  # pairs
+
+
+def state(record: UUID) -> tuple[Any, ...]:
+    return query("SELECT state, due_at IS NOT NULL FROM source_record WHERE id = %s", record)[0]
+
+
+def test_a_record_received_meanwhile_waits_for_its_own_turn() -> None:
+    """The two are in doubt, and so decided together; yet only the one that was compared is done."""
+    pipeline.use_model(automatic=900.0, bridge=900.0)
+    pipeline.take("crm", person(1, city="Ulm"))
+    pipeline.take("erp", person(1, city="Ulm"))
+    assert len(pipeline.partition()) == 2
+    waits = only_received("crm", person(1, city="Bonn"))
+    pipeline.take("erp", person(1, city="Kiel"))
+    assert state(waits) == ("received", True)
+    assert cities()["crm:P1"] == "Ulm"
+    pipeline.drain_all()
+    assert cities() == {"crm:P1": "Bonn", "erp:P1": "Kiel"}
+    assert state(waits) == ("built", False)
+    assert pipeline.broken() == []
+
+
+def test_a_record_received_meanwhile_waits_though_a_person_merges_its_customer() -> None:
+    one = pipeline.customer_of("crm", person(1, city="Ulm"))
+    other = pipeline.customer_of("erp", person(2, city="Ulm"))
+    waits = only_received("erp", {**person(2, city="Bonn"), "email": person(3)["email"], "phone": person(3)["phone"]})
+    judge.merge(customers=[one, other], act=pipeline.alice())
+    assert state(waits) == ("received", True)
+    third = pipeline.customer_of("billing", {**person(3), "record_id": "X3"})
+    assert third != one
+    pipeline.drain_all()
+    assert state(waits) == ("built", False)
+    assert pipeline.broken() == []
