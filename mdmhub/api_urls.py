@@ -8,6 +8,7 @@ from apps.connectors.hooks import HookView
 from apps.customers.api import customers, sources, systems
 from apps.events.api.changes import ChangesView
 from apps.matching.api import views as matching
+from apps.stewardship.api import changes as stewardship
 
 urlpatterns: list[URLPattern] = [
     path("source-records", source_records.SourceRecordsView.as_view()),
@@ -44,6 +45,9 @@ urlpatterns: list[URLPattern] = [
     path("deliveries/<uuid:delivery_id>:retry", deliveries.RetryView.as_view()),
     path("deliveries/<uuid:delivery_id>:edit", deliveries.EditView.as_view()),
     path("deliveries/<uuid:delivery_id>:discard", deliveries.DiscardView.as_view()),
+    path("change-requests", stewardship.ChangeRequestsView.as_view()),
+    path("change-requests/<uuid:request_id>", stewardship.ChangeRequestView.as_view()),
+    path("change-requests/<uuid:request_id>:decide", stewardship.DecideChangeRequestView.as_view()),
     path("systems", systems.SystemsView.as_view()),
     path("hooks/<str:name>", HookView.as_view()),
     re_path(r"^[\s\S]*$", problems.nowhere),

@@ -18,6 +18,7 @@ from apps.matching.model import active_model
 from apps.matching.models import MatchModel
 from apps.matching.parameters import Model
 from apps.matching.sweep import drain
+from apps.policies import activate
 
 ACT = Act("hub:test", "a test")
 SYSTEMS = {"crm": 70, "erp": 80, "billing": 75, "support": 50}
@@ -89,6 +90,12 @@ def empty() -> None:
             cursor.execute(f"DELETE FROM {table}")
         cursor.execute("INSERT INTO feed_head (id, position) VALUES (1, 0) ON CONFLICT (id) DO UPDATE SET position = 0")
     active_model()  # adopted here, so that no test's first transaction holds up the others with it
+
+
+def owners_of_nothing() -> None:
+    """No system owns an attribute, so that what any of them says of a sensitive one waits for a second person."""
+    drafted = activate.draft(kind="ownership", body={"owners": {}}, note="", act=alice())
+    activate.activate(policy=drafted.id, act=bob())
 
 
 def take(system: str, *items: Mapping[str, Any], act: Act = ACT, patch: bool = False) -> list[ItemOutcome]:

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from apps.common.act import Act
 from apps.common.errors import Conflict, FieldError, NotFound, Rejected
+from apps.customers import pins
 from apps.customers.models import Customer
 from apps.matching import judge
-from apps.stewardship import cases
+from apps.stewardship import cases, composing
 from apps.stewardship.models import Case, Decision
 from apps.stewardship.review import Review, review
 
@@ -20,11 +21,17 @@ DECIDING_SECONDS = 60
 """After this time somebody else may decide, if the process that carried a decision out has died."""
 
 
-def merge(*, case: UUID, customers: Sequence[UUID], token: str, act: Act) -> Decision:
-    """These customers of the case are one. `token`: what the page was made from.
+def merge(
+    *, case: UUID, customers: Sequence[UUID], token: str, act: Act, picks: Sequence[composing.Pick] = ()
+) -> Decision:
+    """These customers of the case are one. `token`: what the page was made from; `picks`: values a person chose against the rules.
 
-    Raises NotFound, Conflict (decided meanwhile, by whom; or not what the page showed any more), Rejected (fewer than two of its own)."""
-    return _decide(case, "merge", customers, token, act, lambda shown, act: judge.merge(customers=customers, act=act))
+    Raises NotFound, Conflict (decided meanwhile, by whom; or not what the page showed any more), Rejected (fewer than two of its own,
+    or a pick that cannot be)."""
+    return _decide(
+        case, "merge", customers, token, act,
+        lambda shown, act: composing.merge(customers=customers, picks=picks, act=act),
+    )  # fmt: skip
 
 
 def keep_apart(*, case: UUID, customers: Sequence[UUID], token: str, act: Act) -> Decision:
@@ -81,11 +88,19 @@ def undo(*, decision: UUID, act: Act) -> Decision:
             raise NotFound("There is no such decision.")
         if row.undone_at is not None:
             raise Conflict(f"It was taken back already by {row.undone_by.removeprefix('user:')}.")
-    judge.undo(correlation_id=row.id, act=act.because(act.reason or f"undone: {row.title}"))
+    _take_back(row, act.because(act.reason or f"undone: {row.title}"))
     Decision.objects.filter(id=row.id).update(undone_at=timezone.now(), undone_by=act.actor)
     cases.refresh()
     row.refresh_from_db()
     return row
+
+
+@transaction.atomic
+def _take_back(decision: Decision, act: Act) -> None:
+    """Who is who, and the values that were pinned with it."""
+    matched = judge.undo(correlation_id=decision.id, act=act)
+    for customer in sorted(set(matched.customer_of.values())):
+        pins.take_back(customer=customer, correlation_id=decision.id, act=act)
 
 
 def last_of(actor: str) -> Decision | None:

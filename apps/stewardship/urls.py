@@ -38,6 +38,7 @@ urlpatterns = [
     path("customers/<uuid:id>/history/compare/", customer.compare, name="customer-compare"),
     path("customers/<uuid:id>/matches/", customer.matches, name="customer-matches"),
     path("customers/<uuid:id>/pin/<slug:attribute>/", pins.pin, name="customer-pin"),
+    path("customers/<uuid:id>/records/<uuid:record>/ignore/<slug:attribute>/", pins.ignored, name="customer-ignore"),
     path("customers/<uuid:id>/unmerge/", unmerge.unmerge, name="customer-unmerge"),
     path("customers/<uuid:id>/distribution/", customer.distribution, name="customer-distribution"),
     path("changes/<uuid:id>/", changes.change, name="change"),

@@ -36,6 +36,11 @@
     });
   }
 
+  // A value of one's own is chosen by writing it.
+  document.addEventListener("input", (event) => {
+    if (event.target.matches("[data-own]")) event.target.closest("td").querySelector("[type=radio]").checked = Boolean(event.target.value);
+  });
+
   // One form of the bar is open at a time, so that it never covers the page.
   document.querySelectorAll("[data-decide] details").forEach((one) => one.addEventListener("toggle", () => {
     if (!one.open) return;

@@ -15,7 +15,6 @@ from apps.common.ids import uuid7
 from apps.customers.golden import read_customers
 from apps.customers.holds import Verdict
 from apps.customers.models import ChangeRequest, Hold
-from apps.policies import activate
 from apps.stewardship import cases, changes
 from apps.stewardship.inbox import Filter, lines
 from apps.stewardship.models import Case
@@ -30,8 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def _clean() -> None:
     pipeline.empty()
     pipeline.systems()
-    drafted = activate.draft(kind="ownership", body={"owners": {}}, note="", act=pipeline.alice())
-    activate.activate(policy=drafted.id, act=bob())
+    pipeline.owners_of_nothing()
 
 
 def proposed(*numbers: int, by: str = "user:anna", **values: Any) -> list[UUID]:

@@ -1,10 +1,13 @@
 """A value is pinned on the page: one of the sources' or another one, with a reason, and taken away again."""
 
 import re
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
+from apps.customers import queries
 from apps.customers.golden import read_customers
 from tests import pipeline
 from tests.pipeline import person, take
@@ -103,3 +106,50 @@ def test_only_what_can_be_pinned_and_only_by_whom(customer: UUID) -> None:
     for role in ("viewer", "integrator", "admin"):
         assert browser(role).get(f"/customers/{customer}/pin/website/").status_code == 403
         assert browser(role).post(f"/customers/{customer}/pin/website/", {"choice": "none"}).status_code == 403
+
+
+# ── for a time, and ignored ─────────────────────────────────────────────────────────────────────────────────────────
+def test_a_pin_runs_out_on_the_day_that_was_said(customer: UUID) -> None:
+    steward, address = browser("steward"), f"/customers/{customer}/pin/website/"
+    day = (timezone.localdate() + timedelta(days=3)).isoformat()
+    sent = form(customer, choice="own", own="https://right.example.org", until=day)
+    assert steward.post(address, sent).status_code == 302
+    assert "until" in text(steward.get(address))
+    (pinned,) = queries.customer_detail(customer).pins
+    assert pinned.expires_at is not None
+    assert pinned.expires_at.date().isoformat() <= day
+    refused = steward.post(address, form(customer, choice="own", own="https://x.example.org", until="2020-01-01"))
+    assert refused.status_code == 422
+    assert "still to come" in text(refused)
+
+
+def test_a_sources_value_is_ignored_and_counts_again(customer: UUID) -> None:
+    before = website(customer)
+    winner = pipeline.record_ids()["erp:P1" if "bonn" in before else "crm:P1"]
+    steward, address = browser("steward"), f"/customers/{customer}/records/{winner}/ignore/website/"
+    assert address in text(steward.get(f"/customers/{customer}/sources/"))
+    assert "Ignore this value" in text(steward.get(address))
+    assert steward.post(address, form(customer)).status_code == 302
+    assert website(customer) != before
+    page = text(steward.get(f"/customers/{customer}/sources/"))
+    assert "ignored" in page
+    assert "asked them" in page
+    assert "Let this value count again" in text(steward.get(address))
+    assert steward.post(address, form(customer)).status_code == 302
+    assert website(customer) == before
+    assert pipeline.broken() == []
+
+
+def test_what_cannot_be_ignored_is_refused(customer: UUID) -> None:
+    winner, steward = pipeline.record_ids()["erp:P1"], browser("steward")
+    address = f"/customers/{customer}/records/{winner}/ignore/website/"
+    for fields in ({"reason": ""}, {"version": "999"}, {"until": "yesterday"}):
+        assert steward.post(address, form(customer, **fields)).status_code == 422
+    for wrong in (
+        f"/customers/{customer}/records/{winner}/ignore/kind/",
+        f"/customers/{customer}/records/{customer}/ignore/website/",
+    ):
+        assert steward.get(wrong).status_code == 404
+    assert steward.get(f"/customers/{customer}/records/{winner}/ignore/language/").status_code == 302
+    assert browser("viewer").get(address).status_code == 403
+    assert not any(s.ignored for s in queries.customer_detail(customer).sources)

@@ -1,4 +1,4 @@
-"""What a merge would come to, shown before it is done: who stays, what changes, what targets would be told."""
+"""The merge composer: what a merge comes to, value by value, before it is done; who stays, and what targets would be told."""
 
 from uuid import UUID
 
@@ -7,25 +7,72 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from apps.common.errors import Conflict, NotFound, Rejected
-from apps.matching import judge
+from apps.customers.survivorship import SCALARS
+from apps.stewardship.composing import OWN, Composition, Pick, compose
 from apps.stewardship.overview import system_looks
 from apps.stewardship.permissions import act_of, page, uuid_or_none
-from apps.stewardship.preview import preview
-from apps.stewardship.review import review
+from apps.stewardship.review import Review, review
 
 
 @page("merges.write", post_only=True)
 def merge_preview(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Of the customers ticked on the review. Nothing is changed by it."""
+    """Of the customers ticked on the review, with the values picked so far. Nothing is changed by it."""
+    return composer(request, id)
+
+
+def composer(request: HttpRequest, id: UUID, problem: str = "") -> HttpResponse:
+    """The page for what was sent. `problem`: why it was not carried out."""
     shown = review(id)
     own = {s.customer for s in shown.sides}
     ticked = {uuid_or_none(text) for text in request.POST.getlist("customers")[:100]}
-    chosen = [c for c in sorted(own) if c in ticked]
-    act = act_of(request, "a preview")
+    chosen = [s.customer for s in shown.sides if s.customer in ticked & own]
     try:
-        outcome = preview(lambda: judge.merge(customers=chosen, act=act), chosen, act=act)
+        composed, wrong = _composed(request, chosen)
     except (Conflict, NotFound, Rejected) as error:
         messages.error(request, error.detail)
         return redirect("review", id)
-    context = {"review": shown, "chosen": chosen, "preview": outcome, "looks": system_looks()}
+    context = _context(request, shown, composed, chosen, wrong or problem)
     return render(request, "stewardship/review_outcome.html", context)
+
+
+def _composed(request: HttpRequest, chosen: list[UUID]) -> tuple[Composition, str]:
+    """The composition and what is wrong with the picks: then it is shown without them."""
+    act, picks = act_of(request, "a preview"), picks_of(request)
+    try:
+        return compose(customers=chosen, picks=picks, act=act), ""
+    except Rejected as error:
+        if not picks:
+            raise
+        problem = " ".join(dict.fromkeys(f.detail for f in error.fields)) or error.detail
+        return compose(customers=chosen, picks=[], act=act), f"{problem} The rules choose again."
+
+
+def _context(
+    request: HttpRequest, shown: Review, composed: Composition, chosen: list[UUID], problem: str
+) -> dict[str, object]:
+    sides = {s.customer: s for s in shown.sides}
+    return {
+        "review": shown,
+        "chosen": chosen,
+        "sides": [sides[c] for c in chosen],
+        "composed": composed,
+        "preview": composed.preview,
+        "problem": problem,
+        "reason": request.POST.get("reason", "")[:500],
+        "looks": system_looks(),
+    }
+
+
+def picks_of(request: HttpRequest) -> list[Pick]:
+    """What a form picks: `pick-<attribute>` is a customer or "own", whose text is `own-<attribute>`; `whole`: a customer whose values
+    are all picked."""
+    whole = uuid_or_none(request.POST.get("whole", ""))
+    found = []
+    for name in SCALARS:
+        choice = request.POST.get(f"pick-{name}", "")
+        customer = whole if whole is not None and f"has-{name}-{whole}" in request.POST else uuid_or_none(choice)
+        if customer is not None:
+            found.append(Pick(name, customer))
+        elif choice == OWN:
+            found.append(Pick(name, None, request.POST.get(f"own-{name}", "").strip()))
+    return found

@@ -1,6 +1,7 @@
-"""Pins: a steward's value for one attribute, above every source, with a reason; and taken away again."""
+"""What a steward says of single values: pinned above every source, or ignored; with a reason, for ever or until a day."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,21 +11,23 @@ from django.shortcuts import redirect, render
 
 from apps.common.errors import Conflict, NotFound, Rejected
 from apps.customers import queries
+from apps.customers.pins import NEVER, heed, ignore
+from apps.customers.pins import pin as set_pin
 from apps.customers.queries import CustomerDetail
-from apps.customers.refresh import pin as set_pin
 from apps.customers.survivorship import ATTRIBUTES, PARTS
 from apps.stewardship.overview import system_looks
 from apps.stewardship.permissions import act_of, page, uuid_or_none
+from apps.stewardship.views.inbox import morning_of, tomorrow
 
-_NEVER = ("kind", "extra")
 LONGEST = 1_000
+_STALE = "The customer has changed since you opened the page; look again."
 
 
 @page("pins.write", post="pins.write")
 def pin(request: HttpRequest, id: UUID, attribute: str) -> HttpResponse:
     """One attribute: what its sources say, what is pinned; the form pins one of the values, another one, or none."""
     detail = queries.customer_detail(id)
-    if attribute not in ATTRIBUTES or attribute in _NEVER:
+    if attribute not in ATTRIBUTES or attribute in NEVER:
         raise Http404("There is no such attribute to pin.")
     if detail.replaced:
         messages.info(request, f"{detail.asked} was retired; it is part of this customer now.")
@@ -37,7 +40,7 @@ def pin(request: HttpRequest, id: UUID, attribute: str) -> HttpResponse:
     context = {
         "customer": detail, "attribute": attribute, "golden": detail.values.get(attribute), "is_list": attribute in PARTS,
         "values": _values(detail, attribute), "pinned": next((p for p in detail.pins if p.attribute == attribute), None),
-        "problem": problem, "sent": request.POST, "looks": system_looks(),
+        "problem": problem, "sent": request.POST, "looks": system_looks(), "tomorrow": tomorrow(),
     }  # fmt: skip
     return render(request, "stewardship/pin.html", context, status=422 if problem else 200)
 
@@ -50,17 +53,23 @@ def _values(detail: CustomerDetail, attribute: str) -> Sequence[tuple[Any, Any]]
 def _write(request: HttpRequest, detail: CustomerDetail, attribute: str) -> str:
     """Pins what the form says; "" or what is wrong with it."""
     if request.POST.get("version") != str(detail.version):
-        return "The customer has changed since you opened the page; look again."
+        return _STALE
     act = act_of(request, request.POST.get("reason", "").strip()[:500])
     try:
-        set_pin(customer=detail.id, attribute=attribute, value=_value(request, detail, attribute), act=act)
+        value = _value(request, detail, attribute)
+        set_pin(customer=detail.id, attribute=attribute, value=value, act=act, until=_until(request))
     except Rejected as error:
         return " ".join(f.detail for f in error.fields) or error.detail
     except (Conflict, NotFound) as error:
         return error.detail
-    gone = request.POST.get("choice") == "none"
-    messages.success(request, "The pin is taken away." if gone else "The value is pinned.")
+    messages.success(request, "The pin is taken away." if value is None else "The value is pinned.")
     return ""
+
+
+def _until(request: HttpRequest) -> datetime | None:
+    """The beginning of the day on which it runs out. Raises Rejected."""
+    day = request.POST.get("until", "").strip()
+    return morning_of(day) if day else None
 
 
 def _value(request: HttpRequest, detail: CustomerDetail, attribute: str) -> Any:
@@ -78,3 +87,44 @@ def _value(request: HttpRequest, detail: CustomerDetail, attribute: str) -> Any:
         if source.record == record:
             return value
     raise Rejected("Choose one of the values.")
+
+
+@page("pins.write", post="pins.write")
+def ignored(request: HttpRequest, id: UUID, record: UUID, attribute: str) -> HttpResponse:
+    """One value of one source: the form lets it count as never sent, or count again."""
+    detail = queries.customer_detail(id)
+    source = next((s for s in detail.sources if s.record == record), None)
+    if detail.replaced or source is None or attribute not in ATTRIBUTES or attribute in NEVER:
+        raise Http404("There is no such value.")
+    value, standing = source.canonical.get(attribute), source.ignored.get(attribute)
+    if value in (None, "", []):
+        messages.info(request, "This source has no such value any more.")
+        return redirect("customer-sources", detail.id)
+    problem = (
+        _ignore(request, detail, record, attribute, again=standing is not None) if request.method == "POST" else ""
+    )
+    if request.method == "POST" and not problem:
+        return redirect("customer-sources", detail.id)
+    context = {
+        "customer": detail, "source": source, "attribute": attribute, "value": value, "standing": standing,
+        "problem": problem, "sent": request.POST, "looks": system_looks(), "tomorrow": tomorrow(),
+    }  # fmt: skip
+    return render(request, "stewardship/ignore.html", context, status=422 if problem else 200)
+
+
+def _ignore(request: HttpRequest, detail: CustomerDetail, record: UUID, attribute: str, *, again: bool) -> str:
+    """Does what the form says; "" or what is wrong with it."""
+    if request.POST.get("version") != str(detail.version):
+        return _STALE
+    act = act_of(request, request.POST.get("reason", "").strip()[:500])
+    try:
+        if again:
+            heed(customer=detail.id, record=record, attribute=attribute, act=act)
+        else:
+            ignore(customer=detail.id, record=record, attribute=attribute, act=act, until=_until(request))
+    except Rejected as error:
+        return " ".join(f.detail for f in error.fields) or error.detail
+    except (Conflict, NotFound) as error:
+        return error.detail
+    messages.success(request, "The value counts again." if again else "The value is ignored.")
+    return ""

@@ -27,6 +27,7 @@ from apps.stewardship.views.inbox import (
     remember_decision,
     tomorrow,
 )
+from apps.stewardship.views.outcome import composer, picks_of
 
 REASONS = (
     "Different people in one household",
@@ -118,6 +119,8 @@ def _sent(request: HttpRequest, id_: UUID) -> HttpResponse:
             raise Rejected("There is no such action.")
         act_on(request, action, id_)
     except Rejected as error:
+        if action == "merge" and picks_of(request):
+            return composer(request, id_, error.detail)
         messages.error(request, error.detail)
         customers = [c for c in map(uuid_or_none, request.POST.getlist("customers")) if c is not None]
         typed = {
@@ -150,9 +153,13 @@ def _decide(request: HttpRequest, id_: UUID, action: str) -> HttpResponse:
     if action == "link":
         kind = request.POST.get("kind", "")
         made = decisions.link(case=id_, customers=customers, kind=kind, token=token, act=act)
+    elif action == "merge":
+        picks = picks_of(request)
+        if any(p.customer is None for p in picks) and not reason_of(request):
+            raise Rejected("Say why the value you wrote is right.")
+        made = decisions.merge(case=id_, customers=customers, token=token, act=act, picks=picks)
     else:
-        verb = decisions.merge if action == "merge" else decisions.keep_apart
-        made = verb(case=id_, customers=customers, token=token, act=act)
+        made = decisions.keep_apart(case=id_, customers=customers, token=token, act=act)
     remember_decision(request, made)
     return _on(request, id_)
 

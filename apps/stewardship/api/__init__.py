@@ -1,0 +1,1 @@
+"""Addresses of the API that belong to this room."""
