@@ -62,13 +62,22 @@ def pages() -> dict[str, Callable[[], str]]:
         "inbox": lambda: "/inbox/",
         "doubts": lambda: "/doubts/",
         "customers": lambda: "/customers/",
+        "customers: narrowed": lambda: (
+            f"/customers/?country={one(('DE', 'FR', 'IT'))}&status=active&records={one('123')}"
+        ),
+        "customers: by name": lambda: "/customers/?sort=name&kind=person",
+        "customers: unreachable": lambda: "/customers/?quality=unreachable",
         "search: a name": lambda: f"/customers/?q={quote(one(names))}",
         "search: a name with a typing error": lambda: f"/customers/?q={quote(_mistyped(one(names)))}",
+        "search: a name, narrowed": lambda: f"/customers/?q={quote(one(names))}&country=DE&kind=person",
         "search: an e-mail address": lambda: f"/customers/?q={quote(one(mails))}",
         "customer": lambda: f"/customers/{one(customers)}/",
         "customer: sources": lambda: f"/customers/{one(joined)}/sources/",
         "customer: lineage": lambda: f"/customers/{one(joined)}/lineage/",
         "customer: history": lambda: f"/customers/{one(joined)}/history/",
+        "customer: as it stood": lambda: (
+            f"/customers/{one(joined)}/as-of/?at={time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}"
+        ),
         "customer: matches": lambda: f"/customers/{one(joined)}/matches/",
         "customer: distribution": lambda: f"/customers/{one(joined)}/distribution/",
         "customer: take records out": lambda: f"/customers/{one(joined)}/unmerge/",

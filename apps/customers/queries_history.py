@@ -8,8 +8,8 @@ from uuid import UUID
 
 from apps.common.errors import NotFound
 from apps.customers.models import Customer
-from apps.customers.queries_values import values_of
-from apps.customers.survivorship import ATTRIBUTES, PARTS
+from apps.customers.queries_values import values_of, without_origin
+from apps.customers.survivorship import ATTRIBUTES
 from apps.events.models import Event
 
 _MOST_HOPS = 20
@@ -93,16 +93,9 @@ def _version(row: Any, older: Any, event: Mapping[str, Any]) -> Version:
 
 def _changes(row: Any, older: Any) -> list[AttributeChange]:
     now, then = values_of(row), values_of(older) if older is not None else {}
-    found = [AttributeChange(a, _plain(a, then.get(a)), _plain(a, now.get(a))) for a in ATTRIBUTES]
+    found = [AttributeChange(a, without_origin(then.get(a)), without_origin(now.get(a))) for a in ATTRIBUTES]
     found.append(AttributeChange("members", older.member_count if older is not None else None, row.member_count))
     return [c for c in found if c.before != c.after]
-
-
-def _plain(attribute: str, value: Any) -> Any:
-    """List parts without their origin: where a value came from is lineage, not a change of it."""
-    if attribute not in PARTS or value is None:
-        return value
-    return [{k: v for k, v in part.items() if k not in ("from", "id")} for part in value]
 
 
 def as_of(id: UUID, at: datetime) -> Snapshot:

@@ -1,33 +1,36 @@
 """One box that finds customers: by any key exactly, by words, and by names that are nearly right.
 
 Exact keys come first (e-mail, phone, identifier, any external id, customer id incl. retired ones), then customers that
-hold every word, then, when few do, names that are similar."""
+hold every word, then, when few do, names that are similar. Filters only ever narrow what the text finds."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models.functions import Lower
 
 from apps.common import cursors
+from apps.common.errors import Rejected
 from apps.customers.canonical_contacts import email
 from apps.customers.canonical_identifiers import KINDS as IDENTIFIERS
 from apps.customers.canonical_identifiers import compact, identifier
 from apps.customers.canonical_phones import phone
 from apps.customers.models import Customer
+from apps.customers.queries_narrow import Condition, Narrow, condition
 
 LONGEST = 200
 """Characters of a search text that are looked at."""
-_CANDIDATES = 500
-"""Of a text that more customers than this hold, the first found are ranked: it says too little to rank the rest."""
+MOST = 1_000
+"""Of a text that more customers than this hold, the first found are ranked and counted: it says too little to rank the rest."""
+SORTS = ("best", "name", "changed")
 _SIMILAR = 100
 _FEW = 20
 """Fewer hits by words than this: similar names are looked for as well."""
 _LIKENESS = 0.5
-_COUNTRY = re.compile(r"[A-Za-z]{2}")
 _PHONE = re.compile(r"[+0-9 ().\-/]{6,30}", re.ASCII)
 _MOST_HOPS = 20
 
@@ -55,18 +58,20 @@ class Hits:
 
 
 @dataclass(frozen=True, slots=True)
-class _Filter:
-    """SQL that narrows customers `c`, and its parameters."""
+class Found:
+    """A customer that a text finds; `why` and `score` as in Hit."""
 
-    sql: str
-    params: tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
     id: UUID
     why: str
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finds:
+    """What a text finds. `more`: it finds more customers than are looked at."""
+
+    items: list[Found]
+    more: bool
 
 
 def search(
@@ -78,76 +83,129 @@ def search(
     limit: int = 50,
     after: str | None = None,
 ) -> Hits:
-    """Active customers that `text` finds, best first; without text all, the last changed first. Seven queries at most.
+    """Active customers that `text` finds, best first; without text all, the last changed first. Eight queries at most.
 
     `country` is an ISO code of one of their addresses, `system` the code of a system that knows them, `after` a page's
     `next`. Raises Rejected for a cursor that is not ours."""
-    text = " ".join(text.replace("\x00", " ").encode("utf-8", "ignore").decode()[:LONGEST].split())
-    narrow = _filter(kind, country, system)
+    narrow = Narrow.of(kind=kind, country=country, system=system)
+    text = tidy(text)
     if not text:
-        return _browse(narrow, limit, after)
-    found = _exact(text, narrow)
-    known = {f.id for f in found}
-    words = [f for f in _by_words(text, narrow) if f.id not in known]
-    found += words
-    if len(found) < _FEW and not (known and not words):
-        known |= {f.id for f in words}
-        found += [f for f in _by_likeness(text, narrow) if f.id not in known]
-    found.sort(key=lambda f: (-f.score, f.id))
-    if after is not None:
-        score, id_ = cursors.decode(after, float, str)
-        found = [f for f in found if (-f.score, str(f.id)) > (-score, id_)]
-    page = found[:limit]
-    more = cursors.encode((page[-1].score, str(page[-1].id))) if len(found) > limit else None
-    return Hits(_hits(page), more)
+        return browse(narrow, "changed", limit, after)
+    return page(find(text, narrow).items, "best", limit, after)
 
 
-def _filter(kind: str | None, country: str | None, system: str | None) -> _Filter:
-    """What narrows stands in the text as far as it can, so that the planner knows how many it leaves: a country or a
-    system with few customers is found from their side, one with many by going through the last changed."""
-    parts, params = ["c.active"], []
-    if kind:
-        parts.append("c.kind = %s")
-        params.append(kind)
-    if country:
-        parts += _in_country(country.upper()) if _COUNTRY.fullmatch(country) else ["false"]
-    if system:
-        of_system = f"s.customer_id = c.id AND s.system_id = {_system_id(system)}"
-        parts.append(f"EXISTS (SELECT 1 FROM source_record s WHERE {of_system})")  # noqa: S608 - a number of our own
-    return _Filter(" AND ".join(parts), tuple(params))
+def tidy(text: str) -> str:
+    """A search text as it is looked at: no NUL, no half characters, not too long, single spaces."""
+    return " ".join(text.replace("\x00", " ").encode("utf-8", "ignore").decode()[:LONGEST].split())
 
 
-def _in_country(code: str) -> list[str]:
-    """The addresses decide. The search text names their countries too, and has an index."""
-    named = f"n.customer_id = c.id AND n.document @@ plainto_tsquery('simple', '{code}')"
-    return [
-        f"""jsonb_path_exists(c.addresses, '$[*] ? (@.country == "{code}")')""",
-        f"EXISTS (SELECT 1 FROM customer_search n WHERE {named})",  # noqa: S608 - two letters
-    ]
-
-
-def _system_id(code: str) -> int:
-    """0, which no system has, for a code that is none."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM system WHERE code = %s", (code,))
-        row = cursor.fetchone()
-    return int(row[0]) if row else 0
-
-
-def _browse(narrow: _Filter, limit: int, after: str | None) -> Hits:
-    since, params = "", list(narrow.params)
-    if after is not None:
-        since = " AND (c.updated_at, c.id) < (%s::timestamptz, %s::uuid)"
-        params += _place(after)
+def find(text: str, narrow: Narrow, among: Finds | None = None) -> Finds:
+    """Active customers that a tidied text finds and that `narrow` leaves, in no order. `among`: what the text finds by itself, where
+    that is known already."""
+    among = among or _find(text)
+    if not narrow.chosen or not among.items:
+        return among
+    wanted = condition(narrow)
+    if among.more:
+        found = _exact(text, wanted)
+        known = {f.id for f in found}
+        words = _by_words(text, wanted)
+        return Finds(found + [f for f in words if f.id not in known], len(words) >= MOST)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT c.id, c.updated_at::text FROM customer c WHERE {narrow.sql}{since}"  # noqa: S608 - our own text
-            f" ORDER BY c.updated_at DESC, c.id DESC LIMIT {int(limit) + 1}",
+            f"SELECT c.id FROM customer c WHERE c.id = ANY(%s) AND {wanted.sql}",  # noqa: S608 - our own text
+            ([f.id for f in among.items], *wanted.params),
+        )
+        left = {row[0] for row in cursor.fetchall()}
+    return Finds([f for f in among.items if f.id in left], more=False)
+
+
+def _find(text: str) -> Finds:
+    everybody = Condition("c.active", ())
+    found = _exact(text, everybody)
+    known = {f.id for f in found}
+    words = _by_words(text, everybody)
+    found += [f for f in words if f.id not in known]
+    if len(found) < _FEW and not (known and len(found) == len(known)):
+        known = {f.id for f in found}
+        found += [f for f in _by_likeness(text, everybody) if f.id not in known]
+    return Finds(found, len(words) >= MOST)
+
+
+# ── pages ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def page(found: Sequence[Found], sort: str, limit: int, after: str | None) -> Hits:
+    """A page of what a text found: best first, by name (who has none comes last), or the last changed first. Raises Rejected for a
+    cursor that is not ours."""
+    key = _order(found, sort)
+    placed = sorted(found, key=lambda f: key(f.id, f.score))
+    if after is not None and sort == "best":
+        score, id_ = cursors.decode(after, float, str)
+        placed = [f for f in placed if (-f.score, str(f.id)) > (-score, id_)]
+    elif after is not None:
+        last = cursors.decode_uuid(after)
+        at = next((n for n, f in enumerate(placed) if f.id == last), None)
+        if at is None:  # it is not found any more: where it stood is not known
+            raise Rejected("The list has changed; begin again.")
+        placed = placed[at + 1 :]
+    shown = placed[:limit]
+    if len(placed) <= limit:
+        return Hits(hits(shown), None)
+    last_shown = shown[-1]
+    parts = (last_shown.score, str(last_shown.id)) if sort == "best" else (str(last_shown.id),)
+    return Hits(hits(shown), cursors.encode(parts))
+
+
+def _order(found: Sequence[Found], sort: str) -> Callable[[UUID, float], tuple[Any, ...]]:
+    if sort == "best":
+        return lambda id_, score: (-score, str(id_))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, lower(name), extract(epoch FROM updated_at) FROM customer WHERE id = ANY(%s)",
+            ([f.id for f in found],),
+        )
+        told = {row[0]: row[1:] for row in cursor.fetchall()}
+    if sort == "name":
+        return lambda id_, _: (told[id_][0] is None, told[id_][0] or "", id_)
+    return lambda id_, _: (-told[id_][1], id_)
+
+
+_BY_NAME = "(c.name IS NULL), coalesce(lower(c.name), ''), c.id"
+ORDERS = {
+    "changed": ("c.updated_at DESC, c.id DESC", "(c.updated_at, c.id) < (%s::timestamptz, %s::uuid)"),
+    "name": (_BY_NAME, f"({_BY_NAME}) > (%s::boolean, %s::text, %s::uuid)"),
+}
+
+
+def browse(narrow: Narrow, sort: str, limit: int, after: str | None) -> Hits:
+    """A page of all active customers that `narrow` leaves: by name, or the last changed first. Raises Rejected for a cursor that is
+    not ours."""
+    sort = sort if sort in ORDERS else "changed"
+    order, beyond = ORDERS[sort]
+    wanted = condition(narrow)
+    sql, params = wanted.sql, list(wanted.params)
+    if after is not None:
+        sql += f" AND {beyond}"
+        params += _place(after) if sort == "changed" else _place_by_name(after)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT c.id, c.updated_at::text FROM customer c WHERE {sql} ORDER BY {order} LIMIT {int(limit) + 1}",  # noqa: S608 - our own text
             params,
         )
         rows = cursor.fetchall()
-    more = cursors.encode((rows[limit - 1][1], str(rows[limit - 1][0]))) if len(rows) > limit else None
-    return Hits(_hits([_Found(id_, "", 0.0) for id_, _ in rows[:limit]]), more)
+    more = None
+    if len(rows) > limit:
+        id_, moment = rows[limit - 1]
+        more = cursors.encode((moment, str(id_)) if sort == "changed" else (str(id_),))
+    return Hits(hits([Found(id_, "", 0.0) for id_, _ in rows[:limit]]), more)
+
+
+def _place_by_name(after: str) -> tuple[bool, str, UUID]:
+    """A long name does not fit into a cursor: it carries the id, and the name is as it stands now."""
+    id_ = cursors.decode_uuid(after)
+    name = Customer.objects.filter(id=id_).values_list("name", Lower("name")).first()
+    if name is None:
+        raise Rejected("The cursor is not one this list gave out.")
+    return name[0] is None, name[1] or "", id_
 
 
 def _place(after: str) -> tuple[str, str]:
@@ -157,7 +215,7 @@ def _place(after: str) -> tuple[str, str]:
     return moment, id_
 
 
-def _exact(text: str, narrow: _Filter) -> list[_Found]:
+def _exact(text: str, narrow: Condition) -> list[Found]:
     """Customers that hold the text as a key of any kind."""
     keys = _keys(text)
     found = _by_id(text, narrow)
@@ -170,13 +228,13 @@ def _exact(text: str, narrow: _Filter) -> list[_Found]:
             " FROM unnest(%s::text[], %s::text[]) AS w(kind, value)"
             " JOIN lookup_key k ON k.kind = w.kind AND k.value = w.value JOIN customer c ON c.id = k.customer_id"
             f" WHERE {narrow.sql} ORDER BY c.id, k.kind LIMIT %s",
-            (kinds, values, *narrow.params, _CANDIDATES),
+            (kinds, values, *narrow.params, MOST),
         )
-        found += [_Found(id_, "external id" if kind == "external" else kind, 3.0) for id_, kind in cursor.fetchall()]
+        found += [Found(id_, "external id" if kind == "external" else kind, 3.0) for id_, kind in cursor.fetchall()]
     return found
 
 
-def _by_id(text: str, narrow: _Filter) -> list[_Found]:
+def _by_id(text: str, narrow: Condition) -> list[Found]:
     try:
         asked = current = UUID(text)
     except ValueError:
@@ -191,7 +249,7 @@ def _by_id(text: str, narrow: _Filter) -> list[_Found]:
     with connection.cursor() as cursor:
         of_id = f"SELECT c.id FROM customer c WHERE c.id = %s AND {narrow.sql}"  # noqa: S608 - our own text
         cursor.execute(of_id, (current, *narrow.params))
-        return [_Found(id_, "customer id" if id_ == asked else "retired id", 4.0) for (id_,) in cursor.fetchall()]
+        return [Found(id_, "customer id" if id_ == asked else "retired id", 4.0) for (id_,) in cursor.fetchall()]
 
 
 def _keys(text: str) -> list[tuple[str, str]]:
@@ -239,25 +297,33 @@ def _calling_codes() -> tuple[int, ...]:
 
 
 # The last word is quoted after its accents are gone: only then is a typographic apostrophe a plain one.
-_WORDS = (
-    "SELECT x.customer_id, similarity(x.names, lower(unaccent(%s))) FROM (SELECT d.customer_id, d.names"
-    " FROM customer_search d JOIN customer c ON c.id = d.customer_id WHERE d.document @@"
-    " (plainto_tsquery('simple', unaccent(%s)) && (plainto_tsquery('simple', unaccent(%s)) || to_tsquery('simple',"
-    r" '''' || replace(replace(unaccent(%s), '\', '\\'), '''', '''''') || '''' || %s))) AND {narrow} LIMIT %s) x"
+_HOLDS = (
+    "d.document @@ (plainto_tsquery('simple', unaccent(%s)) && (plainto_tsquery('simple', unaccent(%s)) || to_tsquery('simple',"
+    r" '''' || replace(replace(unaccent(%s), '\', '\\'), '''', '''''') || '''' || %s)))"
 )
 
 
-def _by_words(text: str, narrow: _Filter) -> list[_Found]:
-    """Customers whose search text holds every word, the last one perhaps only begun (one letter begins too many)."""
+def holding(text: str) -> Condition:
+    """Rows of the search table, called `d`, that hold every word of a tidied text, the last one perhaps only begun (one letter begins
+    too many)."""
     head, _, last = text.rpartition(" ")
-    begun = ":*" if len(last) > 1 else ""
+    return Condition(_HOLDS, (head, last, last, ":*" if len(last) > 1 else ""))
+
+
+def _by_words(text: str, narrow: Condition) -> list[Found]:
+    held = holding(text)
     with connection.cursor() as cursor:
-        cursor.execute(_WORDS.format(narrow=narrow.sql), (text, head, last, last, begun, *narrow.params, _CANDIDATES))
-        return [_Found(id_, "words", 1.0 + float(score)) for id_, score in cursor.fetchall()]
+        cursor.execute(
+            "SELECT x.customer_id, similarity(x.names, lower(unaccent(%s))) FROM (SELECT d.customer_id, d.names"  # noqa: S608 - our own text
+            " FROM customer_search d JOIN customer c ON c.id = d.customer_id"
+            f" WHERE {held.sql} AND {narrow.sql} LIMIT %s) x",
+            (text, *held.params, *narrow.params, MOST),
+        )
+        return [Found(id_, "words", 1.0 + float(score)) for id_, score in cursor.fetchall()]
 
 
 @transaction.atomic
-def _by_likeness(text: str, narrow: _Filter) -> list[_Found]:
+def _by_likeness(text: str, narrow: Condition) -> list[Found]:
     """Customers with a name that holds something like the text."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -272,10 +338,10 @@ def _by_likeness(text: str, narrow: _Filter) -> list[_Found]:
             f" WHERE %s <%% d.names AND {narrow.sql} ORDER BY score DESC, d.customer_id LIMIT %s",
             (folded, folded, *narrow.params, _SIMILAR),
         )
-        return [_Found(id_, "similar name", float(score)) for id_, score in cursor.fetchall()]
+        return [Found(id_, "similar name", float(score)) for id_, score in cursor.fetchall()]
 
 
-def _hits(page: Sequence[_Found]) -> list[Hit]:
+def hits(page: Sequence[Found]) -> list[Hit]:
     """What a list shows of each customer: one query a page."""
     if not page:
         return []
@@ -290,6 +356,6 @@ def _hits(page: Sequence[_Found]) -> list[Hit]:
     return [_hit(rows[f.id], f) for f in page if f.id in rows]
 
 
-def _hit(row: tuple[Any, ...], found: _Found) -> Hit:
+def _hit(row: tuple[Any, ...], found: Found) -> Hit:
     id_, name, kind, city, country, systems = row
     return Hit(id_, name, kind, city, country, systems, found.why, found.score)

@@ -18,3 +18,10 @@ def values_of(row: Any) -> dict[str, Any]:
             )
     values.update((name, getattr(row, name)) for name in (*PARTS, "extra") if getattr(row, name))
     return values
+
+
+def without_origin(value: Any) -> Any:
+    """A list's entries without where they came from: that is lineage, not a difference of what the customer is."""
+    if not isinstance(value, list):
+        return value
+    return [{k: v for k, v in part.items() if k not in ("from", "id")} for part in value]

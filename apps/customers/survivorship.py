@@ -56,7 +56,7 @@ class Golden:
 def survive(members: Sequence[Member], policy: SurvivorshipPolicy) -> Golden:
     """Derived values of one customer. `members` must not be empty; anchors (kind steward) bring pins and take away ignored values,
     and a record without a value of its own brings nothing."""
-    known = heeded(members)
+    known = heeded(members, policy)
     sources = [m for m in known if m.canonical.keys() - _SAYS_NOTHING] or known
     ordered = sorted(sources, key=lambda m: (m.system, m.external_id)) if len(sources) > 1 else list(sources)
     values: dict[str, Any] = {}
@@ -73,16 +73,18 @@ def survive(members: Sequence[Member], policy: SurvivorshipPolicy) -> Golden:
     return Golden({k: v for k, v in values.items() if v is not None}, lineage)
 
 
-def heeded(members: Sequence[Member]) -> list[Member]:
-    """The source records, without the values that a steward ignores. A value that has changed since counts."""
+def heeded(members: Sequence[Member], policy: SurvivorshipPolicy) -> list[Member]:
+    """The source records, without the values that a steward ignores; of a group that survives together all of it goes. A value that
+    has changed since counts."""
     ignored = {m.external_id: m.ignored for m in members if m.ignored}
     known = [m for m in members if m.system_kind != "steward"]
-    return [_without(m, ignored[m.id]) if m.id in ignored else m for m in known] if ignored else known
+    return [_without(m, ignored[m.id], policy) if m.id in ignored else m for m in known] if ignored else known
 
 
-def _without(member: Member, ignored: Mapping[str, Any]) -> Member:
-    kept = {a: v for a, v in member.canonical.items() if a not in ignored or ignored[a] != v}
-    return replace(member, canonical=kept)
+def _without(member: Member, ignored: Mapping[str, Any], policy: SurvivorshipPolicy) -> Member:
+    gone = {a for a, value in ignored.items() if member.canonical.get(a) == value}
+    gone.update(*(group for group in policy.groups if gone & set(group)))
+    return replace(member, canonical={a: v for a, v in member.canonical.items() if a not in gone})
 
 
 def newest_pins(members: Sequence[Member]) -> dict[str, tuple[Pin, Member]]:

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from apps.accounts.admin_site import HubModelAdmin
-from apps.stewardship.models import Case, Decision
+from apps.stewardship.models import Case, Decision, Note
 
 
 @admin.register(Case)
@@ -30,4 +30,11 @@ class DecisionAdmin(HubModelAdmin):
     list_display = ("decided_at", "action", "title", "actor", "reason", "undone_at", "undone_by")
     list_filter = ("action",)
     search_fields = ("title", "actor")
+    ordering = ("-id",)
+
+
+@admin.register(Note)
+class NoteAdmin(HubModelAdmin):
+    list_display = ("written_at", "customer_id", "author", "body", "removed_at", "removed_by")
+    search_fields = ("body", "author")
     ordering = ("-id",)

@@ -21,6 +21,12 @@ MOST = 5_000
 """New cases of one kind and turn; what is left comes with the next."""
 _LOCK = 0x6361736573
 
+# Values of a golden record that are known to be wrong: what kind of value the first of them is, and all of them in words.
+_WRONG = """SELECT min('wrong_' || x.type) AS cause, string_agg(replace(x.type, '_', ' ') || ' ' || x.value, ', ' ORDER BY x.type, x.value) AS sentence FROM (
+  SELECT p ->> 'type', p ->> 'value' FROM jsonb_array_elements({customer}.contact_points) p WHERE (p -> 'valid') = 'false'
+  UNION ALL SELECT p ->> 'type', p ->> 'value' FROM jsonb_array_elements({customer}.identifiers) p WHERE (p -> 'verified') = 'false'
+) x(type, value)"""
+
 # Each gives subject, group, customer, title, cause, sentence, priority, since: of what needs a person and has no case yet.
 _NEW: Final[Mapping[str, str]] = {
     "match": """
@@ -45,6 +51,11 @@ SELECT d.id, 'exception:' || d.connection_id || ':' || d.trouble || ':' || d.cod
   d.trouble, d.detail, 2, d.finished_at
 FROM delivery d JOIN connection n ON n.id = d.connection_id LEFT JOIN customer c ON c.id = d.customer_id
 WHERE d.state = 'failed'""",
+    "quality": f"""
+SELECT d.id, 'quality:' || w.cause, d.id, coalesce(d.name, ''), w.cause, w.sentence, 4, d.updated_at
+FROM customer d CROSS JOIN LATERAL ({_WRONG.format(customer="d")}) w
+WHERE d.active AND d.flawed AND w.cause IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM steward_case a WHERE a.accepted AND a.subject = d.id AND a.sentence = w.sentence)""",  # noqa: S608 - text of our own
 }
 _GROUPED: Final = {"change": " GROUP BY d.id, d.opened_at"}
 
@@ -67,6 +78,11 @@ FROM steward_case k JOIN quarantine d ON d.id = k.subject WHERE k.kind = 'quaran
 SELECT k.id, CASE d.state WHEN 'discarded' THEN 'It was discarded.' WHEN 'done' THEN 'The target has it by now.'
     WHEN 'superseded' THEN 'Something newer took its place.' ELSE 'It is told again.' END, d.actor
 FROM steward_case k JOIN delivery d ON d.id = k.subject WHERE k.kind = 'exception' AND k.state <> 'closed' AND d.state <> 'failed'""",
+    "quality": f"""
+SELECT k.id, CASE WHEN NOT d.active THEN 'It was merged into another customer.' WHEN w.cause IS NULL THEN 'The value was mended.'
+    ELSE 'Another value is wrong by now.' END, ''
+FROM steward_case k JOIN customer d ON d.id = k.subject CROSS JOIN LATERAL ({_WRONG.format(customer="d")}) w
+WHERE k.kind = 'quality' AND k.state <> 'closed' AND (NOT d.active OR w.sentence IS DISTINCT FROM k.sentence)""",  # noqa: S608 - text of our own
 }
 _ROW: Final = {
     "id": "uuid", "kind": "text", "subject": "uuid", "group_key": "text", "customer_id": "uuid", "title": "text", "cause": "text",
@@ -225,6 +241,22 @@ def take_back(*, case: UUID, act: Act) -> Case:
     _write(group, state="open", deferred_until=None, deferred_why="")
     row.refresh_from_db()
     return row
+
+
+@transaction.atomic
+def accept(*, cases: Sequence[UUID], act: Act) -> int:
+    """These values are right as they are: their cases close, and the same is not asked again; returns how many. Raises Rejected without
+    a reason."""
+    if not act.reason.strip():
+        raise Rejected(
+            "Say why it is right as it is.", [FieldError("/reason", "missing", "Say why it is right as it is.")]
+        )
+    open_ones = Case.objects.filter(id__in=cases, kind=Case.Kind.QUALITY).exclude(state=Case.State.CLOSED)
+    ids = list(open_ones.select_for_update().order_by("id").values_list("id", flat=True))
+    return Case.objects.filter(id__in=ids).update(
+        state=Case.State.CLOSED, accepted=True, closed_at=timezone.now(), closed_by=act.actor, lease_until=None,
+        deciding_until=None, outcome=f"Accepted as it is: {act.reason.strip()}",
+    )  # fmt: skip
 
 
 def _holds(case: Case) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 from apps.common.errors import NotFound
 from apps.customers.models import Customer
 from apps.customers.queries import AttributeLineage, CustomerDetail, Pin, Source, SourceValue, values_of
+from apps.customers.queries_values import without_origin
 from apps.customers.survivorship import ATTRIBUTES, PARTS, SCALARS
 
 
@@ -96,16 +97,13 @@ def compare_versions(customer: UUID, first: int, second: int) -> Comparison:
         raise NotFound("There is no such version.")
     before, after = found[wanted[0]], found[wanted[-1]]
     was, now = values_of(before), values_of(after)
-    rows = [Difference(a, _plain(was.get(a)), _plain(now.get(a))) for a in ATTRIBUTES if a in was or a in now]
+    rows = [
+        Difference(a, without_origin(was.get(a)), without_origin(now.get(a)))
+        for a in ATTRIBUTES
+        if a in was or a in now
+    ]
     rows.append(Difference("members", before.member_count, after.member_count))
     return Comparison(before, after, sorted(rows, key=lambda r: r.same))
-
-
-def _plain(value: Any) -> Any:
-    """List parts without their origin, so that only what the customer is counts as a difference."""
-    if not isinstance(value, list):
-        return value
-    return [{k: v for k, v in part.items() if k not in ("from", "id")} for part in value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ class Line:
             return reverse("change", args=[self.subject])
         if self.kind == "exception":
             return reverse("exception", args=[self.subject])
+        if self.kind == "quality":
+            return reverse("quality", args=[self.id])
         return reverse("review", args=[self.id])
 
 

@@ -2,23 +2,28 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Length, Trim
+from django.db.models.lookups import GreaterThan, LessThanOrEqual
 
+from apps.accounts.models import User
 from apps.common.ids import uuid7
 from apps.customers.models import Customer
 
 
 class Case(models.Model):
-    """A piece of work for a steward. `subject`: the doubt, change request, quarantined record or delivery it is about, by `kind`; the
-    subject is the truth, and a case whose subject needs nobody any more closes itself. Cases with one `group_key` have one cause.
+    """A piece of work for a steward. `subject`: the doubt, change request, quarantined record, delivery or customer it is about, by
+    `kind`; the subject is the truth, and a case whose subject needs nobody any more closes itself. Cases with one `group_key` have one cause.
 
     `assignee`: who works on it, "user:…"; with `lease_until` it was taken and is anybody's again after that, without it was assigned.
-    `deciding_until`: somebody's decision is being carried out."""
+    `deciding_until`: somebody's decision is being carried out. `accepted`: a person closed it though nothing has changed; what it says is
+    not asked again."""
 
     class Kind(models.TextChoices):
         MATCH = "match", "Doubtful match"
         CHANGE = "change", "Change to approve"
         QUARANTINE = "quarantine", "Record set aside"
         EXCEPTION = "exception", "Sync exception"
+        QUALITY = "quality", "Wrong value"
 
     class State(models.TextChoices):
         OPEN = "open"
@@ -45,12 +50,13 @@ class Case(models.Model):
     closed_at = models.DateTimeField(null=True)
     closed_by = models.TextField(blank=True)
     outcome = models.TextField(blank=True)
+    accepted = models.BooleanField(db_default=False)
 
     class Meta:
         db_table = "steward_case"
         constraints = (
             models.CheckConstraint(
-                condition=Q(kind__in=["match", "change", "quarantine", "exception"]), name="case_kind"
+                condition=Q(kind__in=["match", "change", "quarantine", "exception", "quality"]), name="case_kind"
             ),
             models.CheckConstraint(condition=Q(state__in=["open", "deferred", "closed"]), name="case_state"),
             models.CheckConstraint(condition=Q(priority__range=(1, 4)), name="case_priority"),
@@ -66,6 +72,7 @@ class Case(models.Model):
         indexes = (
             models.Index(fields=["group_key", "priority", "due_at"], name="case_group", condition=~Q(state="closed")),
             models.Index(fields=["closed_at"], name="case_closed", condition=Q(state="closed")),
+            models.Index(fields=["subject"], name="case_accepted", condition=Q(accepted=True)),
             models.Index(fields=["deferred_until"], name="case_deferred", condition=Q(state="deferred")),
         )
 
@@ -105,3 +112,63 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action}: {self.title}"
+
+
+class SavedView(models.Model):
+    """A filter of one page that somebody keeps under a name of their own. `query`: the part of the address after the question mark."""
+
+    class Page(models.TextChoices):
+        INBOX = "inbox"
+        CUSTOMERS = "customers"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(User, models.CASCADE, related_name="saved_views")
+    page = models.TextField(choices=Page)
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=2_000, blank=True)
+    saved_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "saved_view"
+        constraints = (
+            models.CheckConstraint(condition=Q(page__in=["inbox", "customers"]), name="saved_view_page"),
+            models.UniqueConstraint(fields=["owner", "page", "name"], name="saved_view_one_of_a_name"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.page}: {self.name}"
+
+
+class Note(models.Model):
+    """What somebody wants others to know of a customer. It hangs on the id it was written to, and is shown on whatever customer that id
+    is part of. It is never rewritten: who wants to say something else removes it, with a reason, and writes another one.
+
+    `id` is given out with the form, so that a form which is sent twice adds one note. Only what a database can hold and a person can
+    read is taken: see notes.py."""
+
+    LONGEST = 4_000
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="notes")
+    body = models.TextField()
+    author = models.TextField()
+    written_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True)
+    removed_by = models.TextField(blank=True)
+    removed_why = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "note"
+        constraints = (
+            models.CheckConstraint(condition=GreaterThan(Length(Trim("body")), 0), name="note_says_something"),
+            models.CheckConstraint(condition=LessThanOrEqual(Length("body"), 4_000), name="note_length"),
+            models.CheckConstraint(condition=~Q(author=""), name="note_author"),
+            models.CheckConstraint(
+                condition=Q(removed_at__isnull=True, removed_by="", removed_why="")
+                | (Q(removed_at__isnull=False) & ~Q(removed_by="") & ~Q(removed_why="")),
+                name="note_removed_by_and_why",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.author} of {self.customer_id}"

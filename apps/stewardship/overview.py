@@ -3,20 +3,27 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.utils import timezone
 
 from apps.connectors.models import Connection, Run
-from apps.customers.models import Quarantine, System
-from apps.events import queries as feed
-from apps.events.models import Event
-from apps.matching.models import Doubt
+from apps.customers.models import System
+from apps.stewardship.trends import DAYS, first_id
 
-KEPT_FROM = 20_000
+KEPT_FROM = 10_000
 KEPT_SECONDS = 30.0
+
+WAITING = """
+SELECT k.customer_id FROM steward_case k WHERE k.state <> 'closed'
+UNION SELECT r.customer_id FROM doubt d JOIN source_record r ON r.id = d.record_a_id WHERE d.state = 'open'
+UNION SELECT r.customer_id FROM doubt d JOIN source_record r ON r.id = d.record_b_id WHERE d.state = 'open'
+UNION SELECT h.customer_id FROM hold h WHERE h.state = 'open'
+"""
+"""Ids of the customers that a person has to do something about: of a case, of either side of a doubt, of a hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,52 @@ class SystemNumbers:
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """Of `customers` golden records: how many nobody can reach, how many hold a value known to be wrong; the systems that sent anything
+    of late."""
+
+    customers: int
+    unreachable: int
+    flawed: int
+    set_aside: list["SetAside"]
+
+    @property
+    def unreachable_share(self) -> float:
+        return self.unreachable / self.customers if self.customers else 0.0
+
+    @property
+    def flawed_share(self) -> float:
+        return self.flawed / self.customers if self.customers else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Of the records that came from a system within DAYS, those that were set aside."""
+
+    system: System
+    records: int
+    received: int
+
+    @property
+    def share(self) -> float:
+        return self.records / self.received
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Of the last DAYS: records brought to others by the machine and by people, and pairs that people keep apart; pairs that wait now."""
+
+    automatic: int
+    people: int
+    apart: int
+    waiting: int
+
+    @property
+    def joined(self) -> int:
+        return self.automatic + self.people
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """What the hub holds now. `joined`: customers known by more than one record."""
 
@@ -43,6 +96,8 @@ class Overview:
     runs: list[Run]
     feed_position: int
     feed_waiting: int
+    matches: Matches
+    quality: Quality
 
     @property
     def records(self) -> int:
@@ -63,47 +118,92 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class _Totals:
-    """Counts that read whole tables. `systems`: records, deleted ones and the last arrival by system; `at`: when counted."""
+    """Counts that read whole tables. `systems`: records, deleted ones, the last arrival, and those received and set aside within DAYS,
+    by system; `at`: when counted."""
 
     customers: int
     joined: int
-    systems: Mapping[int, tuple[int, int, datetime | None]]
+    unreachable: int
+    flawed: int
+    systems: Mapping[int, tuple[int, int, datetime | None, int, int]]
+    matched: tuple[int, int, int]
     at: float
 
 
+# Of customers the index customer_traits is read alone.
+_CUSTOMERS = """
+SELECT count(*), count(*) FILTER (WHERE member_count > 1), count(*) FILTER (WHERE NOT reachable), count(*) FILTER (WHERE flawed)
+FROM customer WHERE active
+"""
+_SYSTEMS = """
+SELECT y.id, coalesce(r.n, 0), coalesce(r.gone, 0), r.last, coalesce(r.late, 0), coalesce(q.n, 0) FROM system y
+LEFT JOIN (SELECT system_id, count(*) AS n, count(*) FILTER (WHERE deleted) AS gone, max(received_at) AS last,
+    count(*) FILTER (WHERE received_at >= %(since)s) AS late FROM source_record GROUP BY 1) r ON r.system_id = y.id
+LEFT JOIN (SELECT system_id, count(*) AS n FROM quarantine WHERE id >= %(floor)s AND received_at >= %(since)s GROUP BY 1) q ON q.system_id = y.id
+"""
+# What moved through the matching names the model; what follows another record (pins, records made in targets) does not. A person's
+# act is known by the verdicts given in it, whoever else's record was on its way.
+_MATCHES = """
+WITH said AS (SELECT DISTINCT correlation_id FROM judgement WHERE origin = 'person' AND verdict = 'match' AND decided_at >= %(since)s)
+SELECT count(*) FILTER (WHERE p.correlation_id IS NULL), count(p.correlation_id),
+  (SELECT count(*) FROM judgement WHERE origin = 'person' AND verdict = 'no_match' AND superseded_at IS NULL AND decided_at >= %(since)s)
+FROM membership m LEFT JOIN said p ON p.correlation_id = m.correlation_id
+WHERE m.id >= %(floor)s AND m.since >= %(since)s AND m.action IN ('attached', 'merged', 'judged') AND m.model_version IS NOT NULL
+"""
+
+
 def _totals() -> _Totals:
-    """Counted anew for a hub of up to KEPT_FROM customers; a larger one's counts may be KEPT_SECONDS old."""
+    """Counted anew for a hub of up to KEPT_FROM customers; a larger one's counts may be KEPT_SECONDS old. Three queries."""
     global _last_totals  # noqa: PLW0603 - one memory per process
     kept = _last_totals
     if kept is not None and kept.customers >= KEPT_FROM and time.monotonic() - kept.at < KEPT_SECONDS:
         return kept
+    since = timezone.now() - timedelta(days=DAYS)
+    late: dict[str, Any] = {"since": since, "floor": first_id(since)}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*), count(*) FILTER (WHERE member_count > 1) FROM customer WHERE active")
-        customers, joined = cursor.fetchone()
-        cursor.execute(
-            "SELECT system_id, count(*), count(*) FILTER (WHERE deleted), max(received_at)"
-            " FROM source_record GROUP BY system_id"
-        )
-        systems = {row[0]: (row[1], row[2], row[3]) for row in cursor.fetchall()}
-    _last_totals = _Totals(customers, joined, systems, time.monotonic())
+        cursor.execute(_CUSTOMERS)
+        customers, joined, unreachable, flawed = cursor.fetchone()
+        cursor.execute(_SYSTEMS, late)
+        systems = {row[0]: row[1:] for row in cursor.fetchall()}
+        cursor.execute(_MATCHES, late)
+        matched = cursor.fetchone()
+    _last_totals = _Totals(customers, joined, unreachable, flawed, systems, matched, time.monotonic())
     return _last_totals
 
 
 _last_totals: _Totals | None = None
 
 
+_NOW = """
+SELECT (SELECT count(*) FROM doubt WHERE state = 'open'), (SELECT count(*) FROM quarantine WHERE state = 'open'),
+  (SELECT count(*) FROM event WHERE position IS NULL), (SELECT position FROM feed_head WHERE id = 1)
+"""
+
+
 def overview() -> Overview:
-    """Eight queries at most, whatever the hub holds."""
+    """Six queries at most, whatever the hub holds."""
     totals = _totals()
+    systems = system_numbers(totals)
+    with connection.cursor() as cursor:
+        cursor.execute(_NOW)
+        doubts, quarantined, feed_waiting, feed_position = cursor.fetchone()
+    aside = [
+        SetAside(s.system, gone, gone + kept)
+        for s in systems
+        for kept, gone in [totals.systems[s.system.id][3:] if s.system.id in totals.systems else (0, 0)]
+        if gone + kept
+    ]
     return Overview(
         customers=totals.customers,
         joined=totals.joined,
-        systems=system_numbers(totals),
-        doubts=Doubt.objects.filter(state="open").count(),
-        quarantined=Quarantine.objects.filter(state="open").count(),
+        systems=systems,
+        doubts=doubts,
+        quarantined=quarantined,
         runs=list(Run.objects.select_related("system").order_by("-created_at")[:5]),
-        feed_position=feed.head(),
-        feed_waiting=Event.objects.filter(position=None).count(),
+        feed_position=feed_position or 0,
+        feed_waiting=feed_waiting,
+        matches=Matches(*totals.matched, waiting=doubts),
+        quality=Quality(totals.customers, totals.unreachable, totals.flawed, aside),
     )
 
 
@@ -122,7 +222,7 @@ def system_numbers(totals: _Totals | None = None, *, whole: bool = False) -> lis
     return [
         SystemNumbers(s, n, gone, last, waiting.get(s.id, 0), tuple(ways.get(s.id, ())))
         for s in System.objects.exclude(kind="steward").order_by("name")
-        for n, gone, last in [counted.get(s.id, (0, 0, None))]
+        for n, gone, last in [counted.get(s.id, (0, 0, None, 0, 0))[:3]]
     ]
 
 

@@ -1,10 +1,42 @@
 // Keyboard shortcuts: single letters, never while typing; switched off by data-shortcuts="off" on the body (preferences page).
+// A person may give them letters of their own: pages and scripts go on knowing a shortcut by the hub's letter.
 (() => {
   const body = document.body;
   if (body.dataset.shortcuts === "off") return;
   const typing = (el) => el.isContentEditable || (/^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName) && !/^(checkbox|radio)$/.test(el.type));
   const rows = () => [...document.querySelectorAll("[data-list] [data-row]")].filter((row) => row.offsetParent !== null);
   let waiting = "";
+
+  // Hub's letter -> the person's, of those that differ on this page.
+  const letters = JSON.parse(document.getElementById("shortcuts")?.dataset.letters || "{}");
+  const meant = new Map(Object.entries(letters).map(([own, letter]) => [letter, own]));
+  const translated = new WeakSet();
+
+  // Before anybody else sees it, a pressed letter becomes the one that the hub means; a letter that was given away does nothing.
+  window.addEventListener("keydown", (event) => {
+    if (translated.has(event) || event.ctrlKey || event.metaKey || event.altKey || waiting) return;
+    if (!(event.target instanceof Element) || typing(event.target)) return;
+    const own = meant.get(event.key);
+    if (own === undefined && !Object.hasOwn(letters, event.key)) return;
+    event.stopImmediatePropagation();
+    if (own === undefined) return;
+    event.preventDefault();
+    const told = new KeyboardEvent("keydown", { key: own, bubbles: true, cancelable: true, repeat: event.repeat });
+    translated.add(told);
+    event.target.dispatchEvent(told);
+  }, true);
+
+  // What stands on buttons and links is the letter to press.
+  function mark(part) {
+    for (const [own, letter] of Object.entries(letters)) {
+      part.querySelectorAll(`[data-key="${CSS.escape(own)}"]`).forEach((one) => {
+        const place = one.querySelector("kbd") || one.closest("label")?.querySelector("kbd");
+        if (place) place.textContent = letter;
+      });
+    }
+  }
+  mark(document);
+  document.addEventListener("htmx:afterSettle", (event) => mark(event.target));
 
   function step(by) {
     const all = rows();

@@ -7,13 +7,16 @@ from playwright.sync_api import Browser, Page, expect
 
 from apps.common.act import Act
 from apps.common.ids import uuid7
+from apps.customers.golden import read_customers
 from apps.customers.models import ChangeRequest
 from apps.policies import activate
 from apps.stewardship import cases
+from apps.stewardship.models import Case
 from tests import pipeline
 from tests.browser.given import LOOKS, demo, largest, person
-from tests.browser.look import look_at
+from tests.browser.look import faults_of, look_at, looking
 from tests.browser.test_review import LogIn
+from tests.stewardship.given_cases import doubtful
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,6 +33,9 @@ def proposed() -> ChangeRequest:
     return ChangeRequest.objects.filter(state="open").latest("opened_at")
 
 
+FIRST_VALUE = "SELECT CASE WHEN canonical ? 'family_name' THEN 'family_name' ELSE 'organization_name' END FROM source_record WHERE id = %s"
+
+
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_pages_of_decisions_are_for_everybody(
     browser: Browser, hub: str, scheme: Literal["light", "dark"], width: int
@@ -41,7 +47,20 @@ def test_pages_of_decisions_are_for_everybody(
     )
     change = proposed()
     own = f"/customers/{customer}"
-    pages = [f"{own}/unmerge/", f"{own}/unmerge/?record={record}", f"{own}/pin/website/", f"{own}/sources/", "/"]
+    pipeline.take("crm", pipeline.person(902, country="DE", tax_id="DE111111111"))
+    cases.refresh()
+    quality = Case.objects.filter(kind="quality").latest("opened_at")
+    ignore = f"{own}/records/{record}/ignore/{pipeline.one(FIRST_VALUE, record)}/"
+    pages = [
+        ignore,
+        f"/inbox/quality/{quality.id}/",
+        "/inbox/?whose=team&kind=quality",
+        f"{own}/unmerge/",
+        f"{own}/unmerge/?record={record}",
+        f"{own}/pin/website/",
+        f"{own}/sources/",
+        "/",
+    ]
     wrong = look_at(browser, hub, pages, scheme, width, "steward")
     assert wrong + look_at(browser, hub, [f"/changes/{change.id}/"], scheme, width, "approver") == []
 
@@ -57,3 +76,50 @@ def test_a_change_is_approved_by_the_second_person_with_a_key(page: Page, log_in
     expect(page.get_by_text("It is decided.")).to_be_visible()
     change.refresh_from_db()
     assert (change.state, change.approver) == ("approved", "user:approver")
+
+
+def two_languages() -> Case:
+    """One person whom CRM and ERP know with another language each; the machine will not decide."""
+    pipeline.empty()
+    (case,) = doubtful(1)
+    for system, language in (("crm", "de"), ("erp", "fr")):
+        pipeline.take(system, pipeline.person(1, city=f"City of {system}", language=language))
+    return case
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_the_merge_composer_is_for_everybody(
+    browser: Browser, hub: str, scheme: Literal["light", "dark"], width: int
+) -> None:
+    case = two_languages()
+    with looking(browser, hub, scheme, width, "steward") as page:
+        page.goto(f"/inbox/{case.id}/")
+        page.locator("[data-decide][data-ready]").wait_for()
+        page.keyboard.press("p")
+        expect(page.get_by_role("heading", name="Value by value")).to_be_visible()
+        assert faults_of(page) == []
+
+
+def test_values_are_picked_and_the_column_follows(page: Page, log_in: LogIn) -> None:
+    """Without a click on a button in between: what is picked shows at once what the customer becomes."""
+    case = two_languages()
+    log_in(person("steward"))
+    page.goto(f"/inbox/{case.id}/")
+    page.locator("[data-decide][data-ready]").wait_for()
+    page.keyboard.press("p")
+    row = page.locator("tr", has=page.get_by_role("rowheader", name="Language"))
+    becomes = row.locator(".becomes strong")
+    first = becomes.inner_text()
+    other = "German" if first == "French" else "French"
+    row.get_by_label(other).check()
+    expect(becomes).to_have_text(other)
+    expect(row.get_by_text("picked")).to_be_visible()
+    website = page.locator("tr", has=page.get_by_role("rowheader", name="Given name"))
+    website.get_by_label("your value").fill("Annegret")
+    website.get_by_label("your value").press("Tab")
+    expect(website.locator(".becomes strong")).to_have_text("Annegret")
+    page.get_by_label("Why").fill("asked them")
+    page.get_by_role("button", name="Merge 2").click()
+    page.wait_for_url("**/inbox/**")
+    survivor = pipeline.one("SELECT id FROM customer WHERE active")
+    assert read_customers([survivor])[survivor].values["given_name"] == "Annegret"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.customers.queries_sources import crosswalk
 from apps.customers.pins import pin
+from apps.customers.queries_sources import crosswalk
 from tests.customers import given
 
 pytestmark = pytest.mark.django_db

@@ -64,6 +64,19 @@ def test_an_ignored_value_counts_as_never_sent_and_can_be_heeded_again() -> None
     assert pipeline.broken() == []
 
 
+def test_of_a_group_that_survives_together_all_is_ignored() -> None:
+    """A wrong family name brings the other source's whole name, not one without a family name."""
+    take("crm", {**pipeline.person(1), "given_name": "Anna", "family_name": "Sommer"})
+    customer = pipeline.customer_of("erp", {**pipeline.person(1), "given_name": "Anne", "family_name": "Sommr"})
+    pins.pin(customer=customer, attribute="language", value="de", act=alice())
+    first = (values(customer)["given_name"], values(customer)["family_name"])
+    winner, other = ("erp:P1", ("Anna", "Sommer")) if first == ("Anne", "Sommr") else ("crm:P1", ("Anne", "Sommr"))
+    pins.ignore(
+        customer=customer, record=record_ids()[winner], attribute="family_name", act=alice().because("a typing error")
+    )
+    assert (values(customer)["given_name"], values(customer)["family_name"]) == other
+
+
 def test_another_value_of_the_same_source_counts_again() -> None:
     customer = two_sources()
     erp = record_ids()["erp:P1"]

@@ -93,6 +93,7 @@ def test_a_wrong_clock_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_forgetful_broker_is_found() -> None:
+    embedded.ensure_running()
     with client() as broker:
         broker.config_set("appendonly", "no")
         try:

@@ -1,5 +1,6 @@
 """Logged-in people and a small hub for the tests of pages."""
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -52,3 +53,8 @@ def anna() -> UUID:
 
 def text(answer: Any) -> str:
     return str(answer.content.decode())
+
+
+def page_text(answer: Any) -> str:
+    """The same without the list of shortcuts, which names every action there is on every page."""
+    return re.sub(r'<dialog id="shortcuts".*?</dialog>', "", text(answer), flags=re.DOTALL)

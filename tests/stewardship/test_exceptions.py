@@ -13,7 +13,7 @@ from apps.connectors import sandbox
 from apps.connectors.models import Connection, Delivery
 from apps.connectors.sandbox.running import Far
 from tests import outward, pipeline
-from tests.stewardship.given import browser, text
+from tests.stewardship.given import browser, page_text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MOST_QUERIES = 15
@@ -67,14 +67,14 @@ def group() -> dict[str, str]:
 
 def form(id_: UUID, **changes: str) -> dict[str, str]:
     """What the browser sends when the form is changed in these fields."""
-    seen = text(browser("steward").get(f"/exceptions/{id_}/"))
+    seen = page_text(browser("steward").get(f"/exceptions/{id_}/"))
     found = re.findall(r'name="(field:[^"]+)"(?: rows="4" dir="auto"[^>]*>\n([^<]*)</textarea>| value="([^"]*)")', seen)
     assert found
     return {name: long or short for name, long, short in found} | {f"field:{n}": v for n, v in changes.items()}
 
 
 def test_without_exceptions_the_desk_says_so(far: Far) -> None:
-    assert "Nothing needs a person" in text(browser("viewer").get("/exceptions/"))
+    assert "Nothing needs a person" in page_text(browser("viewer").get("/exceptions/"))
     answer = browser("viewer").get("/exceptions/group/", {"system": "crm", "trouble": "validation", "code": "x"})
     assert answer["Location"] == "/exceptions/"
     assert browser("viewer").get(f"/exceptions/{uuid4()}/").status_code == 404
@@ -85,13 +85,13 @@ def test_everybody_reads_and_who_may_write_is_offered_to(far: Far, role: str) ->
     (id_,) = refused()
     user = browser(role)
     writes = role in ("steward", "integrator")
-    seen = text(user.get("/exceptions/"))
+    seen = page_text(user.get("/exceptions/"))
     assert "The target does not accept the values" in seen
     assert "What to do" in seen
     assert ("again…" in seen) is writes
-    seen = text(user.get("/exceptions/group/", group()))
+    seen = page_text(user.get("/exceptions/group/", group()))
     assert ("Discard the chosen" in seen) is writes
-    seen = text(user.get(f"/exceptions/{id_}/"))
+    seen = page_text(user.get(f"/exceptions/{id_}/"))
     assert "Website" in seen
     assert "HTTP 400" in seen
     assert str(Delivery.objects.get().correlation_id) in seen
@@ -109,8 +109,8 @@ def test_sensitive_values_are_masked_wherever_they_stand(far: Far) -> None:
     told = Delivery.objects.get()
     birth = told.native["PersonBirthdate"]
     for path in (f"/exceptions/{id_}/", "/exceptions/"):
-        assert birth not in text(browser("steward").get(path))
-    assert f'value="•••{birth[-2:]}"' in text(browser("steward").get(f"/exceptions/{id_}/"))
+        assert birth not in page_text(browser("steward").get(path))
+    assert f'value="•••{birth[-2:]}"' in page_text(browser("steward").get(f"/exceptions/{id_}/"))
 
 
 def test_the_hubs_own_names_of_a_record_are_not_offered_and_stay(far: Far) -> None:
@@ -144,7 +144,7 @@ def test_a_forged_field_is_refused_by_name_and_what_was_typed_stays(far: Far, co
         f"/exceptions/{id_}/", form(id_, Website="https://typed.example", **{column: "forged"})
     )
     assert answer.status_code == 200
-    seen = text(answer)
+    seen = page_text(answer)
     assert 'value="https://typed.example"' in seen
     assert "These fields cannot be told" in seen
     assert column in seen
@@ -156,7 +156,7 @@ def test_a_forged_field_is_refused_by_name_and_what_was_typed_stays(far: Far, co
 def test_retry_goes_on_to_the_next_one_and_at_the_end_to_the_desk(far: Far) -> None:
     third, second, first = refused(3)
     steward = browser("steward")
-    seen = text(steward.get(f"/exceptions/{second}/"))
+    seen = page_text(steward.get(f"/exceptions/{second}/"))
     assert f'href="/exceptions/{third}/" rel="next" data-key="j"' in seen
     assert f'href="/exceptions/{first}/" rel="prev" data-key="k"' in seen
     assert steward.post(f"/exceptions/{second}/retry/")["Location"] == f"/exceptions/{third}/"
@@ -176,7 +176,7 @@ def test_a_second_click_and_another_person_are_told_that_it_is_settled(far: Far)
         answer = other.post(path, sent)
         assert answer["Location"] == f"/exceptions/{id_}/"
         assert "waiting" in said(answer)
-    assert "Tell it again" not in text(other.get(f"/exceptions/{id_}/"))
+    assert "Tell it again" not in page_text(other.get(f"/exceptions/{id_}/"))
 
 
 def test_what_a_newer_one_replaced_says_so(far: Far) -> None:
@@ -186,7 +186,7 @@ def test_what_a_newer_one_replaced_says_so(far: Far) -> None:
     assert Delivery.objects.get(id=id_).state == "superseded"
     answer = browser("steward").post(f"/exceptions/{id_}/retry/")
     assert "is superseded" in said(answer)
-    seen = text(browser("steward").get(f"/exceptions/{id_}/"))
+    seen = page_text(browser("steward").get(f"/exceptions/{id_}/"))
     assert "replaced" in seen
     assert "took its place" in seen
     assert far.records()[0]["BillingCity"] == "Bonn"
@@ -201,7 +201,7 @@ def test_a_discarded_one_needs_a_reason_and_keeps_it(far: Far) -> None:
         == f"/exceptions/{second}/"
     )
     assert "is discarded" in said(steward.post(f"/exceptions/{first}/discard/", {"reason": "twice"}))
-    seen = text(steward.get(f"/exceptions/{first}/"))
+    seen = page_text(steward.get(f"/exceptions/{first}/"))
     assert "Discarded by steward" in seen
     assert "a test account" in seen
     assert "Tell it again" not in seen
@@ -232,7 +232,7 @@ def test_a_group_is_replayed_after_the_cause_is_mended(far: Far) -> None:
     outward.settle()
     assert outward.states() == {"failed": 3}
     steward = browser("steward")
-    seen = text(steward.get("/exceptions/"))
+    seen = page_text(steward.get("/exceptions/"))
     assert "Yes, tell 3 again" in seen
     far.faults()
     assert "3 deliveries are told again" in said(steward.post("/exceptions/replay/", group()))
@@ -256,11 +256,11 @@ def test_an_unknown_outcome_asks_what_was_found_there(far: Far) -> None:
     (id_,) = refused()
     Delivery.objects.filter(id=id_).update(trouble="fatal", code="unknown_outcome")
     steward = browser("steward")
-    assert "Yes, tell" not in text(steward.get("/exceptions/"))
-    assert "What you found there" in text(steward.get(f"/exceptions/{id_}/"))
+    assert "Yes, tell" not in page_text(steward.get("/exceptions/"))
+    assert "What you found there" in page_text(steward.get(f"/exceptions/{id_}/"))
     assert "look there" in said(steward.post(f"/exceptions/{id_}/retry/"))
     address = f"/exceptions/group/?{urlencode(group())}"
-    assert "Tell the chosen again" not in text(steward.get(address))
+    assert "Tell the chosen again" not in page_text(steward.get(address))
     assert "look there" in said(steward.post(address, {"chosen": [str(id_)], "action": "retry"}))
     assert "look each up" in said(steward.post("/exceptions/replay/", group()))
     steward.post(f"/exceptions/{id_}/retry/", {"reason": "searched by name: it is not there"})
@@ -270,7 +270,7 @@ def test_an_unknown_outcome_asks_what_was_found_there(far: Far) -> None:
 def test_what_the_customer_waits_for_leads_to_its_exception(far: Far) -> None:
     (id_,) = refused()
     customer = Delivery.objects.get().customer_id
-    seen = text(browser("viewer").get(f"/customers/{customer}/distribution/"))
+    seen = page_text(browser("viewer").get(f"/customers/{customer}/distribution/"))
     assert f'href="/exceptions/{id_}/"' in seen
     assert "It could not be made there" in seen
     assert Connection.objects.get().mode == "live"

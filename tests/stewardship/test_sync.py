@@ -12,7 +12,7 @@ from apps.connectors import queries, sandbox
 from apps.connectors.models import Connection, Delivery, GoLive, OutboundSwitch
 from apps.connectors.sandbox.running import Far
 from tests import outward, pipeline
-from tests.stewardship.given import browser, text
+from tests.stewardship.given import browser, page_text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MOST_QUERIES = 15
@@ -52,10 +52,10 @@ def asked(made: Connection) -> GoLive:
 
 
 def test_without_a_target_the_page_says_how_to_connect_one() -> None:
-    seen = text(browser("integrator").get("/sync/"))
+    seen = page_text(browser("integrator").get("/sync/"))
     assert "No target is connected" in seen
     assert "manage.py connect" in seen
-    assert "manage.py connect" not in text(browser("viewer").get("/sync/"))
+    assert "manage.py connect" not in page_text(browser("viewer").get("/sync/"))
     assert browser("viewer").get("/sync/crm/").status_code == 404
 
 
@@ -63,14 +63,14 @@ def test_without_a_target_the_page_says_how_to_connect_one() -> None:
 def test_everybody_sees_how_targets_are_doing(far: Far, role: str) -> None:
     observing(far, 2)
     user = browser(role)
-    seen = text(user.get("/sync/"))
+    seen = page_text(user.get("/sync/"))
     assert "observing" in seen
     assert '<a id="p-crm" href="/sync/crm/#plan">2</a>' in seen
-    seen = text(user.get("/sync/crm/"))
+    seen = page_text(user.get("/sync/crm/"))
     assert "What would be sent" in seen
     assert ("Ask to go live" in seen) is (role in ("integrator", "admin"))
     assert ("Plan again" in seen) is (role in ("integrator", "admin"))
-    assert ("Stop everything" in text(user.get("/sync/"))) is (role in ("integrator", "approver", "admin"))
+    assert ("Stop everything" in page_text(user.get("/sync/"))) is (role in ("integrator", "approver", "admin"))
 
 
 @pytest.mark.parametrize("role", ["viewer", "steward"])
@@ -87,22 +87,24 @@ def test_who_may_only_look_changes_nothing(far: Far, role: str) -> None:
 def test_the_plan_is_shown_field_by_field_and_by_step(far: Far) -> None:
     observing(far, 3)
     viewer = browser("viewer")
-    seen = text(viewer.get("/sync/crm/?op=create"))
+    seen = page_text(viewer.get("/sync/crm/?op=create"))
     assert seen.count('<span class="now">') >= 3
     assert "Ulm" in seen
     birth = pipeline.person(0)["birth_date"]
     assert birth not in seen
     assert f"•••{birth[-2:]}" in seen
-    assert "No such step is planned" in text(viewer.get("/sync/crm/?op=merge"))
-    assert "What would be sent" in text(viewer.get("/sync/crm/?op=dragon&from=nonsense&after=nonsense&state=dragon"))
+    assert "No such step is planned" in page_text(viewer.get("/sync/crm/?op=merge"))
+    assert "What would be sent" in page_text(
+        viewer.get("/sync/crm/?op=dragon&from=nonsense&after=nonsense&state=dragon")
+    )
 
 
 def test_the_plan_goes_on_from_page_to_page(far: Far) -> None:
     observing(far, 25)
     viewer = browser("viewer")
-    first = text(viewer.get("/sync/crm/"))
+    first = page_text(viewer.get("/sync/crm/"))
     following = first.split("from=")[1].split("#")[0].split("&")[0]
-    second = text(viewer.get(f"/sync/crm/?from={following}"))
+    second = page_text(viewer.get(f"/sync/crm/?from={following}"))
     assert first.count("<li data-row>") == 20
     assert second.count("<li data-row>") == 5
 
@@ -111,13 +113,13 @@ def test_the_author_does_not_decide_and_is_told_why(far: Far) -> None:
     made = observing(far)
     request = asked(made)
     assert (request.author, request.state) == ("user:integrator", "open")
-    assert "An approver or an administrator decides" in text(browser("steward").get("/sync/crm/"))
-    seen = text(browser("integrator").get("/sync/crm/"))
+    assert "An approver or an administrator decides" in page_text(browser("steward").get("/sync/crm/"))
+    seen = page_text(browser("integrator").get("/sync/crm/"))
     assert "Ask to go live" not in seen
     assert "You asked for it, so somebody else has to decide" in seen
     admin = browser("admin")
     GoLive.objects.filter(id=request.id).update(author="user:admin")
-    seen = text(admin.get("/sync/crm/"))
+    seen = page_text(admin.get("/sync/crm/"))
     assert "You asked for it, so somebody else has to decide" in seen
     assert "Approve" not in seen
     answer = admin.post(f"/sync/crm/go-live/{request.id}/", {"action": "approve"})
@@ -129,15 +131,15 @@ def test_a_second_person_takes_it_live_once(far: Far) -> None:
     made = observing(far)
     request = asked(made)
     approver = browser("approver")
-    assert "Approve" in text(approver.get("/sync/crm/"))
+    assert "Approve" in page_text(approver.get("/sync/crm/"))
     assert "is live" in said(approver.post(f"/sync/crm/go-live/{request.id}/", {"action": "approve"}))
     assert "decided already" in said(approver.post(f"/sync/crm/go-live/{request.id}/", {"action": "approve"}))
     assert Connection.objects.get(id=made.id).mode == "live"
     outward.settle()
     assert len(far.records()) == 1
-    seen = text(approver.get("/sync/crm/?state=done"))
+    seen = page_text(approver.get("/sync/crm/?state=done"))
     assert "acknowledged" in seen
-    assert "None is failed" in text(approver.get("/sync/crm/?state=failed"))
+    assert "None is failed" in page_text(approver.get("/sync/crm/?state=failed"))
 
 
 def test_a_rejection_needs_a_reason_and_leaves_it_observing(far: Far) -> None:
@@ -185,7 +187,7 @@ def test_a_pause_says_why_by_whom_and_holds_everything_up(far: Far) -> None:
     pipeline.take("erp", pipeline.person(1))
     outward.settle()
     for path in ("/sync/", "/sync/crm/"):
-        seen = text(browser("viewer").get(path))
+        seen = page_text(browser("viewer").get(path))
         assert "CRM release tonight" in seen
         assert "Paused by integrator" in seen
     assert far.records() == []
@@ -214,12 +216,12 @@ def test_one_switch_stops_everything_and_every_page_says_so(far: Far) -> None:
     outward.settle()
     assert far.records() == []
     for path in ("/sync/", "/sync/crm/", "/exceptions/"):
-        seen = text(browser("viewer").get(path))
+        seen = page_text(browser("viewer").get(path))
         assert "Nothing leaves the hub" in seen
         assert "wrong merge found" in seen
         assert "Tell targets again" not in seen
-    assert "everything stopped" in text(admin.get("/"))
-    assert "Tell targets again" in text(admin.get("/exceptions/"))
+    assert "everything stopped" in page_text(admin.get("/"))
+    assert "Tell targets again" in page_text(admin.get("/exceptions/"))
     admin.post("/sync/", {"action": "start"})
     assert not OutboundSwitch.objects.get().stopped
     outward.settle()
@@ -236,9 +238,9 @@ def test_numbers_come_alone_until_the_forms_of_the_page_are_stale(far: Far) -> N
     for path in ("/sync/", "/sync/crm/"):
         shape = viewer.get(path).context["seen"]
         part = refreshed(viewer, path, shape)
-        assert 'id="now-crm" hx-swap-oob="true"' in text(part)
-        assert "<html" not in text(part)
-        assert "<form" not in text(part)
+        assert 'id="now-crm" hx-swap-oob="true"' in page_text(part)
+        assert "<html" not in page_text(part)
+        assert "<form" not in page_text(part)
         browser("admin").post("/sync/crm/pause/", {"reason": "a look"})
         stale = refreshed(viewer, path, shape)
         assert (stale.status_code, stale["HX-Refresh"]) == (204, "true")
@@ -263,7 +265,7 @@ def test_a_document_that_cannot_be_used_is_said(far: Far) -> None:
     made = live(far)
     made.settings = {**made.settings, "document": {"connection": {"adapter": "rest"}}}
     made.save(update_fields=("settings",))
-    assert "Its set-up cannot be used" in text(browser("viewer").get("/sync/"))
+    assert "Its set-up cannot be used" in page_text(browser("viewer").get("/sync/"))
 
 
 def test_the_first_page_sums_it_up(far: Far) -> None:
@@ -273,9 +275,9 @@ def test_the_first_page_sums_it_up(far: Far) -> None:
     outward.settle()
     (health,) = queries.monitor()
     assert (health.mode, health.waiting) == ("paused", 1)
-    seen = text(browser("viewer").get("/"))
+    seen = page_text(browser("viewer").get("/"))
     assert "1 paused" in seen
-    assert "credentials are refused" in text(browser("viewer").get("/sync/"))
+    assert "credentials are refused" in page_text(browser("viewer").get("/sync/"))
 
 
 def customer_of(made: Connection) -> Any:
@@ -286,18 +288,18 @@ def test_the_distribution_tab_says_what_each_target_holds(far: Far) -> None:
     made = observing(far)
     page = f"/customers/{customer_of(made)}/distribution/"
     viewer = browser("viewer")
-    seen = text(viewer.get(page))
+    seen = page_text(viewer.get(page))
     assert "not there" in seen
     assert "it would be made there once it is live" in seen
     browser("approver").post(f"/sync/crm/go-live/{asked(made).id}/", {"action": "approve"})
     outward.settle()
-    seen = text(viewer.get(page))
+    seen = page_text(viewer.get(page))
     assert "It holds all it should" in seen
     assert far.records()[0]["Id"] in seen
     assert "version 1 acknowledged" in seen
     far.edit(far.records()[0]["Id"], {"BillingCity": "Bonn"})
     outward.poll_all()
-    seen = text(viewer.get(page))
+    seen = page_text(viewer.get(page))
     assert "What differs" in seen
     assert "Ulm" in seen
 
@@ -305,7 +307,7 @@ def test_the_distribution_tab_says_what_each_target_holds(far: Far) -> None:
 def test_a_customer_without_targets_has_nowhere_to_go() -> None:
     pipeline.systems()
     customer = pipeline.customer_of("erp", pipeline.person(1))
-    assert "No target is connected" in text(browser("viewer").get(f"/customers/{customer}/distribution/"))
+    assert "No target is connected" in page_text(browser("viewer").get(f"/customers/{customer}/distribution/"))
 
 
 def test_an_initial_load_says_that_nobody_is_told(far: Far) -> None:
@@ -315,5 +317,5 @@ def test_an_initial_load_says_that_nobody_is_told(far: Far) -> None:
         kind="file", system=pipeline.systems()["crm"], state="succeeded", file_name="crm.csv", actor="user:anna",
         options={"quiet": True}, counts={"read": 1, "created": 1}, correlation_id=uuid4(),
     )  # fmt: skip
-    assert f"manage.py release --run {run.id}" in text(browser("steward").get(f"/imports/{run.id}/"))
-    assert "initial load" in text(browser("steward").get("/imports/"))
+    assert f"manage.py release --run {run.id}" in page_text(browser("steward").get(f"/imports/{run.id}/"))
+    assert "initial load" in page_text(browser("steward").get("/imports/"))

@@ -57,7 +57,9 @@ class ChangeRequestsOut(serializers.Serializer[Any]):
 class VerdictIn(Strict):
     attribute = serializers.CharField(max_length=60)
     approve = serializers.BooleanField()
-    token = serializers.RegexField(r"^([0-9a-f]{2}){8,64}$", required=False, help_text="Of the proposal that was looked at.")
+    token = serializers.RegexField(
+        r"^([0-9a-f]{2}){8,64}$", required=False, help_text="Of the proposal that was looked at."
+    )
 
 
 class DecideIn(Strict):

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.matching.engine import Explanation
-from apps.stewardship import wording
+from apps.stewardship import saved, wording
 from apps.stewardship.templatetags.hub import icon, signed
 from apps.stewardship.templatetags.sync import TROUBLES
 
@@ -23,6 +23,7 @@ KINDS: Mapping[str, tuple[str, str, str, str]] = {
     "change": ("Change", "Changes", "accent", "bookmark-check"),
     "quarantine": ("Set aside", "Set aside", "warn", "shield-exclamation"),
     "exception": ("Sync exception", "Sync exceptions", "bad", "exclamation-triangle"),
+    "quality": ("Wrong value", "Wrong values", "warn", "x-circle"),
 }
 PRIORITIES: Mapping[int, tuple[str, str]] = {
     1: ("urgent", "bad"),
@@ -49,6 +50,8 @@ def kinds_text(kind: str) -> str:
 @register.filter
 def case_cause(cause: str) -> str:
     """The cause of a case of any kind in words."""
+    if cause.startswith("wrong_"):
+        return f"{wording.attribute_name(cause.removeprefix('wrong_'))} known to be wrong"
     return wording.DOUBTS.get(cause) or TROUBLES.get(cause) or _CAUSES.get(cause) or cause.replace("_", " ")
 
 
@@ -133,3 +136,13 @@ def waterfall(explanation: Explanation, title: str) -> dict[str, Any]:
 def decision_text(action: str) -> str:
     """`apart` -> "Kept apart"."""
     return {"merge": "Merged", "apart": "Kept apart", "link": "Linked", "unmerge": "Taken apart"}.get(action, action)
+
+
+@register.inclusion_tag("stewardship/_saved_views.html", takes_context=True)
+def saved_views(context: dict[str, Any], page: str) -> dict[str, Any]:
+    """The views somebody keeps of a page, and the way to keep the present one."""
+    request = context["request"]
+    query = saved.plain(request.META.get("QUERY_STRING", ""))
+    found = [(view, saved.address(view)) for view in saved.views_of(request.user, page)]
+    current = next((view for view, _ in found if view.query == query), None)
+    return {"views": found, "page": page, "query": query, "current": current, "csrf_token": context.get("csrf_token")}

@@ -1,5 +1,6 @@
 """One customer: every tab is an address of its own. A retired id leads to what it is part of today."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -7,17 +8,18 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from apps.common.ids import uuid7
 from apps.connectors import queries as outward
 from apps.customers import queries
 from apps.customers.models import SourceRecord, SourceRecordVersion
 from apps.customers.queries import CustomerDetail
 from apps.customers.queries_relations import related
+from apps.stewardship import notes
 from apps.stewardship.evidence import pairs_of
-from apps.stewardship.grid import compare_versions, overview_lines, sources_grid, told
+from apps.stewardship.grid import overview_lines, sources_grid, told
 from apps.stewardship.overview import open_doubts, system_looks
 from apps.stewardship.permissions import may, page
 
-VERSIONS = 25
 # (address, label, operation it needs)
 _TABS = (
     ("customer", "Overview", "customers.read"),
@@ -29,26 +31,43 @@ _TABS = (
 )
 
 
-def _frame(request: HttpRequest, detail: CustomerDetail, tab: str) -> dict[str, Any]:
+def frame(request: HttpRequest, detail: CustomerDetail, tab: str) -> dict[str, Any]:
     """What every tab's template is given."""
     tabs = [(name, label) for name, label, operation in _TABS if may(request.user, operation)]
-    return {"customer": detail, "tab": tab, "tabs": tabs, "looks": system_looks()}
+    count = notes.count([detail.id, *detail.redirects])
+    return {"customer": detail, "tab": tab, "tabs": tabs, "looks": system_looks(), "note_count": count}
 
 
-def _shown(request: HttpRequest, detail: CustomerDetail, tab: str, **more: Any) -> HttpResponse:
+def _shown(request: HttpRequest, detail: CustomerDetail, tab: str, status: int = 200, **more: Any) -> HttpResponse:
     """Renders a tab; or goes to the same tab of the customer that a retired id is part of."""
     if detail.replaced:
         messages.info(request, f"{detail.asked} was retired; it is part of this customer now.")
         return redirect(tab, detail.id)
-    return render(request, f"stewardship/{tab.replace('-', '_')}.html", {**_frame(request, detail, tab), **more})
+    context = {**frame(request, detail, tab), **more}
+    return render(request, f"stewardship/{tab.replace('-', '_')}.html", context, status=status)
 
 
 @page("customers.read")
 def overview(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Every value with where it came from."""
-    detail = queries.customer_detail(id)
-    singles, parts = overview_lines([] if detail.replaced else queries.lineage(id))
-    return _shown(request, detail, "customer", singles=singles, parts=parts)
+    """Every value with where it came from, and what people have noted."""
+    return overview_page(request, queries.customer_detail(id))
+
+
+def overview_page(
+    request: HttpRequest, detail: CustomerDetail, *, note: Mapping[str, str] | None = None, status: int = 200
+) -> HttpResponse:
+    """The page itself; `note`: what somebody has typed (`body`) and why it was not taken (`problem`)."""
+    singles, parts = overview_lines([] if detail.replaced else queries.lineage(detail.id))
+    written = [] if detail.replaced else notes.of([detail.id, *detail.redirects])
+    return _shown(
+        request, detail, "customer", status, singles=singles, parts=parts, notes=written, note=note, token=uuid7(),
+        removes_any=removes_any_note(request.user), own=f"user:{request.user.get_username()}",
+    )  # fmt: skip
+
+
+def removes_any_note(user: Any) -> bool:
+    """Who may remove what others have noted: who decides about changes of others, and who administers people."""
+    return may(user, "changes.decide") or may(user, "users.write")
 
 
 @page("sources.read")
@@ -68,29 +87,6 @@ def lineage(request: HttpRequest, id: UUID) -> HttpResponse:
         "customer-lineage",
         lines=[told(line) for line in ([] if detail.replaced else queries.lineage(id))],
     )
-
-
-@page("customers.read")
-def history(request: HttpRequest, id: UUID) -> HttpResponse:
-    """All versions, newest first; a retired id keeps its own."""
-    detail = queries.customer_detail(id)
-    before = request.GET.get("before", "")
-    versions = queries.history(detail.asked, int(before) if before.isdecimal() and len(before) < 9 else None, VERSIONS)
-    more = versions[-1].version if versions and versions[-1].version > 1 else None
-    context = {**_frame(request, detail, "customer-history"), "versions": versions, "more": more, "before": before}
-    return render(request, "stewardship/customer_history.html", context)
-
-
-@page("customers.read")
-def compare(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Two versions side by side."""
-    detail = queries.customer_detail(id)
-    chosen = [request.GET.get(name, "") for name in ("a", "b")]
-    if not all(c.isdecimal() and len(c) < 9 for c in chosen):
-        return redirect("customer-history", id)
-    result = compare_versions(detail.asked, int(chosen[0]), int(chosen[1]))
-    context = {**_frame(request, detail, "customer-history"), "compared": result}
-    return render(request, "stewardship/customer_compare.html", context)
 
 
 @page("doubts.read")
@@ -126,5 +122,5 @@ def record(request: HttpRequest, id: UUID, record: UUID) -> HttpResponse:
     if row is None:
         raise Http404("This record does not belong to this customer.")
     versions = SourceRecordVersion.objects.filter(source_record=row).order_by("-version")[:20]
-    context = {**_frame(request, detail, "customer-sources"), "record": row, "versions": versions}
+    context = {**frame(request, detail, "customer-sources"), "record": row, "versions": versions}
     return render(request, "stewardship/customer_record.html", context)

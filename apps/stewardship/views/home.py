@@ -7,10 +7,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from apps.connectors import queries
-from apps.stewardship import inbox
-from apps.stewardship.forms import PreferencesForm
-from apps.stewardship.overview import open_doubts, overview, system_looks, system_numbers
+from apps.stewardship import inbox, trends
+from apps.stewardship.overview import Matches, open_doubts, overview, system_looks, system_numbers
 from apps.stewardship.permissions import may, own_page, page, uuid_or_none
+from apps.stewardship.preferences import PreferencesForm, groups
 
 PAGE = 50
 _YEAR = 365 * 24 * 3600
@@ -19,19 +19,36 @@ _YEAR = 365 * 24 * 3600
 @page("customers.read")
 def home(request: HttpRequest) -> HttpResponse:
     """What the hub holds, each number with its list."""
-    context: dict[str, Any] = {"now": overview()}
+    now = overview()
+    context: dict[str, Any] = {"now": now, "bars": _bars(now.matches)}
     if may(request.user, "doubts.read"):
-        context["work"] = inbox.counts(f"user:{request.user.get_username()}")
+        found = trends.backlog()
+        context |= {
+            "work": inbox.counts(f"user:{request.user.get_username()}"),
+            "backlog": found,
+            "drawing": trends.drawing(found),
+        }
     if may(request.user, "sync.read"):
         targets = queries.monitor()
         context |= {
-            "targets": len(targets),
+            "targets": targets,
             "waiting": sum(t.waiting + t.sending + t.uncertain for t in targets),
             "failed": sum(t.failed for t in targets),
             "paused": sum(t.mode == "paused" for t in targets),
             "switch": queries.switch_state(),
         }
     return render(request, "stewardship/home.html", context)
+
+
+def _bars(matches: Matches) -> list[tuple[str, float, float]]:
+    """The parts of the bar of matches, one after the other: (which, where it begins, how wide), of 100."""
+    parts = [(name, getattr(matches, name)) for name in ("automatic", "people", "apart", "waiting")]
+    whole, at, found = sum(n for _, n in parts), 0.0, []
+    for name, n in parts:
+        if n:
+            found.append((name, round(at, 2), round(100 * n / whole, 2)))
+            at += 100 * n / whole
+    return found
 
 
 @page("systems.read")
@@ -56,10 +73,10 @@ def doubts(request: HttpRequest) -> HttpResponse:
 
 @own_page
 def preferences(request: HttpRequest) -> HttpResponse:
-    """Time zone (kept with the account), theme and shortcuts (kept in this browser)."""
+    """Time zone (kept with the account); theme, density, shortcuts and their letters (kept in this browser)."""
     form = PreferencesForm(request.POST or None, user=request.user, cookies=request.COOKIES)
     if request.method != "POST" or not form.is_valid():
-        return render(request, "stewardship/preferences.html", {"form": form})
+        return render(request, "stewardship/preferences.html", {"form": form, "groups": groups(form)})
     form.save()
     response = redirect("preferences")
     for name, value in form.cookies().items():

@@ -19,12 +19,14 @@ from apps.accounts.roles import OPERATIONS
 from apps.common.act import Act
 from apps.common.errors import HubError, Rejected
 from apps.stewardship import cases
-from apps.stewardship.inbox import STATES, WHOSE, Filter, Line, counts, lines, next_case
+from apps.stewardship.inbox import STATES, WHOSE, Counts, Filter, Line, counts, lines, next_case
 from apps.stewardship.models import Case, Decision
 from apps.stewardship.permissions import act_of, may, page, uuid_or_none
 
 PAGE = 50
 MOST_PASSED = 200
+MOST_AT_ONCE = 1_000
+"""Lines of a filter that one action changes; the rest is asked for again."""
 _REMEMBERED, _PASSED, _DECIDED = "inbox", "inbox_passed", "inbox_decided"
 """Names in the session: the last filter, the cases that were gone past, the decision that was just made."""
 
@@ -138,6 +140,8 @@ def _shown(request: HttpRequest, narrow: Filter, *, asked: dict[str, Any] | None
         "kinds": [(k, now.kinds.get(k, 0)) for k in Case.Kind.values if now.kinds.get(k) or k == narrow.kind],
         "causes": [c for c in now.causes if c[0] != narrow.cause][:8],
         "states": STATES,
+        "total": _total(narrow, now),
+        "most": MOST_AT_ONCE,
         "skip": skip,
         "next_skip": skip + PAGE if len(listed) > PAGE else None,
         "before": max(0, skip - PAGE) if skip else None,
@@ -150,6 +154,14 @@ def _shown(request: HttpRequest, narrow: Filter, *, asked: dict[str, Any] | None
     return render(request, "stewardship/inbox.html", shared | (asked or {}))
 
 
+def _total(narrow: Filter, now: Counts) -> int:
+    """Lines of the filter, on all pages together; 0 where that is not counted."""
+    if narrow.state == "deferred" and narrow.whose == "team":
+        return now.deferred
+    totals = {"mine": now.mine, "free": now.free, "team": now.team}
+    return totals.get(narrow.whose, 0) if narrow.state == "open" else 0
+
+
 def tomorrow() -> str:
     """The first day something can be put off to, as a date field writes it."""
     return (timezone.localdate() + timedelta(days=1)).isoformat()
@@ -158,24 +170,33 @@ def tomorrow() -> str:
 def _sent(request: HttpRequest) -> HttpResponse:
     """A button of one line, or an action for the ticked ones. Before many are changed the number is asked about."""
     action, _, single = request.POST.get("action", "").partition(":")
-    chosen = [single] if single else request.POST.getlist("chosen")[:PAGE]
-    ids = [i for i in dict.fromkeys(map(uuid_or_none, chosen)) if i is not None]
-    typed = {"until": request.POST.get("until", ""), "reason": reason_of(request), "to": request.POST.get("to", "")}
     narrow, confirmed = _narrow(request.GET), request.POST.get("count", "")
+    whole = not single and request.POST.get("all") == "1"
+    ids = _whole(request, narrow) if whole else _ticked([single] if single else request.POST.getlist("chosen")[:PAGE])
+    typed = {"until": request.POST.get("until", ""), "reason": reason_of(request), "to": request.POST.get("to", "")}
     try:
         if not ids or action not in _DONE:
             raise Rejected("Tick at least one line.")
         _check_typed(request, action)
         if len(ids) > 1 and not confirmed:
-            question = {"action": action, "done": _DONE[action], "chosen": ids, **typed}
+            question = {"action": action, "done": _DONE[action], "chosen": ids, "whole": whole, **typed}
             return _shown(request, narrow, asked={"question": question})
         if len(ids) > 1 and confirmed != str(len(ids)):
-            raise Rejected(f"You said yes to {confirmed[:9]}, but {len(ids)} were chosen. Nothing was done.")
+            raise Rejected(f"You said yes to {confirmed[:9]}, but it is {len(ids)} lines. Nothing was done.")
         _act_on_all(request, action, ids)
     except Rejected as error:
         messages.error(request, error.detail)
-        return _shown(request, narrow, asked={"typed": typed | {"chosen": ids}})
+        return _shown(request, narrow, asked={"typed": typed | {"chosen": ids[:PAGE]}})
     return redirect(f"{reverse('inbox')}?{_query(narrow)}")
+
+
+def _ticked(texts: Sequence[str]) -> list[UUID]:
+    return [i for i in dict.fromkeys(map(uuid_or_none, texts)) if i is not None]
+
+
+def _whole(request: HttpRequest, narrow: Filter) -> list[UUID]:
+    """Every line of the filter, on whatever page, as far as one go reaches."""
+    return [line.id for line in lines(narrow, me=me_of(request), limit=MOST_AT_ONCE)]
 
 
 def _check_typed(request: HttpRequest, action: str) -> None:

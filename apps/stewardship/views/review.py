@@ -38,7 +38,7 @@ REASONS = (
     "Same name by chance",
 )
 """Offered where somebody says why records are not one customer; anything else can be typed."""
-_ELSEWHERE = {"change": "change", "quarantine": "quarantine-record", "exception": "exception"}
+_ELSEWHERE = {"change": "change", "quarantine": "quarantine-record", "exception": "exception", "quality": "quality"}
 """The page of each other kind of case."""
 _OWN = ("claim", "take_over", "release", "defer", "take_back")
 
@@ -65,7 +65,7 @@ def _elsewhere(id_: UUID) -> str:
     case = Case.objects.filter(id=id_).exclude(kind=Case.Kind.MATCH).first()
     if case is None:
         raise NotFound("There is no such case.")
-    return reverse(_ELSEWHERE[case.kind], args=[case.subject])
+    return reverse(_ELSEWHERE[case.kind], args=[case.id if case.kind == Case.Kind.QUALITY else case.subject])
 
 
 def _shown(request: HttpRequest, found: Review, *, typed: dict[str, Any] | None = None) -> HttpResponse:
