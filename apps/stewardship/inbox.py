@@ -2,25 +2,29 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 
 WHOSE = ("mine", "free", "team", "all")
 STATES = ("open", "deferred", "closed")
+DUE = ("today", "overdue")
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`whose`: mine, free (nobody's), team (anybody's) or all (whatever the state); empty `kind` and `cause`: any."""
+    """`whose`: mine, free (nobody's), team (anybody's) or all (whatever the state); empty `kind`, `cause` and `due` (today: before the
+    user's day ends; overdue): any."""
 
     whose: str = "team"
     kind: str = ""
     cause: str = ""
     state: str = "open"
+    due: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,14 @@ _WHOSE = {"mine": f"k.assignee = %(me)s AND {_HELD}", "free": f"NOT ({_HELD})", 
 _LINES = """
 WITH g AS (SELECT k.group_key, (array_agg(k.id ORDER BY k.priority, k.due_at, k.id))[1] AS first, count(*) AS n, min(k.priority) AS priority,
     min(k.due_at) AS due, max(k.closed_at) AS closed FROM steward_case k WHERE {where}
-  GROUP BY k.group_key{apart} ORDER BY {within} LIMIT %(limit)s OFFSET %(skip)s)
+  GROUP BY k.group_key{apart}{due} ORDER BY {within} LIMIT %(limit)s OFFSET %(skip)s)
 SELECT k.id, k.group_key, k.kind, k.title, k.cause, k.sentence, g.n, g.priority, k.opened_at, g.due, g.due < clock_timestamp() AND k.state <> 'closed',
   CASE WHEN {held} THEN k.assignee ELSE '' END, k.lease_until, k.state, k.deferred_until, k.deferred_why, k.outcome, k.closed_by, k.closed_at,
   k.subject, k.customer_id
 FROM g JOIN steward_case k ON k.id = g.first ORDER BY {order}
 """
 # The order of groups: among all cases that match, and of the page that came of it.
+_DUE = {"today": " HAVING min(k.due_at) < %(end)s", "overdue": " HAVING min(k.due_at) < clock_timestamp()"}
 _URGENT = ("min(k.priority), min(k.due_at), k.group_key", "g.priority, g.due, g.group_key")
 _NEWEST = ("max(k.closed_at) DESC, k.group_key", "g.closed DESC, g.group_key")
 
@@ -99,10 +104,17 @@ def lines(narrow: Filter, *, me: str, skip: int = 0, limit: int = 50) -> list[Li
     apart = ", k.state" if narrow.whose == "all" else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            _LINES.format(where=where, within=within, order=order, held=_HELD, apart=apart),
-            {**params, "limit": limit, "skip": skip},
+            _LINES.format(
+                where=where, within=within, order=order, held=_HELD, apart=apart, due=_DUE.get(narrow.due, "")
+            ),
+            {**params, "limit": limit, "skip": skip, "end": _midnight()},
         )
         return [Line(*row) for row in cursor.fetchall()]
+
+
+def _midnight() -> datetime:
+    """When the user's day ends."""
+    return timezone.make_aware(datetime.combine(timezone.localdate() + timedelta(days=1), time()))
 
 
 def _where(narrow: Filter, me: str) -> tuple[str, dict[str, Any]]:

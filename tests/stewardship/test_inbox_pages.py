@@ -1,7 +1,7 @@
 """The inbox over Django's own client: narrowed, taken, given, put off, and where work begins and goes on."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -163,6 +163,23 @@ def test_an_action_over_the_whole_filter_asks_for_the_number_on_all_pages(monkey
     answer = steward.post("/inbox/?whose=free&kind=match", {"action": "claim", "all": "1", "count": "3"})
     assert "3 taken." in said(answer)
     assert set(Case.objects.values_list("assignee", flat=True)) == {"user:steward"}
+
+
+def test_what_is_due_today_and_what_is_late_are_filters() -> None:
+    late, today, later = doubtful(1, 2, 3)
+    now = timezone.now()
+    midnight = timezone.make_aware(datetime.combine(timezone.localdate() + timedelta(days=1), time()))
+    for case, due in ((late, now - timedelta(minutes=1)), (today, midnight - timedelta(seconds=1)), (later, midnight)):
+        Case.objects.filter(id=case.id).update(due_at=due)
+    steward = browser("steward")
+
+    def listed(due: str) -> list[bool]:
+        page = text(steward.get(f"/inbox/?whose=team&due={due}"))
+        return [f"/inbox/{c.id}/" in page for c in (late, today, later)]
+
+    assert listed("overdue") == [True, False, False]
+    assert listed("today") == [True, True, False]
+    assert listed("nonsense") == [True, True, True]
 
 
 def test_assigned_to_a_named_steward_and_to_nobody_else() -> None:

@@ -19,7 +19,7 @@ from apps.accounts.roles import OPERATIONS
 from apps.common.act import Act
 from apps.common.errors import HubError, Rejected
 from apps.stewardship import cases
-from apps.stewardship.inbox import STATES, WHOSE, Counts, Filter, Line, counts, lines, next_case
+from apps.stewardship.inbox import DUE, STATES, WHOSE, Counts, Filter, Line, counts, lines, next_case
 from apps.stewardship.models import Case, Decision
 from apps.stewardship.permissions import act_of, may, page, uuid_or_none
 
@@ -108,17 +108,18 @@ def inbox(request: HttpRequest) -> HttpResponse:
 def _narrow(query: Any) -> Filter:
     """The filter of an address; what it does not know is left out."""
     whose, state = query.get("whose", ""), query.get("state", "")
-    kind = query.get("kind", "")
+    kind, due = query.get("kind", ""), query.get("due", "")
     return Filter(
         whose=whose if whose in WHOSE else Filter().whose,
         kind=kind if kind in Case.Kind.values else "",
         cause=query.get("cause", "")[:60].replace("\0", ""),
         state=state if state in STATES else Filter().state,
+        due=due if due in DUE else "",
     )
 
 
 def _query(narrow: Filter) -> str:
-    told = {"whose": narrow.whose, "state": narrow.state, "kind": narrow.kind, "cause": narrow.cause}
+    told = {"whose": narrow.whose, "state": narrow.state, "kind": narrow.kind, "cause": narrow.cause, "due": narrow.due}
     return urlencode({name: value for name, value in told.items() if value})
 
 
@@ -140,6 +141,7 @@ def _shown(request: HttpRequest, narrow: Filter, *, asked: dict[str, Any] | None
         "kinds": [(k, now.kinds.get(k, 0)) for k in Case.Kind.values if now.kinds.get(k) or k == narrow.kind],
         "causes": [c for c in now.causes if c[0] != narrow.cause][:8],
         "states": STATES,
+        "dues": [("today", "Due today"), ("overdue", "Overdue")],
         "total": _total(narrow, now),
         "most": MOST_AT_ONCE,
         "skip": skip,
@@ -159,7 +161,7 @@ def _total(narrow: Filter, now: Counts) -> int:
     if narrow.state == "deferred" and narrow.whose == "team":
         return now.deferred
     totals = {"mine": now.mine, "free": now.free, "team": now.team}
-    return totals.get(narrow.whose, 0) if narrow.state == "open" else 0
+    return totals.get(narrow.whose, 0) if narrow.state == "open" and not narrow.due else 0
 
 
 def tomorrow() -> str:
