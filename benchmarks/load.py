@@ -171,10 +171,14 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     result: dict[str, Any] = {"n": options.records}
-    if options.only != "end-to-end":
+    if options.only is None:  # a process works with one hub for as long as it lives
+        for part in ("staged", "end-to-end"):
+            command = [sys.executable, __file__, *sys.argv[1:], "--only", part, "--json"]
+            result |= json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    if options.only == "staged":
         with scratch_hub(options.keep):
             result["staged"] = staged(options.records, options.seed) | {"broken_invariants": broken()}
-    if options.only != "staged":
+    if options.only == "end-to-end":
         with scratch_hub(options.keep):
             result["end_to_end"] = end_to_end(options.records, options.seed, options.workers) | {
                 "broken_invariants": broken()
