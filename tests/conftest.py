@@ -27,11 +27,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _emptied_fast() -> Iterator[None]:
-    """Several hundred tests commit: what they leave is deleted row by row."""
+    """Several hundred tests commit: what they leave is deleted row by row, where it is not a whole preloaded hub."""
     from django.test import TransactionTestCase
 
-    from tests import emptying
+    from tests import emptying, preloaded
 
+    if preloaded.wanted():
+        yield
+        return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", emptying.fast(TransactionTestCase._fixture_teardown))
         yield

@@ -43,6 +43,7 @@ READ_ONLY = [
     "doubt",
     "relation",
     "case",
+    "note",
     "decision",
     "matchmodel",
     "circuit",

@@ -104,18 +104,6 @@ def hubs() -> Iterator[list[Hub]]:
     shutil.rmtree(place, ignore_errors=True)
 
 
-def test_ready_then_ctrl_c_ends_everything_it_started(hubs: list[Hub]) -> None:
-    hub = hubs[0]
-    url = hub.start()
-    assert readiness(url)["status"] == "ok"
-    family = hub.family()
-    assert len(family) >= 8  # web and two of its own, two workers and a child each, beat; two servers
-    assert hub.stop() == 0
-    assert wait_until(lambda: not any(running(pid) for pid in family), 10), hub.told()
-    assert readiness(url) == {}
-    assert "its data is kept" in hub.told()
-
-
 def test_two_hubs_at_once_and_one_hub_only_once(hubs: list[Hub]) -> None:
     first, second = hubs
     first_url = first.start()
@@ -128,6 +116,7 @@ def test_two_hubs_at_once_and_one_hub_only_once(hubs: list[Hub]) -> None:
         again.start()
     assert second.stop(signal.SIGTERM) == 0
     assert readiness(first_url)["status"] == "ok", "ending one hub does not touch the other"
+    assert first.stop(signal.SIGHUP) == 0
 
 
 def test_it_mends_itself_when_every_child_is_killed(hubs: list[Hub]) -> None:
@@ -143,7 +132,8 @@ def test_it_mends_itself_when_every_child_is_killed(hubs: list[Hub]) -> None:
     assert "had gone, started again" in hub.told()
 
 
-def test_killed_altogether_and_started_again_nothing_is_lost(hubs: list[Hub]) -> None:
+def test_ready_killed_altogether_started_again_and_ended_by_ctrl_c(hubs: list[Hub]) -> None:
+    """Nothing is lost by the kill, and at the end nothing it has started is left."""
     hub = hubs[0]
     hub.start()
     with psycopg.connect(**Postgres(hub.home).connection(), autocommit=True) as connection:
@@ -157,4 +147,9 @@ def test_killed_altogether_and_started_again_nothing_is_lost(hubs: list[Hub]) ->
     assert readiness(url)["status"] == "ok"
     with psycopg.connect(**Postgres(hub.home).connection()) as connection:
         assert connection.execute("SELECT n FROM kept").fetchall() == [(42,)]
-    assert hub.stop(signal.SIGHUP) == 0
+    family = hub.family()
+    assert len(family) >= 8  # web and two of its own, two workers and a child each, beat; two servers
+    assert hub.stop() == 0
+    assert wait_until(lambda: not any(running(pid) for pid in family), 10), hub.told()
+    assert readiness(url) == {}
+    assert "its data is kept" in hub.told()
