@@ -111,11 +111,12 @@ def check(hub: Fleet, fars: dict[str, Far], size: Size) -> None:
         last: dict[str, int] = {}
         for entry in stats["log"]:
             version = int(entry["hub_version"])
-            if version <= last.get(entry["id"], 0):
+            before = last.get(entry["id"], 0)
+            # The same word once more, which changes nothing, is a request told twice: those are counted below.
+            fits = version > before or (version == before and not entry["changed"])
+            if not fits:
                 tell_all(hub, kind, entry["id"], log)
-            assert version > last.get(entry["id"], 0), (
-                f"{kind}: {entry['id']} went from {last[entry['id']]} to {version}"
-            )
+            assert fits, f"{kind}: {entry['id']} went from {before} to {version}"
             last[entry["id"]] = version
         writes = stats["writes"]["create"] + stats["writes"]["update"]
         again = stats["writes"]["unchanged"] + stats["repeats"]
