@@ -13,7 +13,7 @@ from pathlib import Path
 from mdmhub import embedded
 from mdmhub.embedded.home import Home
 from mdmhub.embedded.postgres import Postgres
-from mdmhub.embedded.process import end, running, tail
+from mdmhub.embedded.process import end, running
 from mdmhub.embedded.valkey import Valkey
 from mdmhub.env import env
 from mdmhub.keys import make_keys
@@ -45,16 +45,8 @@ def enter() -> None:
 def leave() -> None:
     """Stop the run's servers and remove its folder."""
     if not is_worker():
-        _tell_who_is_gone()
         embedded.stop_all()
         shutil.rmtree(env().HUB_HOME, ignore_errors=True)
-
-
-def _tell_who_is_gone() -> None:
-    """A server that ended before the tests did says why in its log, which goes with the folder."""
-    for server in embedded.servers():
-        if server.log.exists() and server.pid() is None:
-            print(f"\n{type(server).__name__} of this run had gone before its end:\n{tail(server.log, 40)}")
 
 
 def clear_away() -> None:

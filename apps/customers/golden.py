@@ -160,7 +160,7 @@ def rebuild(
         row, differs = _row(change, standing.get(change.customer), live.get(change.customer, {}), rule, held, act)
         if differs:
             rows.append(row)
-        elif row.also:
+        elif len(row.external_keys) > 1:  # what it is found by may be another all the same: names that lost
             unchanged.append(row)
     store.write(rows=rows, moves=moves, act=act, model_version=model_version, unchanged=unchanged)
     if held:

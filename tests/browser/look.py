@@ -13,7 +13,6 @@ from tests.browser.given import person
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
     "resultTypes": ["violations"],  # what is well is not told element by element
-    "preload": False,  # style sheets are read again only for rules that are none of these
 }
 
 

@@ -101,7 +101,6 @@ def found(page: Page, name: str) -> None:
 
 
 # ── father and son ──────────────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.slow
 def test_father_and_son_are_kept_apart_whatever_arrives_afterwards(
     page: Page, log_in: LogIn, tmp_path: Path, screenshot: Take
 ) -> None:
@@ -162,7 +161,6 @@ def arrive(page: Page, log_in: LogIn, folder: Path) -> None:
 
 
 # ── a wrong merge ───────────────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.slow
 def test_a_wrong_merge_is_undone_at_once_and_taken_apart_later(
     page: Page, log_in: LogIn, far: Far, screenshot: Take
 ) -> None:

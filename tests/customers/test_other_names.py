@@ -45,6 +45,15 @@ def test_it_is_found_by_the_new_one_when_a_name_that_lost_changes() -> None:
     assert hits("Brixton") == []
 
 
+def test_it_is_no_longer_found_by_the_one_other_name_that_was_taken_back() -> None:
+    name = "Kestrel & Vane Precision Instruments Limited"
+    pipeline.take("erp", company(name))
+    customer = pipeline.customer_of("support", company("Brixton Lamps", record_id="OLD"))
+    pipeline.take("support", company(name, record_id="OLD"))
+    assert hits("Brixton") == []
+    assert hits("Kestrel") == [customer]
+
+
 def test_people_are_found_by_the_name_before_the_wedding() -> None:
     known = pipeline.person(1, family_name="Bergqvist", source_updated_at="2020-01-01T00:00:00Z")
     pipeline.take("crm", known)

@@ -80,8 +80,6 @@ LEFT = (
 
 
 def settled(hub: Fleet, seconds: float) -> None:
-    """Nothing is left to do. What a process that was killed had taken is anybody's at once, not after the minute that it was lent for."""
-    hub.query("UPDATE source_record SET due_at = clock_timestamp() WHERE state = 'received'")
     ends = time.monotonic() + seconds
     while hub.patiently(LEFT):
         hub.tend()
@@ -112,11 +110,9 @@ def check(hub: Fleet, fars: dict[str, Far], size: Size) -> None:
         for entry in stats["log"]:
             version = int(entry["hub_version"])
             before = last.get(entry["id"], 0)
-            # The same word once more, which changes nothing, is a request told twice: those are counted below.
-            fits = version > before or (version == before and not entry["changed"])
-            if not fits:
+            if version <= before:
                 tell_all(hub, kind, entry["id"], log)
-            assert fits, f"{kind}: {entry['id']} went from {before} to {version}"
+            assert version > before, f"{kind}: {entry['id']} went from {before} to {version}"
             last[entry["id"]] = version
         writes = stats["writes"]["create"] + stats["writes"]["update"]
         again = stats["writes"]["unchanged"] + stats["repeats"]
@@ -160,7 +156,7 @@ def run(hub: Fleet, size: Size, tmp_path: Path) -> None:
 
 
 def test_ten_thousand_changes_under_fire(fleet: Fleet, tmp_path: Path) -> None:
-    run(fleet, Size(customers=1_000, rounds=10, kills=10), tmp_path)
+    run(fleet, Size(customers=1_000, rounds=10, kills=25), tmp_path)
 
 
 @pytest.mark.slow

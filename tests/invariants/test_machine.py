@@ -26,8 +26,8 @@ def run(examples: int, steps: int) -> None:
     run_state_machine_as_test(Hub, settings=chosen)
 
 
-def test_sixty_stories_of_thirty_steps() -> None:
-    run(60, 30)
+def test_a_hundred_stories_of_thirty_steps() -> None:
+    run(100, 30)
 
 
 @pytest.mark.slow

@@ -92,8 +92,8 @@ def test_a_wrong_clock_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "+60" in what
 
 
+@pytest.mark.django_db  # whose first user starts the run's servers, the broker too
 def test_a_forgetful_broker_is_found() -> None:
-    embedded.ensure_running()
     with client() as broker:
         broker.config_set("appendonly", "no")
         try:

@@ -184,7 +184,7 @@ def _sent(request: HttpRequest) -> HttpResponse:
             question = {"action": action, "done": _DONE[action], "chosen": ids, "whole": whole, **typed}
             return _shown(request, narrow, asked={"question": question})
         if len(ids) > 1 and confirmed != str(len(ids)):
-            raise Rejected(f"You said yes to {confirmed[:9]}, but it is {len(ids)} lines. Nothing was done.")
+            raise Rejected(f"You said yes to {confirmed[:9]}, but {len(ids)} were chosen. Nothing was done.")
         _act_on_all(request, action, ids)
     except Rejected as error:
         messages.error(request, error.detail)
