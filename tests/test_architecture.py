@@ -20,6 +20,8 @@ PURE = {
     "customers": ("canonical", "schema", "survivorship", "quality"),
     "matching": (
         "standardise", "blocking", "comparisons", "comparison", "scoring", "decide", "clusters", "training", "engine",
+        "name_score", "names", "text", "features", "encoded", "hashing", "frequencies", "rarity", "pairs", "partition",
+        "parameters", "explain", "resolving", "many_processes",
     ),
     "connectors": ("contract", "mapping", "planning", "backoff"),
     "workflows": ("definitions",),

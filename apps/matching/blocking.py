@@ -2,19 +2,19 @@
 
 Each kind of key says which values must agree. Where one value alone is too frequent (a common name, a switchboard),
 kinds that join it with a second value still bring its records together, so an oversized key can be left out for all.
+Keys are made column by column: one set of functions for one record, for a batch and for a file.
 """
 
 from collections.abc import Iterator
 from functools import lru_cache
-from hashlib import blake2b
-from itertools import combinations
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from apps.matching import features
+from apps.matching.blocking_values import Rows, Values, dense, first, joined, listed
+from apps.matching.encoded import Encoded
+from apps.matching.hashing import Words, either_way, hash_texts, mixed, together
 from apps.matching.names import nickname_root
 from apps.matching.standardise_contacts import free_provider, role_mailbox
 from apps.matching.text import skeleton, sound
@@ -52,22 +52,16 @@ WEAK: Final = frozenset((COMPANY_WORDS, COMPANY_CITY))
 """Kinds that strangers share too often: one such key alone brings nobody together, two of them do."""
 _KIND_BITS: Final = 5
 
-Key = tuple[int, str]
 Number = TypeVar("Number", int, npt.NDArray[np.int64])
+_BITS: Final = np.uint64(_KIND_BITS)
 
 
 class Keys(NamedTuple):
-    """Keys of many records: record's row, signed 64-bit hash of (kind, value), kind. Distinct per record."""
+    """Keys of many records: record's row, signed 64-bit number of (kind, value), kind. In the order of the rows, distinct in each."""
 
     row: npt.NDArray[np.int32]
     key: npt.NDArray[np.int64]
     kind: npt.NDArray[np.int8]
-
-
-def hash_key(kind: int, value: str) -> int:
-    """Return the stable signed 64-bit number of a key: 59 bits of BLAKE2b over kind and value, then the kind."""
-    digest = blake2b(f"{kind}|{value}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True) >> _KIND_BITS << _KIND_BITS | kind
 
 
 def kind_of(key: Number) -> Number:
@@ -75,47 +69,66 @@ def kind_of(key: Number) -> Number:
     return key & ((1 << _KIND_BITS) - 1)
 
 
-def row_keys(record: features.Row, generic: frozenset[str] = frozenset()) -> list[int]:
-    """Return one record's keys, each once. Values in `generic` (written kind|value) make no key: strangers share them."""
-    distinct = dict.fromkeys(keys_of(record))
-    return [hash_key(kind, value) for kind, value in distinct if not generic or f"{kind}|{value}" not in generic]
+def numbered(kind: int, values: Words) -> npt.NDArray[np.int64]:
+    """Return keys of one kind: 59 bits of the value's number, then the kind."""
+    return (mixed(values + np.uint64(kind + 1)) >> _BITS << _BITS | np.uint64(kind)).view(np.int64)
 
 
-def blocking_keys(table: pa.Table, generic: frozenset[str] = frozenset()) -> Keys:
-    """Return the keys of every row of a feature table, as `row_keys` makes them."""
-    found = [row_keys(record, generic) for record in features.rows(table)]
-    rows = np.repeat(np.arange(len(found), dtype=np.int32), [len(own) for own in found])
-    keys = np.array([key for own in found for key in own], np.int64)
-    return Keys(rows, keys, kind_of(keys).astype(np.int8))
+def blocking_keys(table: Encoded) -> Keys:
+    """Return the keys of every record."""
+    found = [(values.row, numbered(kind, values.hash)) for kind, values in by_kind(table)]
+    row = np.concatenate([one for one, _ in found]).astype(np.int32)
+    key = np.concatenate([one for _, one in found])
+    order = np.lexsort((key, row))
+    row, key = row[order], key[order]
+    new = np.ones(len(key), np.bool_)
+    new[1:] = (key[1:] != key[:-1]) | (row[1:] != row[:-1])
+    return Keys(row[new], key[new], kind_of(key[new]).astype(np.int8))
 
 
-class _Place(NamedTuple):
-    """One address as keys see it: street and city by sound."""
+def by_kind(table: Encoded) -> Iterator[tuple[int, Values]]:
+    """Yield values for keys, by kind; a kind may come several times, and a value several times in one record."""
+    mails, phones, identifiers = (table.column(name) for name in ("email", "phone", "identifier"))
+    yield EMAIL, listed(mails, hash_texts(mails.texts))
+    yield PHONE, listed(phones, hash_texts(text[-8:] for text in phones.texts.tolist()))
+    parts = (text.split("|", 3) for text in identifiers.texts.tolist())
+    yield IDENTIFIER, listed(identifiers, hash_texts(scheme + value for scheme, _, _, value in parts))
+    organization = table.organizations()
+    places = _places(table)
+    for kind, values in _people(table, places):
+        yield kind, values.where(~organization)
+    for kind, values in _companies(table, places):
+        yield kind, values.where(organization)
 
-    house: str
-    street: str
-    postcode: str
-    city: str
+
+class _Places(NamedTuple):
+    """Addresses as keys see them: the record of each, and numbers of its parts, 0 where one is not known."""
+
+    row: Rows
+    house: Words
+    street: Words
+    postcode: Words
+    city: Words
+
+    def of(self, *parts: Words) -> Values:
+        """Values of the addresses that have all of `parts`."""
+        there = np.flatnonzero(np.logical_and.reduce([part > 0 for part in parts]))
+        found = parts[0][there]
+        for part in parts[1:]:
+            found = together(found, part[there])
+        return Values(self.row[there], found)
+
+    def postcode_or_city(self) -> Words:
+        """The post code, or the city where there is none."""
+        return np.where(self.postcode > 0, self.postcode, self.city)
 
 
-def keys_of(record: features.Row) -> Iterator[Key]:
-    """Yield (kind, value) of one record's keys; a key may come twice."""
-    for email in record.email:
-        yield EMAIL, email
-    for phone in record.phone:
-        yield PHONE, phone[-8:]
-    for identifier in record.identifier:
-        scheme, _, _, value = identifier.split("|", 3)
-        yield IDENTIFIER, scheme + value
-    columns = record.address_house, record.address_street, record.address_postcode, record.address_city
-    places = [
-        _Place(house, street_core(street), postcode, skeleton(city))
-        for house, street, postcode, city in zip(*columns, strict=True)
-    ]
-    if record.kind == "o":
-        yield from _company(record, places)
-    else:
-        yield from _person(record, places)
+def _places(table: Encoded) -> _Places:
+    row, parts = table.column("address_house").spread()[0], []
+    for name, spoken in (("house", str), ("street", street_core), ("postcode", str), ("city", skeleton)):
+        column = table.column(f"address_{name}")
+        parts.append(np.append(hash_texts(map(spoken, column.texts.tolist())), np.uint64(0))[column.spread()[2]])
+    return _Places(row, *parts)
 
 
 @lru_cache(maxsize=100_000)
@@ -125,72 +138,81 @@ def street_core(street: str) -> str:
     return skeleton(max(parts, key=len)) if parts else ""
 
 
-def _person(record: features.Row, places: list[_Place]) -> Iterator[Key]:
-    birth, first = record.birth, record.given[0] if record.given else ""
-    full_birth = birth != "" and birth[4:] != "-00-00"
-    spoken = skeleton(nickname_root(first)) if len(first) > 1 else first
-    lasts = [*dict.fromkeys(skeleton(name) for name in record.family[:2])]
-    for last in lasts:
-        yield from _family(last, spoken, first[:1], record, places)
-    if full_birth:
-        yield from ((NAME_BIRTH, birth + name) for name in (spoken, *lasts) if name)
-        yield from ((BIRTH_POSTCODE, birth + place.postcode) for place in places if place.postcode)
-        yield from ((BIRTH_CITY, birth + place.city) for place in places if place.city)
-    if first and record.family:
-        yield NAME, "|".join(sorted((sound(nickname_root(first)), sound(record.family[0]))))
-    for house, street, postcode, _ in places:
-        if house and street and postcode:
-            yield ADDRESS, f"{house}|{street}|{postcode}"
-    for email in record.email:
-        local = email.partition("@")[0]
-        if len(local) > 5 and not role_mailbox(local):
-            yield MAILBOX, local
-    for domain in record.domain:
-        yield DOMAIN, f"{domain}|{lasts[0] if lasts else ''}"
+def _people(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
+    given, family, birth = (table.column(name) for name in ("given", "family", "birth"))
+    givens, families, births = given.texts.tolist(), family.texts.tolist(), birth.texts.tolist()
+    spoken = first(given, hash_texts(map(_spoken, givens)))
+    initial = np.maximum(first(given, hash_texts(text[:1] for text in givens)), np.uint64(1))  # none is one, too
+    sounds = [skeleton(text) for text in families]
+    lasts = listed(family, hash_texts(sounds), most=2)
+    born = first(birth, hash_texts("" if text[4:] == "-00-00" else text for text in births))
+    year = first(birth, hash_texts(text[:4] for text in births))
+    pairs, initialled = lasts.by(spoken, either_way), lasts.by(initial)
+    postcodes, cities = places.of(places.postcode), places.of(places.city)
+    yield NAME_CITY, joined(pairs, cities)
+    yield INITIAL_CITY, joined(initialled, cities)
+    yield FAMILY_YEAR, initialled.by(year)
+    yield NAME_BIRTH, dense(spoken).by(born)
+    yield NAME_BIRTH, lasts.by(born)
+    yield FAMILY_POSTCODE, joined(lasts, postcodes)
+    yield FAMILY_ADDRESS, joined(lasts, places.of(places.house, places.street))
+    yield BIRTH_POSTCODE, postcodes.by(born)
+    yield BIRTH_CITY, cities.by(born)
+    yield ADDRESS, places.of(places.house, places.street, places.postcode)
+    roots = first(given, hash_texts(sound(nickname_root(text)) for text in givens))
+    yield NAME, dense(first(family, hash_texts(map(sound, families)))).by(roots, either_way)
+    letters = listed(family, hash_texts(text[:1] for text in sounds), most=2).by(
+        first(given, hash_texts(_spoken(text)[:1] for text in givens)), either_way
+    )
+    phone, email, domain = (table.column(name) for name in ("phone", "email", "domain"))
+    yield NAME_PHONE, joined(letters, listed(phone, hash_texts(text[-4:] for text in phone.texts.tolist())))
+    yield MAILBOX, listed(email, hash_texts(map(_mailbox, email.texts.tolist())))
+    owner = np.maximum(first(family, hash_texts(sounds)), np.uint64(1))
+    yield DOMAIN, listed(domain, hash_texts(domain.texts)).by(owner)
 
 
-def _family(last: str, spoken: str, initial: str, record: features.Row, places: list[_Place]) -> Iterator[Key]:
-    """Yield the keys of one family name (by sound) with a second value."""
-    pair = "|".join(sorted((spoken, last)))
-    if spoken:
-        yield from ((NAME_PHONE, pair[:3] + phone[-4:]) for phone in record.phone)
-    if record.birth:
-        yield FAMILY_YEAR, last + initial + record.birth[:4]
-    for house, street, postcode, city in places:
-        if city:
-            yield NAME_CITY, f"{pair}|{city}"
-            yield INITIAL_CITY, f"{last}|{initial}|{city}"
-        if postcode:
-            yield FAMILY_POSTCODE, last + postcode
-        if house and street:
-            yield FAMILY_ADDRESS, f"{last}|{house}|{street}"
+def _spoken(given: str) -> str:
+    return skeleton(nickname_root(given)) if len(given) > 1 else given
 
 
-def _company(record: features.Row, places: list[_Place]) -> Iterator[Key]:
-    for domain in record.domain:
-        yield DOMAIN, domain
-        if not free_provider(domain):
-            yield COMPANY, sound(domain.partition(".")[0].replace("-", ""))[:14]
-    for name in record.company:
-        yield from _company_name(name.split(), places)
-    for house, street, postcode, city in places:
-        if house and street:
-            yield HOUSE_STREET, f"{house}|{street}"
-            if postcode or city:
-                yield ADDRESS, f"{house}|{street}|{postcode or city}"
+def _mailbox(email: str) -> str:
+    local = email.partition("@")[0]
+    return local if len(local) > 5 and not role_mailbox(local) else ""
 
 
-def _company_name(words: list[str], places: list[_Place]) -> Iterator[Key]:
-    """Yield the keys of one company name, and of its words with a place."""
-    yield COMPANY, sound("".join(words))[:14]
-    sounds = [skeleton(word) if len(word) > 3 else word for word in words[:3]]
-    yield from ((COMPANY_WORDS, "|".join(sorted(pair))) for pair in combinations(sounds, 2))
-    letters = [word[0] for word in words] if len(words) > 1 else list(words[0]) if len(words[0]) < 6 else []
-    acronym = "".join(sorted(letters))
-    for _, _, postcode, city in places:
-        if city:
-            yield from ((COMPANY_CITY, f"{word}|{city}") for word in sounds[:2])
-        if postcode:
-            yield COMPANY_POSTCODE, f"{sounds[0]}|{postcode}"
-        if len(acronym) > 1 and (city or postcode):
-            yield ACRONYM, f"{acronym}|{postcode or city}"
+def _companies(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
+    domain, company = table.column("domain"), table.column("company")
+    domains, names = domain.texts.tolist(), [text.split() for text in company.texts.tolist()]
+    yield DOMAIN, listed(domain, hash_texts(domains))
+    yield COMPANY, listed(domain, hash_texts(map(_label, domains)))
+    yield COMPANY, listed(company, hash_texts(sound("".join(words))[:14] for words in names))
+    words = [[skeleton(word) if len(word) > 3 else word for word in name[:3]] for name in names]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        yield COMPANY_WORDS, listed(company, hash_texts(_pair(parts, one, other) for parts in words))
+    leading, second = (listed(company, hash_texts(_nth(parts, place) for parts in words)) for place in (0, 1))
+    cities = places.of(places.city)
+    yield COMPANY_CITY, joined(leading, cities)
+    yield COMPANY_CITY, joined(second, cities)
+    yield COMPANY_POSTCODE, joined(leading, places.of(places.postcode))
+    somewhere = places.postcode_or_city()
+    yield ACRONYM, joined(listed(company, hash_texts(map(_acronym, names))), places.of(somewhere))
+    yield HOUSE_STREET, places.of(places.house, places.street)
+    yield ADDRESS, places.of(places.house, places.street, somewhere)
+
+
+def _label(domain: str) -> str:
+    return "" if free_provider(domain) else sound(domain.partition(".")[0].replace("-", ""))[:14]
+
+
+def _nth(parts: list[str], place: int) -> str:
+    return parts[place] if len(parts) > place else ""
+
+
+def _pair(parts: list[str], one: int, other: int) -> str:
+    return "|".join(sorted((parts[one], parts[other]))) if len(parts) > other else ""
+
+
+def _acronym(words: list[str]) -> str:
+    """The first letters of several words, or the letters of one short word, in the order of the alphabet; one alone is none."""
+    letters = [word[0] for word in words] if len(words) > 1 else words[0] if words and len(words[0]) < 6 else ""
+    return "".join(sorted(letters)) if len(letters) > 1 else ""

@@ -5,11 +5,10 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from apps.matching.comparison_levels import COMPARISONS, FORCED, MOST_LEVELS, VETO, level_number
 from apps.matching.comparisons_addresses import address_levels
-from apps.matching.comparisons_columns import NONE, Bools, Levels, Longs, column
+from apps.matching.comparisons_columns import NONE, Bools, Levels, Longs
 from apps.matching.comparisons_companies import company_levels, legal_form_levels
 from apps.matching.comparisons_contacts import (
     birth_levels,
@@ -19,17 +18,18 @@ from apps.matching.comparisons_contacts import (
     phone_levels,
 )
 from apps.matching.comparisons_persons import person_levels
+from apps.matching.encoded import Encoded
 
 Flags = npt.NDArray[np.int16]
 _PLACE = {name: place for place, name in enumerate(COMPARISONS)}
 
 
-def compare(table: pa.Table, left: Longs, right: Longs) -> Levels:
+def compare(table: Encoded, left: Longs, right: Longs) -> Levels:
     """Return levels (pairs × comparisons, in the order of COMPARISONS) of pairs of rows of one feature table."""
     result = np.zeros((len(left), len(COMPARISONS)), np.int8)
     if not len(left):
         return result
-    kind = column(table.column("kind")).single()
+    kind = table.column("kind").single()
     result[:, _PLACE["kind"]] = np.where(kind[left] == kind[right], 1, 2)
     found: Mapping[str, Levels] = {
         "suffix": _suffix_levels(table, left, right),
@@ -49,8 +49,8 @@ def compare(table: pa.Table, left: Longs, right: Longs) -> Levels:
     return result
 
 
-def _suffix_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
-    codes = column(table.column("suffix")).single()
+def _suffix_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
+    codes = table.column("suffix").single()
     a, b = codes[left], codes[right]
     return np.where((a == NONE) | (b == NONE), 0, np.where(a == b, 1, 2)).astype(np.int8)
 

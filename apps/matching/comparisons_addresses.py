@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
@@ -17,13 +16,13 @@ from apps.matching.comparisons_columns import (
     Longs,
     as_texts,
     best,
-    column,
     cross,
     distinct,
     edits,
     lengths,
     similar,
 )
+from apps.matching.encoded import Encoded
 
 _LEVEL = {level: level_number("address", level) for level, _ in LEVELS["address"]}
 _STREET_ALIKE = 0.78
@@ -46,13 +45,13 @@ class _Parts(NamedTuple):
     country: _Part
 
 
-def address_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
+def address_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     """Return levels of address: the best over all addresses of both records."""
-    houses = column(table.column("address_house"))
+    houses = table.column("address_house")
     crossed = cross(houses, left, right)
     codes = {}
     for part in ("house", "street", "unit", "postcode", "city", "country"):
-        values = column(table.column(f"address_{part}"))
+        values = table.column(f"address_{part}")
         codes[part] = (values, values.codes[crossed.left], values.codes[crossed.right])
     parts = _Parts(
         house=_house(*codes["house"]),

@@ -39,6 +39,12 @@ class Column(NamedTuple):
         result[there] = self.codes[self.start[there] + place]
         return result
 
+    def spread(self) -> tuple[Longs, Longs, Ints]:
+        """Return every value's record, place in that record and code, by record."""
+        row = np.repeat(np.arange(len(self.size)), self.size)
+        within = np.arange(len(row)) - np.repeat(np.cumsum(self.size) - self.size, self.size)
+        return row, within, self.codes[self.start[row] + within]
+
     def mapped(self, function: Callable[[str], str]) -> Ints:
         """Return codes like `codes`, of another text made of each distinct text."""
         codes = encode([function(text) for text in self.texts.tolist()])
@@ -55,10 +61,10 @@ class Crossed(NamedTuple):
 
 def encode(values: Sequence[str]) -> Ints:
     """Return a number for each distinct value; '' gets NONE."""
-    return _coded(pa.array(values, pa.string()))[0]
+    return coded(pa.array(values, pa.string()))[0]
 
 
-def _coded(flat: pa.Array) -> tuple[Ints, Texts]:
+def coded(flat: pa.Array) -> tuple[Ints, Texts]:
     """Return codes and distinct texts of an array of texts; '' gets NONE."""
     if len(flat) <= _FEW:
         return _coded_few(flat.to_pylist())
@@ -87,15 +93,17 @@ def as_texts(values: Iterable[str]) -> Texts:
     return result
 
 
-def column(values: pa.ChunkedArray) -> Column:
-    """Encode one column of the feature table."""
+def column(values: "pa.ChunkedArray | Column") -> Column:
+    """Encode one column of the feature table; a column that is encoded already is returned as it is."""
+    if isinstance(values, Column):
+        return values
     array = values.combine_chunks()
     if pa.types.is_list(array.type):
         flat, ends = array.flatten(), array.offsets.to_numpy().astype(np.int64)
         ends = ends - (ends[0] if len(ends) else 0)
     else:
         flat, ends = array, np.arange(len(array) + 1, dtype=np.int64)
-    codes, texts = _coded(flat)
+    codes, texts = coded(flat)
     start, count = ends[:-1], np.diff(ends)
     if not pa.types.is_list(array.type):
         count = (codes != NONE).astype(np.int64)

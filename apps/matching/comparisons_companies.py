@@ -1,28 +1,31 @@
 """Company names and legal forms: order and spacing, typing errors, parts, acronyms, numbers."""
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
 from apps.matching.comparison_levels import level_number
 from apps.matching.comparisons_columns import (
     NONE,
+    Bools,
     Ints,
     Levels,
     Longs,
     as_texts,
     best,
-    column,
     cross,
     distinct,
     encode,
     lengths,
     similar,
 )
+from apps.matching.comparisons_pairing import Names, Pairing, names_of, pairing
+from apps.matching.comparisons_tokens import DIFFERENT, SAME
+from apps.matching.encoded import Encoded
 from apps.matching.text import fold, reference
 
 _NAME = {
@@ -31,6 +34,7 @@ _NAME = {
 }
 _ALIKE = 0.87  # normalised edit similarity of the names without spaces
 _SORTED = 90.0  # of the names with their words in order of the alphabet
+_OTHER_WORD = 4  # letters from which a word is told from another
 _SHARED = 60.0  # of the words two names have in common
 
 
@@ -62,9 +66,16 @@ def _trades() -> frozenset[str]:
     return frozenset(map(fold, reference("company_words")["trades"]))
 
 
-def company_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
+@cache
+def common_words() -> frozenset[str]:
+    """Words of trades that very many companies bear: they tell no company from another."""
+    long_forms = reference("company_words")["long_form"].values()
+    return _trades() | {word for text in long_forms for word in fold(text).split()}
+
+
+def company_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     """Return levels of company_name: the best over all names of both records."""
-    names = column(table.column("company"))
+    names = table.column("company")
     crossed = cross(names, left, right)
     a, b = names.codes[crossed.left], names.codes[crossed.right]
     if not len(a):
@@ -72,6 +83,13 @@ def company_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     low, high, place = distinct(a, b)
     read = [_read(text) for text in names.texts.tolist()]
     return best(crossed, _distinct_names(read, low, high)[place], len(left))
+
+
+def name_levels(names: Sequence[str], left: Longs, right: Longs) -> Levels:
+    """Return levels of company_name of single names: number left[i] against number right[i]."""
+    if not len(left):
+        return np.zeros(0, np.int8)
+    return _distinct_names([_read(name) for name in names], left, right)
 
 
 def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
@@ -89,7 +107,12 @@ def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
     close |= (words >= _SHARED) & (similar(ordered_texts, a, b, fuzz.ratio, _SORTED) >= _SORTED)
     close |= (words >= _SHARED) & (beginning[a] == beginning[b])  # abbreviated words
     close |= (core[a] == core[b]) & (core[a] != NONE)
-    result[close & (shorter >= 4)] = _NAME["alike"]
+    close &= shorter >= 4
+    at = np.flatnonzero(close & (core[a] != core[b]) & (beginning[a] != beginning[b]))
+    close[at[_other_word(read, a[at], b[at])]] = False
+    result[close] = _NAME["alike"]
+    lacking = (number[a] != number[b]) & ((number[a] == NONE) | (number[b] == NONE))
+    result[lacking & (result == _NAME["alike"])] = _NAME["part"]
     several = np.fromiter((len(text) > 1 for text in initials), np.bool_, len(read))
     short = ((compact[a] == initial[b]) & several[b]) | ((compact[b] == initial[a]) & several[a])
     result[(result == _NAME["different"]) & short] = _NAME["acronym"]
@@ -99,21 +122,62 @@ def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
     return result
 
 
+def _other_word(read: list[_Name], a: Ints, b: Ints) -> Bools:
+    """Tell of names that resemble one another letter by letter whether they differ by one whole word (Chad, China)."""
+    if not len(a):
+        return np.zeros(0, np.bool_)
+    used, place = np.unique(np.concatenate([a, b]), return_inverse=True)
+    names = names_of([read[number].ordered.split() for number in used.tolist()])
+    found = pairing(names, place[: len(a)], place[len(a) :])
+    whole = (found.level > 0).sum(axis=1)
+    other = (found.level == DIFFERENT) & (np.minimum(*_lengths(names, found)) >= _OTHER_WORD)
+    one_word = (other.sum(axis=1) == 1) & ((found.level == SAME).sum(axis=1) == whole - 1) & (whole > 1)
+    at = np.flatnonzero(one_word)
+    texts = names.tokens.texts
+    pair = texts[found.left[at][other[at]]], texts[found.mate[at][other[at]]]
+    one_word[at] = [not _abbreviates(one, other) for one, other in zip(*pair, strict=True)]
+    return np.asarray(one_word & ~found.free.any(axis=1), np.bool_)
+
+
+def _lengths(names: Names, found: Pairing) -> tuple[Ints, Ints]:
+    length = np.append(names.tokens.length, 0)
+    return length[found.left], length[found.mate]
+
+
+@lru_cache(maxsize=10_000)
+def _abbreviates(one: str, other: str) -> bool:
+    """Tell whether the letters of the shorter word stand in the longer in their order: trdg for trading."""
+    short, long = sorted((one, other), key=len)
+    letters = iter(long)
+    return short[0] == long[0] and all(letter in letters for letter in short)
+
+
 @lru_cache(maxsize=1)
 def _kin() -> frozenset[tuple[str, str]]:
     groups = reference("legal_forms")["kin"].values()
     return frozenset((one, other) for group in groups for one in group for other in group)
 
 
-def legal_form_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
-    """Return levels of legal_form; 0 where one record names none."""
-    forms = column(table.column("legal_form"))
-    size = len(forms.texts)
+def form_verdicts(forms: Sequence[str], left: Longs, right: Longs) -> Levels:
+    """Return levels of legal_form of ids of forms: number left[i] against number right[i]; 0 where one is ''."""
+    codes = encode(forms)
+    return np.asarray(_verdicts(list(dict.fromkeys(forms)))[codes[left], codes[right]], np.int8)
+
+
+def _verdicts(texts: Sequence[str]) -> Levels:
+    """Return the level of each form against each; the last row and column stand for none."""
+    size = len(texts)
     verdict = np.full((size + 1, size + 1), level_number("legal_form", "different"), np.int8)
-    for i, one in enumerate(forms.texts.tolist()):
-        for j, other in enumerate(forms.texts.tolist()):
+    for i, one in enumerate(texts):
+        for j, other in enumerate(texts):
             if i == j or (one, other) in _kin():
                 verdict[i, j] = level_number("legal_form", "same" if i == j else "kin")
     verdict[NONE, :] = verdict[:, NONE] = 0
+    return verdict
+
+
+def legal_form_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
+    """Return levels of legal_form; 0 where one record names none."""
+    forms = table.column("legal_form")
     codes = forms.single()
-    return np.asarray(verdict[codes[left], codes[right]], np.int8)
+    return np.asarray(_verdicts(forms.texts.tolist())[codes[left], codes[right]], np.int8)

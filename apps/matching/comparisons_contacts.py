@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from apps.matching.comparison_levels import level_number
 from apps.matching.comparisons_columns import (
@@ -11,13 +10,13 @@ from apps.matching.comparisons_columns import (
     Longs,
     as_texts,
     best,
-    column,
     cross,
     distinct,
     edits,
     encode,
     lengths,
 )
+from apps.matching.encoded import Encoded
 from apps.matching.standardise_contacts import role_mailbox
 
 _BIRTH = {level: level_number("birth_date", level) for level in ("same", "alike", "year", "partly", "different")}
@@ -28,14 +27,14 @@ _ID = {
 }
 
 
-def birth_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
+def birth_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     """Return levels of birth_date."""
-    dates = column(table.column("birth"))
+    dates = table.column("birth")
     codes = dates.single()
     a, b = codes[left], codes[right]
     result = np.zeros(len(left), np.int8)
     result[(a == b) & (a != NONE)] = _BIRTH["same"]
-    digits = np.zeros((len(dates.texts), 8), np.int16)
+    digits = np.zeros((len(dates.texts) + 1, 8), np.int16)  # NONE picks the last
     for row, text in enumerate(dates.texts.tolist()):
         if len(text) == 10:
             digits[row] = [ord(text[place]) - 48 for place in (0, 1, 2, 3, 5, 6, 8, 9)]
@@ -67,9 +66,9 @@ def _dates(one: npt.NDArray[np.int16], other: npt.NDArray[np.int16], partial: np
     return result
 
 
-def email_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
+def email_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     """Return levels of email: the best over all addresses of both records."""
-    mails = column(table.column("email"))
+    mails = table.column("email")
     crossed = cross(mails, left, right)
     a, b = mails.codes[crossed.left], mails.codes[crossed.right]
     if not len(a):
@@ -106,9 +105,9 @@ def _digits(text: str) -> str:
     return "".join(filter(str.isdigit, text))
 
 
-def phone_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
+def phone_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     """Return levels of phone: numbers agree when their last eight digits do."""
-    phones = column(table.column("phone"))
+    phones = table.column("phone")
     crossed = cross(phones, left, right)
     if not len(crossed.pair):
         return np.zeros(len(left), np.int8)
@@ -126,9 +125,9 @@ def phone_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     return best(crossed, result, len(left))
 
 
-def domain_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
+def domain_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     """Return levels of domain: web site against web site or company mail, the best of all."""
-    domains = column(table.column("domain"))
+    domains = table.column("domain")
     crossed = cross(domains, left, right)
     if not len(crossed.pair):
         return np.zeros(len(left), np.int8)
@@ -139,9 +138,9 @@ def domain_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
     return best(crossed, result, len(left))
 
 
-def identifier_levels(table: pa.Table, left: Longs, right: Longs) -> Levels:
+def identifier_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     """Return levels of identifier over pairs of one kind; numbers of other countries or lengths are not comparable."""
-    identifiers = column(table.column("identifier"))
+    identifiers = table.column("identifier")
     crossed = cross(identifiers, left, right)
     if not len(crossed.pair):
         return np.zeros(len(left), np.int8)

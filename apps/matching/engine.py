@@ -4,6 +4,7 @@ One set of functions serves one record against the hub, a batch against the hub,
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from apps.matching import blocking, features
 from apps.matching import standardise as standardising
 from apps.matching.blocking import Keys
 from apps.matching.comparison_levels import FORCED, VETO
+from apps.matching.encoded import Encoded
 from apps.matching.explain import Explanation, explain, missing_keys_sentence, why_not_automatic
 from apps.matching.features import FEATURES, FEATURES_VERSION
 from apps.matching.parameters import Model
@@ -57,8 +59,10 @@ def standardise(canonicals: Sequence[Mapping[str, Any]]) -> pa.Table:
 def prepare(canonicals: Sequence[Mapping[str, Any]], model: Model) -> list[Prepared]:
     """Return what is stored of each canonical record: `standardise` and `blocking_keys` for records on their way in."""
     rows = [standardising.standardise(canonical) for canonical in canonicals]
-    keys = [blocking.row_keys(row, model.generic) for row in rows]
-    return [Prepared(*stored) for stored in zip(features.texts(rows), keys, strict=True)]
+    keys = blocking_keys(features.table(rows), model)
+    ends = np.searchsorted(keys.row, np.arange(len(rows) + 1)).tolist()
+    own = (keys.key[start:end].tolist() for start, end in pairwise(ends))
+    return [Prepared(*stored) for stored in zip(features.texts(rows), own, strict=True)]
 
 
 def to_json(table: pa.Table) -> list[str]:
@@ -73,7 +77,7 @@ def from_json(texts: Sequence[str]) -> pa.Table:
 
 def blocking_keys(table: pa.Table, model: Model) -> Keys:
     """Return the blocking keys of each row, distinct per record, without the model's generic values."""
-    return blocking.blocking_keys(table, model.generic)
+    return blocking.blocking_keys(Encoded(table).without(model.generic))
 
 
 def score(
@@ -81,9 +85,9 @@ def score(
 ) -> Scores:
     """Score pairs: place i compares row left_row[i] of `left` with row right_row[i] of `right`."""
     a, b = np.asarray(left_row, np.int64), np.asarray(right_row, np.int64)
-    if left is right:
-        return score_rows(left, a, b, model)
-    return score_rows(pa.concat_tables([left, right]), a, b + left.num_rows, model)
+    if left is not right:
+        left, b = pa.concat_tables([left, right]), b + left.num_rows
+    return score_rows(Encoded(left).without(model.generic), a, b, model)
 
 
 def keep(scores: Scores, model: Model) -> npt.NDArray[np.bool_]:

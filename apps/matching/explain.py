@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 from apps.matching import features
-from apps.matching.blocking import KINDS, WEAK, hash_key, keys_of
+from apps.matching.blocking import KINDS, WEAK, blocking_keys, kind_of
 from apps.matching.comparison_levels import COMPARISONS, FORCED, LEVELS, VETO, level_name
 from apps.matching.comparisons import vetoes
 from apps.matching.comparisons_columns import Levels, Longs
+from apps.matching.encoded import Encoded
 from apps.matching.parameters import PARTS, Model
 from apps.matching.rarity import Doubles, rarity_bits
 from apps.matching.scoring import Scores, score_rows
@@ -68,7 +69,8 @@ def explain(left: Features, right: Features, model: Model) -> Explanation:
     """Explain a pair from both records' features (by name, as `from_json(...).to_pylist()` gives them)."""
     table = features.table([features.row_of(left), features.row_of(right)])
     pair = np.array([0]), np.array([1])
-    return explain_scored(table, pair, score_rows(table, *pair, model), model)[0]
+    scores = score_rows(Encoded(table).without(model.generic), *pair, model)
+    return explain_scored(table, pair, scores, model)[0]
 
 
 def explain_scored(table: pa.Table, pair: tuple[Longs, Longs], scores: Scores, model: Model) -> list[Explanation]:
@@ -76,7 +78,7 @@ def explain_scored(table: pa.Table, pair: tuple[Longs, Longs], scores: Scores, m
     rows = [row._asdict() for row in features.rows(table)]
     sides = [(rows[a], rows[b]) for a, b in zip(*(side.tolist() for side in pair), strict=True)]
     part = np.array([int("o" in (left["kind"], right["kind"])) for left, right in sides], np.int64)
-    rarity = rarity_bits(table, pair, scores.levels, part, model)
+    rarity = rarity_bits(Encoded(table), pair, scores.levels, part, model)
     hard = vetoes(scores.levels)
     told = []
     for at, (left, right) in enumerate(sides):
@@ -181,14 +183,16 @@ def why_not_automatic(weight: float, flags: int, model: Model) -> str:
 
 def missing_keys_sentence(left: Features, right: Features, model: Model, oversized: Collection[int] = ()) -> str:
     """Say why two records were never compared; `oversized`: hashes of keys that were left out for their size."""
-    one, other = (dict.fromkeys(keys_of(features.row_of(side))) for side in (left, right))
-    shared = [key for key in one if key in other]
+    table = Encoded(features.table([features.row_of(side) for side in (left, right)]))
+    (one, other), told = (_keys_of_two(one) for one in (table, table.without(model.generic)))
+    shared = sorted(one & other, key=lambda key: (kind_of(key), key))
     reasons = []
     weak = []
-    for kind, value in shared:
-        if f"{kind}|{value}" in model.generic:
+    for key in shared:
+        kind = kind_of(key)
+        if key not in told[0] or key not in told[1]:
             reasons.append(f"{KINDS[kind]}, a value that strangers share")
-        elif hash_key(kind, value) in oversized:
+        elif key in oversized:
             reasons.append(f"{KINDS[kind]}, which more than {model.thresholds.block_cap} records have")
         elif kind in WEAK:
             weak.append(f"{KINDS[kind]}, which many strangers share too")
@@ -199,10 +203,16 @@ def missing_keys_sentence(left: Features, right: Features, model: Model, oversiz
     reasons += weak
     if reasons:
         return "They share only " + "; ".join(dict.fromkeys(reasons)) + ". Such keys bring nobody together."
-    kinds = sorted({kind for kind, _ in one} & {kind for kind, _ in other})
+    kinds = sorted({kind_of(key) for key in one} & {kind_of(key) for key in other})
     tried = ", ".join(KINDS[kind].removeprefix("the ") for kind in kinds)
     return (
         f"They share no key. Tried on both sides: {tried}."
         if tried
         else "They share no key: they have no field in common to look one another up by."
     )
+
+
+def _keys_of_two(table: Encoded) -> tuple[set[int], set[int]]:
+    keys = blocking_keys(table)
+    one, other = (set(keys.key[keys.row == row].tolist()) for row in (0, 1))
+    return one, other

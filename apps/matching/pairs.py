@@ -1,30 +1,92 @@
 """Candidate pairs of a file against itself: records that share a key which is not oversized, or two weak ones."""
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
-from apps.matching.blocking import WEAK, Keys, kind_of
+from apps.matching.blocking import WEAK, Keys, by_kind, kind_of, numbered
+from apps.matching.blocking_values import Values
+from apps.matching.encoded import Encoded
 
 Longs = npt.NDArray[np.int64]
 
 
+class Block(NamedTuple):
+    """What one kind of key did: how many keys two records or more share, how many of them are oversized, how large the largest
+    is, and how many pairs the others make."""
+
+    kind: int
+    keys: int
+    oversized: int
+    largest: int
+    pairs: int
+
+
+class Candidates(NamedTuple):
+    """Each pair of rows (low < high, sorted) once, and what each kind of key did."""
+
+    low: Longs
+    high: Longs
+    blocks: list[Block]
+
+
+def pairs_of(table: Encoded, cap: int) -> Candidates:
+    """Return the pairs of records that share a key; a key with more than `cap` records brings nobody together."""
+    together: dict[int, list[Values]] = {}
+    for kind, values in by_kind(table):
+        together.setdefault(kind, []).append(values)
+    kinds = (
+        (kind, numbered(kind, np.concatenate([one.hash for one in own])), np.concatenate([one.row for one in own]))
+        for kind, own in together.items()
+    )
+    return _gathered(kinds, cap, table.num_rows)
+
+
 def candidate_pairs(keys: Keys, cap: int) -> tuple[Longs, Longs]:
     """Return each pair of rows (low < high, sorted) once; a key with more than `cap` rows brings nobody together."""
-    order = np.lexsort((keys.row, keys.key))
-    key, row = keys.key[order], keys.row[order].astype(np.int64)
-    if not len(key):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    start = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
-    size = np.diff(np.r_[start, len(key)])
-    weak = np.isin(kind_of(key[start]), list(WEAK))
-    strong_pairs = _met(row, start[~weak], size[~weak], cap)
-    weak_pairs, times = np.unique(_met(row, start[weak], size[weak], cap), return_counts=True)
-    codes = np.unique(np.concatenate((strong_pairs, weak_pairs[times > 1])))
-    return codes >> 32, codes & 0xFFFFFFFF
+    kinds = kind_of(keys.key)
+    of_each = (
+        (int(kind), keys.key[kinds == kind], keys.row[kinds == kind].astype(np.int64)) for kind in np.unique(kinds)
+    )
+    rows = int(keys.row.max()) + 1 if len(keys.row) else 0
+    return _gathered(of_each, cap, rows)[:2]
+
+
+def _gathered(kinds: Iterable[tuple[int, Longs, Longs]], cap: int, rows: int) -> Candidates:
+    strong, weak, blocks = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], []
+    for kind, key, row in kinds:
+        found, block = _of_kind(kind, key, row, cap=cap, rows=rows)
+        blocks.append(block)
+        (weak if kind in WEAK else strong).append(found)
+    met = np.sort(np.concatenate(weak))
+    twice = met[1:][met[1:] == met[:-1]]
+    codes = _distinct(np.concatenate((*strong, twice)))
+    return Candidates(codes >> 32, codes & 0xFFFFFFFF, sorted(blocks))
+
+
+def _of_kind(kind: int, key: Longs, row: Longs, *, cap: int, rows: int) -> tuple[Longs, Block]:
+    """Return a code of each pair of rows in each block of one kind. Key and row are sorted as one number: the kind's bits, which
+    are the same for all, and the lowest ones of the rest make room for the row."""
+    bits = np.int64(max(1, int(rows).bit_length()))
+    packed = _distinct((key >> bits << bits) | row)
+    row = packed & ((np.int64(1) << bits) - 1)
+    packed >>= bits
+    start = np.flatnonzero(np.r_[True, packed[1:] != packed[:-1]]) if len(packed) else np.zeros(0, np.int64)
+    size = np.diff(np.r_[start, len(packed)])
+    met = _met(row, start, size, cap)
+    shared = size > 1
+    return met, Block(kind, int(shared.sum()), int((size > cap).sum()), int(size.max(initial=0)), len(met))
+
+
+def _distinct(codes: Longs) -> Longs:
+    codes = np.sort(codes)
+    return codes[np.r_[True, codes[1:] != codes[:-1]]] if len(codes) else codes
 
 
 def _met(row: Longs, start: Longs, size: Longs, cap: int) -> Longs:
-    """Return a code of each pair of rows in each block; a block is `size` rows from `start`."""
+    """Return a code of each pair of rows in each block; a block is `size` rows, ascending, from `start`."""
     found = [np.zeros(0, np.int64)]
     for rows in np.unique(size[(size > 1) & (size <= cap)]).tolist():
         blocks = row[start[size == rows][:, None] + np.arange(rows)]

@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -19,6 +19,7 @@ from apps.matching.text import fold, reference, reference_versions
 
 PARTS: Final = ("person", "organization")
 FREQUENCIES: Final = ("given_name", "family_name", "company_name")  # comparisons whose agreement weighs by rarity
+GENERIC: Final = ("email", "phone", "domain", "identifier", "birth")  # features whose values may be known to be shared
 DEFAULT: Final = Path(__file__).resolve().parents[2] / "policy" / "matching.toml"
 Doubles = npt.NDArray[np.float64]
 
@@ -54,6 +55,16 @@ class Thresholds:
         if self.margin < 0 or min(self.block_cap, self.cluster_cap, self.component_cap) < 2:
             raise ModelError("margin must not be negative, and caps must be 2 or more")
 
+    def automatic_from(self, probability: float) -> "Thresholds":
+        """The same with another threshold for joining without asking: a probability above 0 and below 1."""
+        if not 0 < probability < 1:
+            raise ModelError(f"a threshold is a probability above 0 and below 1, not {probability}")
+        bits = float(np.log2(probability / (1 - probability)))
+        return replace(
+            self, automatic=bits, keep=min(self.keep, bits), review=min(self.review, bits),
+            bridge=max(self.bridge, bits + self.bridge - self.automatic),
+        )  # fmt: skip
+
 
 Table = Mapping[str, Mapping[str, tuple[float, ...]]]  # comparison -> level -> (m, u, one r for each related class)
 
@@ -75,12 +86,13 @@ class Part:
 class Model:
     """A frozen model. Its hash covers all that can change a score, versions of features and reference files included.
 
-    frequencies: comparison -> folded value -> share of records with it; generic: keys (kind|value) that link nobody.
+    frequencies: comparison -> folded value -> share of records with it; generic: values by feature that
+    strangers share: they say nothing.
     """
 
     parts: Mapping[str, Part]
     thresholds: Thresholds
-    generic: frozenset[str]
+    generic: Mapping[str, frozenset[str]]
     frequencies: Mapping[str, Mapping[str, float]]
     bits: Doubles  # part × comparison × level: log2(m/u)
     related_bits: Doubles  # part × class × comparison × level: log2(r/u)
@@ -103,7 +115,9 @@ class Model:
             0 < share <= 1 for table in frequencies.values() for share in table.values()
         ):
             raise ModelError(f"frequencies are shares above 0 of {', '.join(FREQUENCIES)}")
-        generic = frozenset(document.get("generic", ()))
+        generic = {name: frozenset(values) for name, values in document.get("generic", {}).items()}
+        if not set(generic) <= set(GENERIC):
+            raise ModelError(f"generic values are of {', '.join(GENERIC)}")
         bits = np.array([_bits(parts[name].levels, 0) for name in PARTS])
         classes = max(len(part.related) for part in parts.values())
         related_bits = np.array([[_bits(parts[name].levels, 2 + place) for place in range(classes)] for name in PARTS])
@@ -117,7 +131,7 @@ class Model:
         return Model(
             MappingProxyType(parts),
             thresholds,
-            generic,
+            MappingProxyType(generic),
             MappingProxyType(frequencies),
             bits,
             related_bits,
@@ -184,7 +198,7 @@ def _bits(table: Table, place: int) -> Doubles:
 def _plain(
     parts: Mapping[str, Part],
     thresholds: Thresholds,
-    generic: frozenset[str],
+    generic: Mapping[str, frozenset[str]],
     frequencies: Mapping[str, Mapping[str, float]],
 ) -> dict[str, Any]:
     described: dict[str, Any] = {
@@ -199,7 +213,7 @@ def _plain(
         for name, part in parts.items()
     }
     described["thresholds"] = dict(vars(thresholds))
-    described["generic"] = sorted(generic)
+    described["generic"] = {name: sorted(values) for name, values in sorted(generic.items())}
     described["frequencies"] = {name: dict(sorted(table.items())) for name, table in frequencies.items()}
     return described
 

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from apps.matching.comparison_levels import COMPARISONS
 from apps.matching.comparisons import Flags, compare, flags_of
 from apps.matching.comparisons_columns import Levels, Longs
+from apps.matching.encoded import Encoded
 from apps.matching.parameters import Model
 from apps.matching.rarity import Doubles, rarity_bits
 
@@ -31,12 +31,20 @@ class Scores(NamedTuple):
     levels: Levels
     flags: Flags
 
+    def where(self, chosen: Longs) -> "Scores":
+        """Return the scores of some pairs, by place."""
+        return Scores(self.weight[chosen], self.probability[chosen], self.levels[chosen], self.flags[chosen])
 
-def score_rows(table: pa.Table, left: Longs, right: Longs, model: Model) -> Scores:
-    """Compare and weigh pairs of rows of one feature table. Pairs with an organisation are judged as organisations."""
-    organization = np.asarray(table.column("kind").combine_chunks().to_numpy(zero_copy_only=False) == "o")
+
+def score_rows(table: Encoded, left: Longs, right: Longs, model: Model) -> Scores:
+    """Compare and weigh pairs of rows of one feature table."""
+    return weigh_rows(table, left, right, compare(table, left, right), model)
+
+
+def weigh_rows(table: Encoded, left: Longs, right: Longs, levels: Levels, model: Model) -> Scores:
+    """Weigh pairs of rows that were compared. Pairs with an organisation are judged as organisations."""
+    organization = table.organizations()
     part = (organization[left] | organization[right]).astype(np.int64)
-    levels = compare(table, left, right)
     rarity = rarity_bits(table, (left, right), levels, part, model)
     return weigh(levels, part, sum(rarity.values(), np.zeros(len(left))), model)
 

@@ -1,13 +1,20 @@
 """Names of people and companies brought to tokens that can be compared."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from typing import NamedTuple
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from apps.matching.text import fold, plain, reference, undotted
 
 _CACHE = 100_000
+_MOST_TOKENS = 6  # of given names, and of family names
+_SYLLABLES = re.compile(
+    r"[\u4e00-\u9fff\uac00-\ud7a3]+(?: [\u4e00-\u9fff\uac00-\ud7a3]+)?"
+)  # a sign of Chinese or Korean stands for a whole syllable
 _CAMEL = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z]{2})")  # words run together: RamiMakhlouf, but not McDonald
 
 
@@ -26,12 +33,25 @@ class CompanyName(NamedTuple):
     form: str
 
 
+class _PersonWords(NamedTuple):
+    """Words of the reference file, folded."""
+
+    titles: frozenset[str]
+    particles: frozenset[str]
+    links: frozenset[str]
+    joined: frozenset[str]
+    servants: frozenset[str]
+    suffixes: Mapping[str, str]
+
+
 @cache
-def _person_words() -> tuple[frozenset[str], frozenset[str], frozenset[str], dict[str, str]]:
+def _person_words() -> _PersonWords:
     data = reference("person_words")
-    folded = (frozenset(fold(word) for word in data[key]) for key in ("titles", "particles", "joined"))
-    titles, particles, joined = folded
-    return titles, particles, joined, {fold(key): value for key, value in data["suffixes"].items()}
+    titles, particles, links, joined, servants = (
+        frozenset(fold(word) for word in data[key]) for key in ("titles", "particles", "links", "joined", "servants")
+    )
+    suffixes = {fold(key): value for key, value in data["suffixes"].items()}
+    return _PersonWords(titles, particles | links, links, joined, servants, suffixes)
 
 
 @cache
@@ -46,7 +66,7 @@ def generic_text(value: str) -> bool:
 
 def _tokens(text: str) -> list[str]:
     """Folded words; Mc Donald, O Brien and D Angelo are one word. A digit inside a word is read as a letter."""
-    joined = _person_words()[2]
+    joined = _person_words().joined
     found: list[str] = []
     waiting = ""
     for word in fold(undotted_initials(text)).split():
@@ -57,7 +77,44 @@ def _tokens(text: str) -> list[str]:
         waiting = ""
     if waiting:
         found.append(waiting)
-    return [_letters(word) for word in found]
+    return _servants([_letters(word) for word in found])
+
+
+# What stands for the article in front of a sun letter is doubled or left out: Abdurrahman, Abdussalam, Abdul Rahman.
+_SERVANT = re.compile(
+    r"^abd(?:[aeo]l(?=[a-z]{2})|ul(?=[a-z]{2})|[aeou]([rsntdz])(?=\1)|[aeou](?=[rsnz][aeiou])|i(?=[a-z]{4}))"
+)
+
+
+_FAITH = re.compile(r"(?:[aeou]d)?d(?:ine?|een)$")  # "of the faith": Salah al-Din, Salahuddin, Saladdin
+_FAITHS = ("din", "dine", "deen")
+_DIN = frozenset(_FAITHS)
+
+
+def _servants(tokens: list[str]) -> list[str]:
+    """Bring "servant of" names to one form: Abd al-Rahman, Abdel Rahman, Abdurrahman are abdulrahman."""
+    if not any(word.startswith("abd") or word.endswith(_FAITHS) for word in tokens):
+        return tokens
+    listed = _person_words()
+    found: list[str] = []
+    place = 0
+    while place < len(tokens):
+        word = tokens[place]
+        place += 1
+        if word in listed.servants:
+            if word == "abd" and place < len(tokens) - 1 and tokens[place] in listed.particles:
+                place += 1
+            if place < len(tokens) and len(tokens[place]) > 1:
+                word = "abdul" + tokens[place]
+                place += 1
+        elif word in _DIN and found:
+            if found[-1] in listed.particles and len(found) > 1:
+                found.pop()
+            word = found.pop() + "din"
+        else:
+            word = _FAITH.sub("din", _SERVANT.sub("abdul", word))
+        found.append(word)
+    return found
 
 
 _LOOKS_LIKE = str.maketrans("01345789", "oleasbbg")
@@ -78,7 +135,7 @@ def _without(tokens: list[str], unwanted: Iterable[str]) -> list[str]:
 
 
 def _take_suffix(tokens: list[str]) -> tuple[list[str], str]:
-    suffixes = _person_words()[3]
+    suffixes = _person_words().suffixes
     if len(tokens) > 1 and tokens[-1] in suffixes:
         return tokens[:-1], suffixes[tokens[-1]]
     return tokens, ""
@@ -91,57 +148,115 @@ def person_name(given: str, family: str, name: str) -> PersonName:
     "Orozson, Mark" is family first; otherwise the last word is the family name. Whether the two were crossed is the
     comparison's business: it tries both ways.
     """
-    titles, particles, _, _ = _person_words()
+    words = _person_words()
     given, family, name = ("" if generic_text(part) else part for part in (given, family, name))
     if " " not in name.strip():
-        name = _CAMEL.sub(" ", name)
+        name = _unspaced(name)
     if name and not (given and family):
         given, family = _split_whole(name, given, family)
     family_tokens, suffix = _take_suffix(_tokens(family))
     given_tokens = _tokens(given)
     if not suffix:
         given_tokens, suffix = _take_suffix(given_tokens)
-    given_tokens = _without(given_tokens, titles)
-    family_tokens = _without(family_tokens, titles | particles)
-    return PersonName(tuple(dict.fromkeys(given_tokens))[:4], tuple(dict.fromkeys(family_tokens))[:4], suffix)
+    given_tokens = _without_particles(_without(given_tokens, words.titles))
+    family_tokens = _without(family_tokens, words.titles | words.particles)
+    return PersonName(
+        tuple(dict.fromkeys(given_tokens))[:_MOST_TOKENS], tuple(dict.fromkeys(family_tokens))[:_MOST_TOKENS], suffix
+    )
+
+
+def _without_particles(given: list[str]) -> list[str]:
+    """Leave out "bin", and particles between given names: Maria del Carmen. The first word may be a name: Ben, Al."""
+    if len(given) < 2:
+        return given
+    words = _person_words()
+    given = _without(given, words.links)
+    return [given[0], *(token for token in given[1:] if len(token) == 1 or token not in words.particles)]
+
+
+def syllabic(text: str) -> bool:
+    """Tell whether a text is written in signs for syllables alone, as Chinese and Korean are."""
+    return bool(_SYLLABLES.fullmatch(text.strip()))
+
+
+def _unspaced(name: str) -> str:
+    """Part a name written without a space: RamiMakhlouf, 王小明 (family name first)."""
+    if name.isascii():
+        return _CAMEL.sub(" ", name)
+    name = name.strip()
+    if 2 <= len(name) <= 4 and syllabic(name):
+        size = 2 if len(name) == 4 or name[:2] in _person_compounds() else 1
+        return f"{name[size:]} {name[:size]}" if len(name) > size else name
+    return _CAMEL.sub(" ", name)
+
+
+@cache
+def _person_compounds() -> frozenset[str]:
+    return frozenset(reference("person_words")["compounds"])
 
 
 def _split_whole(name: str, given: str, family: str) -> tuple[str, str]:
     """Return (given, family) from a whole name of which one part may be known."""
+    words = _person_words()
     before, comma, after = name.partition(",")
     after_words = fold(after).split()
-    if (
-        comma
-        and after_words
-        and not all(word in _person_words()[3] or word in _person_words()[0] for word in after_words)
-    ):
+    if comma and after_words and not all(word in words.suffixes or word in words.titles for word in after_words):
         return given or after, family or before
-    titles, particles, _, suffixes = _person_words()
     tokens = fold(undotted_initials(name)).split()
-    tail = [tokens.pop()] if len(tokens) > 1 and tokens[-1] in suffixes else []
-    tokens = _without(tokens, titles)
+    tail = [tokens.pop()] if len(tokens) > 1 and tokens[-1] in words.suffixes else []
+    tokens = _without(tokens, words.titles)
     if given or family:
         known = set(fold(given or family).split())
         rest = " ".join(word for word in tokens if word not in known)
         return (given, " ".join([rest, *tail])) if given else (rest, " ".join([family, *tail]))
     if len(tokens) < 2:
         return "", " ".join(tokens + tail)
-    start = len(tokens) - 1
-    while start > 1 and tokens[start - 1] in particles:
+    last = len(fold(name.rsplit(maxsplit=1)[-1]).split()) if not tail else 1  # Smith-Jones is one family name
+    start = max(1, len(tokens) - max(1, last))
+    while start > 1 and tokens[start - 1] in words.particles:
         start -= 1
     return " ".join(tokens[:start]), " ".join(tokens[start:] + tail)
 
 
 _BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
 _AND = re.compile(r"\s*[&+]\s*")
+_FORM_END = re.compile(r"(?<=[a-z])[A-Z]{2,4}$")  # SiemensAG
+_SERIES = {"i": "1", "v": "5", "x": "10"}  # Roman at the end of a name; elsewhere a letter is a letter
+_TENS = frozenset({"20", "30", "40", "50", "60", "70", "80", "90"})
+
+
+_LONG_WORD = 9  # letters from which a typing error in a legal form is recognised
+
+
+class _Forms(NamedTuple):
+    """Legal forms by their words, the most words of one, and which stand in front of a name."""
+
+    ids: dict[tuple[str, ...], str]
+    longest: int
+    front: frozenset[tuple[str, ...]]
+    front_only: frozenset[tuple[str, ...]]
 
 
 @cache
-def _legal_forms() -> tuple[dict[tuple[str, ...], str], int]:
-    forms = {
-        tuple(fold(text).split()): form for form, texts in reference("legal_forms")["forms"].items() for text in texts
-    }
-    return forms, max(map(len, forms))
+def _legal_forms() -> _Forms:
+    data = reference("legal_forms")
+    ids = {tuple(fold(text).split()): form for form, texts in data["forms"].items() for text in texts}
+    front, front_only = (frozenset(tuple(fold(text).split()) for text in data[key]) for key in ("front", "front_only"))
+    return _Forms(ids, max(map(len, ids)), front, front_only)
+
+
+@cache
+def _long_words() -> tuple[str, ...]:
+    return tuple(sorted({word for words in _legal_forms().ids for word in words if len(word) >= _LONG_WORD}))
+
+
+@lru_cache(maxsize=_CACHE)
+def _mended(word: str) -> str:
+    """Return the word of a legal form that a long word misspells (Aktiengeselschaft), or the word itself."""
+    if word in _long_words():
+        return word
+    found = process.extractOne(word, _long_words(), scorer=OSA.distance, score_cutoff=1 + len(word) // 16)
+    return found[0] if found else word
 
 
 @cache
@@ -155,16 +270,18 @@ def _company_words() -> tuple[frozenset[str], dict[str, str], dict[str, str], re
 
 def _strip_form(tokens: list[str]) -> tuple[list[str], str]:
     """Take the legal form off the end, or off the front (OOO Romashka); a name that is only a form stays."""
-    forms, longest = _legal_forms()
+    forms, longest, front, front_only = _legal_forms()
+    tokens = [_mended(token) if len(token) >= _LONG_WORD else token for token in tokens]
     form = ""
     for _ in range(2):  # "Ltd. & Co. KG", "AB (publ)"
         for size in range(min(longest, len(tokens) - 1), 0, -1):
-            if tuple(tokens[-size:]) in forms:
-                form = form or forms[tuple(tokens[-size:])]
+            last, first = tuple(tokens[-size:]), tuple(tokens[:size])
+            if last in forms and last not in front_only:
+                form = form or forms[last]
                 tokens = tokens[:-size]
                 break
-            if not form and tuple(tokens[:size]) in forms and size < len(tokens) and (size > 1 or len(tokens[0]) > 1):
-                form = forms[tuple(tokens[:size])]
+            if first in forms and (first in front or (not form and (size > 1 or len(tokens[0]) > 1))):
+                form = form or forms[first]
                 tokens = tokens[size:]
                 break
         while len(tokens) > 1 and tokens[-1] == "and":
@@ -190,6 +307,9 @@ def _one_company(text: str, city: str) -> tuple[str, str]:
     text = _AND.sub(" and ", text)
     if " " not in text.strip():
         text = _CAMEL.sub(" ", text)
+        end = _FORM_END.search(text)
+        if end and (fold(end[0]),) in _legal_forms().ids:
+            text = f"{text[: end.start()]} {end[0]}"
     main, dash, tail = text.rpartition(" - ")
     if dash and fold(main):
         ended = _strip_form(fold(undotted(plain(main))).split())[1]
@@ -197,9 +317,22 @@ def _one_company(text: str, city: str) -> tuple[str, str]:
             text = main  # what follows the legal form, or is the record's own city, is a branch's place
     tokens, form = _strip_form(fold(undotted(plain(text))).split())
     fillers, long_form, numbers, _ = _company_words()
-    tokens = [numbers.get(word, long_form.get(word, word)) for word in tokens]
+    if len(tokens) > 1 and tokens[-1] in _SERIES:
+        tokens[-1] = _SERIES[tokens[-1]]
+    tokens = _counted([numbers.get(word, long_form.get(word, word)) for word in tokens])
     core = [word for word in tokens if word not in fillers]
     return " ".join((core if sum(map(len, core)) > 1 else tokens)[:12]), form
+
+
+def _counted(tokens: list[str]) -> list[str]:
+    """Add up numbers in words: forty four is 44."""
+    found: list[str] = []
+    for word in tokens:
+        if found and found[-1] in _TENS and len(word) == 1 and word in "123456789":
+            found[-1] = str(int(found[-1]) + int(word))
+        else:
+            found.append(word)
+    return found
 
 
 def _bracketed(inner: re.Match[str], city: str) -> str:

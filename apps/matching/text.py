@@ -58,29 +58,31 @@ def undotted(value: str) -> str:
     return _DOTTED.sub(lambda found: found[0].replace(".", "").replace(" ", ""), value)
 
 
-_SOUNDS = (
-    (re.compile(r"sch|sh|ch|zh|cz|sz|tch|tsch|tz|ts"), "s"),
-    (re.compile(r"ph|pf"), "f"),
-    (re.compile(r"ck|kh|gh|q|x"), "k"),
-    (re.compile(r"c(?=[eiy])"), "s"),
-    (re.compile(r"c"), "k"),
-    (re.compile(r"th|dt"), "t"),
-    (re.compile(r"w"), "v"),
-    (re.compile(r"z"), "s"),
-    (re.compile(r"y|j"), "i"),
-    (re.compile(r"(?<!^)h"), ""),
-    (re.compile(r"i+e?|ei"), "i"),
-    (re.compile(r"ou|u"), "u"),
-    (re.compile(r"(.)\1+"), r"\1"),
-)
+# Letters that stand for one sound, in this order: what is written first is what a longer one would hide.
+_SPELLED = (
+    ("tsch", "s"), ("tch", "s"), ("sch", "s"), ("sh", "s"), ("ch", "s"), ("zh", "s"), ("cz", "s"), ("sz", "s"), ("tz", "s"), ("ts", "s"),
+    ("ph", "f"), ("pf", "f"), ("ck", "k"), ("kh", "k"), ("gh", "k"), ("q", "k"), ("x", "k"),
+    ("ce", "se"), ("ci", "si"), ("cy", "si"), ("c", "k"), ("th", "t"), ("dt", "t"),
+)  # fmt: skip
+_ONE_LETTER = str.maketrans("wzyj", "vsii")
+_VOWELS = (("iie", "i"), ("ie", "i"), ("ei", "i"), ("ou", "u"))
+_TWICE = re.compile(r"(.)\1+")
 
 
 @lru_cache(maxsize=_CACHE)
 def sound(token: str) -> str:
     """One spelling for words that sound alike in the languages of the hub: Sergey, Sergei; Zoya, Zoia; Meyer, Meier."""
-    for pattern, replacement in _SOUNDS:
-        token = pattern.sub(replacement, token)
-    return token
+    for written, spoken in _SPELLED:
+        if written in token:
+            token = token.replace(written, spoken)
+    token = token.translate(_ONE_LETTER)
+    if "h" in token:
+        token = token[0] + token[1:].replace("h", "")
+    token = _TWICE.sub(r"\1", token)
+    for written, spoken in _VOWELS:
+        if written in token:
+            token = token.replace(written, spoken)
+    return _TWICE.sub(r"\1", token)
 
 
 @lru_cache(maxsize=_CACHE)

@@ -1,0 +1,132 @@
+"""Words of two names put in pairs, the best first: for whole names, where nobody knows which word is which part."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from apps.matching.comparisons_columns import NONE, Bools, Ints, Levels, Longs, as_texts
+from apps.matching.comparisons_tokens import ALIKE, Tokens, token_levels, tokens_of
+
+_WORDS: Final = 10  # of a name that are compared
+_LONG: Final = 6  # letters
+_FAR: Final = 10_000
+# What a pair of words costs when partners are chosen, by level; of two alike the one nearer to its partner's place is taken.
+_CHOICE: Final = np.array([_FAR, 0, 100, 200, 300, 330, 400, 350, 1000], np.int32)
+
+
+class Names(NamedTuple):
+    """Names as rows of codes of words; NONE where a name has fewer."""
+
+    words: Ints  # name × word
+    joined: Ints  # name × word: each word and the next as one
+    letters: Ints  # name × word: the first letters of a word and the next
+    tokens: Tokens
+
+
+def names_of(names: Sequence[Sequence[str]]) -> Names:
+    """Prepare names, given as their words, for being put in pairs."""
+    cut = [name[:_WORDS] for name in names]
+    numbers: dict[str, int] = {}
+    shape = (len(cut), max([len(name) for name in cut] + [2]))
+    words, joined, letters = (np.full(shape, NONE, np.int32) for _ in range(3))
+    for row, name in enumerate(cut):
+        for place, word in enumerate(name):
+            words[row, place] = numbers.setdefault(word, len(numbers))
+            if place:
+                before = name[place - 1]
+                joined[row, place - 1] = numbers.setdefault(before + word, len(numbers))
+                letters[row, place - 1] = numbers.setdefault(before[0] + word[0], len(numbers))
+    return Names(words, joined, letters, tokens_of(as_texts(numbers)))
+
+
+class Pairing(NamedTuple):
+    """Pairs of names, word by word: the left word's partner (its place; NONE: none) and the level of the two."""
+
+    left: Ints  # pair × word: code; NONE where missing or joined with another
+    right: Ints
+    partner: Ints  # pair × left word
+    mate: Ints  # pair × left word: the partner's code
+    level: Levels  # pair × left word
+    free: Bools  # pair × right word: it is nobody's partner
+    joined: Ints  # pair: words that equal two of the other name written as one
+    short: Ints  # pair: words made of the initials of two (JC, Jean Claude)
+
+    def sounds(self, tokens: Tokens) -> Bools:
+        """Tell of each left word whether it is written otherwise than its partner but sounds the same."""
+        found: Bools = (tokens.sound[self.left] == tokens.sound[self.mate]) & (self.level == ALIKE)
+        return found
+
+
+def pairing(names: Names, left: Longs, right: Longs) -> Pairing:
+    """Put the words of names number left[i] and right[i] in pairs."""
+    one, other = names.words[left], names.words[right]
+    width = max(2, *(int((side != NONE).sum(axis=1).max(initial=0)) for side in (one, other)))
+    one, other = one[:, :width].copy(), other[:, :width].copy()
+    joined, short = (
+        _join(names, one, other, made[left][:, :width]) + _join(names, other, one, made[right][:, :width])
+        for made in (names.joined, names.letters)
+    )
+    level = token_levels(names.tokens, np.repeat(one, width, axis=1).ravel(), np.tile(other, (1, width)).ravel())
+    level = level.reshape(len(left), width, width)
+    places = np.arange(width)
+    partner, free = _choose(_CHOICE[level] + np.abs(places[:, None] - places[None, :]).astype(np.int32))
+    at = np.maximum(partner, 0)
+    mate = np.where(partner == NONE, NONE, np.take_along_axis(other, at, axis=1)).astype(np.int32)
+    own = np.take_along_axis(level, at[:, :, None], axis=2)[:, :, 0]
+    return Pairing(one, other, partner, mate, np.where(partner == NONE, 0, own), free & (other != NONE), joined, short)
+
+
+def _join(names: Names, one: Ints, other: Ints, made: Ints) -> Ints:
+    """Take out of both names a word that sounds like two of the other written as one; return 1 where that was so."""
+    # Short words may sound like two others by chance.
+    long = names.tokens.length >= _LONG
+    sound = np.append(np.where(long, names.tokens.sound, len(long) + np.arange(len(long))), NONE)
+    own = (one == NONE) | _known(one, other)  # a word that the other name has too is not joined
+    there = (made != NONE) & ~own & ~np.roll(own, -1, axis=1)
+    equal = (sound[made][:, :, None] == sound[other][:, None, :]) & there[:, :, None] & ~_known(other, one)[:, None, :]
+    flat = equal.reshape(len(one), -1)
+    at = np.flatnonzero(flat.any(axis=1))
+    place, partner = np.divmod(flat[at].argmax(axis=1), other.shape[1])
+    one[at, place] = one[at, place + 1] = other[at, partner] = NONE
+    found = np.zeros(len(one), np.int32)
+    found[at] = 1
+    return found
+
+
+def _known(one: Ints, other: Ints) -> Bools:
+    """Tell of each word whether it stands in the other name too."""
+    known: Bools = (one[:, :, None] == other[:, None, :]).any(axis=2)
+    return known
+
+
+def _choose(cost: Ints) -> tuple[Ints, Bools]:
+    """Choose partners, cheapest first (pair × left × right: cost); return partners and who is left over at the right."""
+    pairs, width = cost.shape[:2]
+    partner = np.full((pairs, width), NONE, np.int32)
+    free = np.ones((pairs, width), np.bool_)
+    rows = np.arange(pairs)
+    for _ in range(width):
+        flat = cost.reshape(pairs, -1)
+        at = flat.argmin(axis=1)
+        row = np.flatnonzero(flat[rows, at] < _FAR)
+        if not len(row):
+            break
+        i, j = np.divmod(at[row], width)
+        partner[row, i] = j
+        free[row, j] = False
+        cost[row, i, :] = cost[row, :, j] = _FAR
+    return partner, free
+
+
+def displaced(partner: Ints) -> Bools:
+    """Tell whether words stand in another order that is no mere turning round of given and family name."""
+    falls = np.zeros(len(partner), np.int32)
+    first, last = (np.full(len(partner), NONE, np.int32) for _ in range(2))
+    for own in partner.T:
+        there = own != NONE
+        first = np.where((first == NONE) & there, own, first)
+        falls += there & (own < last)
+        last = np.where(there, own, last)
+    falls += first < last
+    return np.asarray(falls > 1, np.bool_)

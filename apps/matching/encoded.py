@@ -1,0 +1,66 @@
+"""Features of many records as columns of codes, made once and used by keys, comparisons and frequencies alike."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from apps.matching.comparisons_columns import NONE, Bools, Column, coded, column
+
+
+class Encoded:
+    """A feature table (schema `features.FEATURES`) whose columns are encoded when they are first asked for."""
+
+    def __init__(self, table: pa.Table | None, columns: Mapping[str, Column] | None = None) -> None:
+        """Of a table, or of columns that are encoded already."""
+        self._table = table
+        self._columns = dict(columns or {})
+        self.num_rows = table.num_rows if table is not None else len(self._columns["kind"].start)
+
+    @classmethod
+    def of(cls, table: "pa.Table | Encoded") -> "Encoded":
+        """The table encoded; what is encoded already is returned as it is."""
+        return table if isinstance(table, Encoded) else cls(table)
+
+    def column(self, name: str) -> Column:
+        """The column of one feature."""
+        if name not in self._columns and self._table is not None:
+            self._columns[name] = column(self._table.column(name))
+        return self._columns[name]
+
+    def united(self, *names: str) -> list[Column]:
+        """Columns with one numbering of their texts, so that values of one can be compared with values of another."""
+        columns = [self.column(name) for name in names]
+        codes, texts = coded(pa.array(np.concatenate([one.texts for one in columns]), pa.string()))
+        ends = np.cumsum([0, *(len(one.texts) for one in columns)])
+        own = [np.append(codes[start:end], NONE).astype(np.int32) for start, end in pairwise(ends.tolist())]
+        return [Column(of[one.codes], one.start, one.size, texts) for one, of in zip(columns, own, strict=True)]
+
+    def organizations(self) -> Bools:
+        """For each record, whether it is an organisation."""
+        kind = self.column("kind")
+        codes = kind.single()
+        is_one = np.append(kind.texts == "o", False)
+        return np.asarray(is_one[codes], np.bool_)
+
+    def without(self, generic: Mapping[str, frozenset[str]]) -> Self:
+        """The same without the values in `generic` (by feature): strangers share them, so they say nothing."""
+        columns = {name: self.column(name) for name in self._names()}
+        for name, texts in generic.items():
+            columns[name] = _without(columns[name], texts)
+        return type(self)(None, columns)
+
+    def _names(self) -> list[str]:
+        return self._table.column_names if self._table is not None else list(self._columns)
+
+
+def _without(values: Column, texts: frozenset[str]) -> Column:
+    unwanted = np.append([text in texts for text in values.texts.tolist()], False)
+    if not unwanted.any():
+        return values
+    row, _, codes = values.spread()
+    left = ~unwanted[codes]
+    size = np.bincount(row[left], minlength=len(values.size)).astype(np.int64)
+    return Column(codes[left], np.cumsum(size) - size, size, values.texts)

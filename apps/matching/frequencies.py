@@ -1,0 +1,97 @@
+"""What a file's own values say: how frequent names are, and which values strangers share."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Longs, Texts
+from apps.matching.encoded import Encoded
+from apps.matching.rarity import FEATURE, home
+from apps.matching.text import skeleton
+
+_ENOUGH: Final = 500
+"""Of fewer records with a name the file's own frequencies say nothing."""
+_LISTED: Final = 3
+"""A name borne this often is listed; what is not listed counts as rare."""
+_MOST: Final = 50_000
+MOST_PARTIES: Final = 10
+"""A mail address, number or domain of more parties than this is nobody's own."""
+_ORDINARY_DAYS: Final = 25.0
+"""A birth date borne by so many times more people than the usual one is no birth date."""
+Shares = Mapping[str, Mapping[str, float]]
+
+
+def learned_frequencies(table: Encoded, organization: Bools, known: Shares) -> dict[str, dict[str, float]]:
+    """Return, by comparison, the share of records with each frequent name, in all and in each country with enough records; what is
+    `known` already, where the file says too little. Names that are not listed stand under ""."""
+    country = home(table)
+    found = {}
+    for comparison, feature in FEATURE.items():
+        column = table.column(feature)
+        wanted = (organization == (comparison == "company_name")) & (column.nth(0) != NONE)
+        codes, where = column.nth(0)[wanted], country.codes[wanted]
+        if len(codes) < _ENOUGH:
+            found[comparison] = dict(known.get(comparison, {}))
+            continue
+        shares = _shares(codes, column.texts, "")
+        homes = np.flatnonzero(np.bincount(where[where != NONE], minlength=1) >= _ENOUGH)
+        for home_code in homes.tolist():
+            shares |= _shares(codes[where == home_code], column.texts, f"{country.texts[home_code]}|")
+        found[comparison] = shares
+    return found
+
+
+def _shares(codes: Ints, texts: Texts, prefix: str) -> dict[str, float]:
+    distinct, count = np.unique(codes, return_counts=True)
+    order = np.argsort(-count, kind="stable")[:_MOST]
+    listed = order[count[order] >= _LISTED]
+    rest = np.setdiff1d(np.arange(len(count)), listed)
+    shares = {prefix + str(texts[distinct[i]]): float(count[i]) / len(codes) for i in listed.tolist()}
+    if len(rest):
+        shares[prefix] = float(count[rest].mean()) / len(codes)
+    return shares
+
+
+def generic_values(table: Encoded) -> dict[str, frozenset[str]]:
+    """Return, by feature, values that many parties share: a switchboard, a placeholder mailbox, a date that stands for none."""
+    party = _parties(table)
+    found = {}
+    for feature in ("email", "phone", "identifier"):
+        found[feature] = _of_many(table.column(feature), party)
+    found["domain"] = _of_many(table.column("domain"), np.where(table.organizations(), party, -1))
+    found["birth"] = _unusual(table.column("birth"))
+    return {feature: values for feature, values in found.items() if values}
+
+
+def _parties(table: Encoded) -> Longs:
+    """A number for each record's name as it sounds; -1 where it has none."""
+    result = np.full(table.num_rows, -1, np.int64)
+    family, company = (_sounds(table.column(name)) for name in ("family", "company"))
+    shift = int(family.max(initial=0)) + 1
+    return np.where(company >= 0, company + shift, np.where(family >= 0, family, result))
+
+
+def _sounds(column: Column) -> Longs:
+    sounds = {"": -1}
+    numbers = [sounds.setdefault(skeleton(text.partition(" ")[0]), len(sounds)) for text in column.texts.tolist()]
+    return np.array([*numbers, -1], np.int64)[column.nth(0)]
+
+
+def _of_many(column: Column, party: Longs) -> frozenset[str]:
+    row, _, spread = column.spread()
+    codes = spread.astype(np.int64)
+    known = (codes != NONE) & (party[row] >= 0)
+    pairs = np.unique((codes[known] << 32) | party[row][known])
+    parties = np.bincount(pairs >> 32, minlength=len(column.texts))
+    return frozenset(column.texts[np.flatnonzero(parties > MOST_PARTIES)].tolist())
+
+
+def _unusual(column: Column) -> frozenset[str]:
+    codes = column.nth(0)
+    count = np.bincount(codes[codes != NONE], minlength=len(column.texts))
+    days = np.array([text[4:] != "-00-00" for text in column.texts.tolist()], np.bool_)
+    if not days.any() or count.sum() < _ENOUGH:
+        return frozenset()
+    usual = max(1.0, float(np.median(count[days])))
+    return frozenset(column.texts[np.flatnonzero((count > max(usual * _ORDINARY_DAYS, 30)) & days)].tolist())

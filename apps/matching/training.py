@@ -1,0 +1,235 @@
+"""Training without labels: parameters from the data themselves, by expectation and maximisation over the levels of candidate pairs.
+
+A pair is one of several kinds: the same customer, unrelated, or related but different (a household, sister companies). The shares
+of levels among pairs of each kind, and how many pairs are of it, are what makes the levels that are seen most likely (Dempster,
+Laird and Rubin 1977; with the shipped parameters as what is believed before, weighed as pairs that were seen already). Unrelated
+pairs are looked at directly: pairs drawn at random, less the share of them that are the same customer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.matching.comparison_levels import COMPARISONS, LEVELS, MOST_LEVELS
+from apps.matching.comparisons import compare
+from apps.matching.comparisons_columns import NONE, Levels, Longs
+from apps.matching.encoded import Encoded
+from apps.matching.frequencies import learned_frequencies
+from apps.matching.parameters import PARTS, Model, Part
+from apps.matching.rarity import home, rarity_bits
+
+Doubles = npt.NDArray[np.float64]
+LEAST_RECORDS: Final = 1_000
+"""A file of fewer records is matched with the shipped parameters: too few pairs to learn from."""
+_DRAWN: Final = 100_000
+"""Random pairs of people, and as many of companies."""
+_ROUNDS: Final = 40
+_ENOUGH: Final = 1e-3
+"""When the number of expected matches moves by less than this share, training ends."""
+_BELIEF: Final = {"same": 0.5, "related": 1.0}
+"""What the shipped shares weigh beside the pairs that are seen, per kind of pair; at least `_LEAST_BELIEF` pairs."""
+_LEAST_BELIEF: Final = 50.0
+_FEW: Final = 100
+"""Of fewer random pairs that show a comparison nothing is learned about it."""
+_MOST_BITS: Final = 8.0
+
+
+class Degenerate(ValueError):
+    """What was learned is no model; says why. Nothing of it may be used."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The model, and per part what it was learned from: pairs, expected matches and related pairs, rounds."""
+
+    model: Model
+    learned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+class _Patterns(NamedTuple):
+    """Distinct combinations of levels with rounded rarity, and how many pairs show each."""
+
+    levels: npt.NDArray[np.int64]
+    rarity: Doubles
+    times: Doubles
+
+
+def train(table: Encoded, low: Longs, high: Longs, levels: Levels, model: Model, *, seed: int = 1) -> Trained:
+    """Return `model` with parameters learned from a file's candidate pairs (`levels`: what they were compared to).
+
+    Raises Degenerate. A part of which the file holds too little keeps its parameters."""
+    organization = table.organizations()
+    frequencies = learned_frequencies(table, organization, model.frequencies)
+    document = {**model.to_dict(), "frequencies": frequencies}
+    base = Model.from_dict(document)
+    rng = np.random.default_rng(seed)
+    learned: dict[str, Mapping[str, float]] = {}
+    for place, name in enumerate(PARTS):
+        records = np.flatnonzero(organization == (place == 1))
+        inside = np.flatnonzero((organization[low] == (place == 1)) & (organization[high] == (place == 1)))
+        if len(records) < _FEW or len(inside) < _FEW:
+            continue
+        rarity = _rarity(table, low[inside], high[inside], levels[inside], place=place, model=base)
+        drawn = _drawn(table, records, rng)
+        found = _Estimate(base.parts[name], drawn.pairs)
+        found.fit(_patterns(levels[inside], rarity), drawn)
+        found.check(name)
+        document[name], learned[name] = found.described(), found.told()
+    return Trained(Model.from_dict(document), learned)
+
+
+def _rarity(table: Encoded, low: Longs, high: Longs, levels: Levels, *, place: int, model: Model) -> Doubles:
+    part = np.full(len(low), place, np.int64)
+    return sum(rarity_bits(table, (low, high), levels, part, model).values(), np.zeros(len(low)))
+
+
+def _patterns(levels: Levels, rarity: Doubles) -> _Patterns:
+    code = np.clip(np.rint(rarity), -_MOST_BITS, _MOST_BITS).astype(np.int64) + int(_MOST_BITS)
+    for place in range(levels.shape[1]):
+        code = (code << 4) | levels[:, place]
+    distinct, count = np.unique(code, return_counts=True)
+    shifts = 4 * np.arange(levels.shape[1] - 1, -1, -1)
+    bits = (distinct >> (4 * levels.shape[1])).astype(np.float64) - _MOST_BITS
+    return _Patterns((distinct[:, None] >> shifts) & 15, bits, count.astype(np.float64))
+
+
+class _Drawn(NamedTuple):
+    """How often pairs drawn at random show each level (comparison × level), how many were drawn, of how many there are."""
+
+    levels: Doubles
+    drawn: int
+    pairs: float
+
+
+def _drawn(table: Encoded, records: Longs, rng: np.random.Generator) -> _Drawn:
+    """Draw pairs within each country: names and places of one country agree by chance more often, and nearly all pairs that
+    anybody asks about are of one country. A record whose country is not known is paired with any."""
+    country = home(table).codes[records]
+    order = np.argsort(country, kind="stable")
+    start = np.searchsorted(country[order], country)
+    size = np.searchsorted(country[order], country, "right") - start
+    size, start = np.where(country == NONE, len(records), size), np.where(country == NONE, 0, start)
+    chosen = rng.choice(len(records), _DRAWN, p=size / size.sum())
+    other = order[start[chosen] + rng.integers(0, size[chosen])]
+    one, other = records[chosen], records[other]
+    apart = one != other
+    levels = compare(table, np.minimum(one, other)[apart], np.maximum(one, other)[apart])
+    counted = _counts(levels.astype(np.int64), np.ones(len(levels)))
+    return _Drawn(counted, len(levels), max(1.0, float((size - 1).sum()) / 2))
+
+
+def _counts(levels: npt.NDArray[np.int64], weights: Doubles) -> Doubles:
+    return np.stack([np.bincount(levels[:, c], weights, MOST_LEVELS)[:MOST_LEVELS] for c in range(levels.shape[1])])
+
+
+class _Estimate:
+    """The parameters of one part while they are learned. Kinds of pairs: 0 the same, 1 unrelated, from 2 on related."""
+
+    def __init__(self, part: Part, pairs: float) -> None:
+        self.part, self.pairs = part, pairs
+        self.kinds = 2 + len(part.related)
+        self.start = np.stack([_shares(part, kind) for kind in range(self.kinds)])
+        self.listed = self.start[0] > 0
+        self.shares = self.start.copy()
+        self.odds = np.exp2(np.array([part.prior, 0.0, *part.related.values()]))
+        self.rounds = 0
+        self.expected = np.zeros(self.kinds)
+
+    def fit(self, patterns: _Patterns, drawn: _Drawn) -> None:
+        """Learn until the number of expected matches stands still."""
+        for self.rounds in range(1, _ROUNDS + 1):
+            before = self.expected[0]
+            likely = self._likely(patterns) * patterns.times
+            self.expected = likely.sum(axis=1)
+            self.odds = np.maximum(self.expected, 1.0) / self.pairs
+            self.odds[1] = 1.0
+            counted = np.stack([_counts(patterns.levels, likely[kind]) for kind in range(self.kinds)])
+            for kind in (0, *range(2, self.kinds)):
+                self.shares[kind] = self._believed(kind, counted[kind])
+            self._unrelated(drawn, counted)
+            if abs(self.expected[0] - before) < _ENOUGH * self.expected[0]:
+                break
+
+    def _likely(self, patterns: _Patterns) -> Doubles:
+        """How likely each pattern's pairs are of each kind, kinds × patterns."""
+        safe = np.where(self.listed, self.shares, 1.0)
+        safe[:, :, 0] = 1.0
+        columns = np.arange(len(COMPARISONS))
+        logs = np.log2(safe)[:, columns, patterns.levels].sum(axis=2) + np.log2(self.odds)[:, None]
+        logs[1] -= patterns.rarity  # agreeing on a frequent value happens more often by chance
+        odds = np.exp2(logs - logs.max(axis=0))
+        return np.asarray(odds / odds.sum(axis=0))
+
+    def _believed(self, kind: int, counted: Doubles) -> Doubles:
+        """Shares of levels among pairs that were counted, and those believed in before."""
+        seen = np.where(self.listed, counted, 0.0)
+        known = np.where(self.listed.sum(axis=1) > 1, seen.sum(axis=1), counted[:, 1:].sum(axis=1))
+        belief = np.maximum(_LEAST_BELIEF, _BELIEF["same" if kind == 0 else "related"] * known)
+        shares = (seen + belief[:, None] * self._before(kind)) / (known + belief)[:, None]
+        return np.asarray(np.where(self.listed, shares, 0.0))
+
+    def _before(self, kind: int) -> Doubles:
+        """The shipped shares; those of a comparison with several listed levels add up to one."""
+        start = self.start[kind]
+        several = self.listed.sum(axis=1, keepdims=True) > 1
+        whole: Doubles = np.where(several, start / np.maximum(start.sum(axis=1, keepdims=True), 1e-300), start)
+        return whole
+
+    def _unrelated(self, drawn: _Drawn, counted: Doubles) -> None:
+        """Shares among random pairs, less those that are no strangers; one more pair is believed in for each level."""
+        known = drawn.levels[:, 1:].sum(axis=1)
+        strangers = drawn.levels - counted[[0, *range(2, self.kinds)]].sum(axis=0) * (drawn.drawn / self.pairs)
+        learned = (np.maximum(strangers, 0.0) + np.minimum(1.0, self._before(1) * known[:, None])) / np.maximum(
+            known, 1.0
+        )[:, None]
+        enough = (known >= _FEW)[:, None] & self.listed
+        self.shares[1] = np.where(enough, np.clip(learned, 1e-9, 1.0), self.shares[1])
+
+    def check(self, name: str) -> None:
+        """Raises Degenerate where what was learned cannot be right."""
+        share = self.expected[0] / max(1.0, self.expected.sum())
+        if self.expected[0] < 1:
+            raise Degenerate(f"{name}: no pair of the file looks like one customer; nothing to learn from")
+        if not np.isfinite(self.shares).all() or not np.isfinite(self.odds).all():
+            raise Degenerate(f"{name}: the parameters did not settle on numbers")
+        for place, comparison in enumerate(COMPARISONS):
+            numbers = [n for n in range(1, 1 + len(LEVELS[comparison])) if self.listed[place, n]]
+            if len(numbers) < 2:
+                continue
+            best, worst = numbers[0], numbers[-1]
+            ratio = self.shares[0, place] / np.maximum(self.shares[1, place], 1e-300)
+            if ratio[best] <= ratio[worst]:
+                raise Degenerate(
+                    f"{name}: {comparison} that agrees would speak less for one customer than {comparison} that differs"
+                    f" (of {share:.0%} of the pairs taken for one customer); the shipped parameters stay"
+                )
+
+    def told(self) -> dict[str, float]:
+        """What it was learned from, in numbers."""
+        kinds = ("same", "unrelated", *self.part.related)
+        return {"rounds": self.rounds, **{k: round(float(v), 1) for k, v in zip(kinds, self.expected, strict=True)}}
+
+    def described(self) -> dict[str, Any]:
+        """The part as plain data."""
+        levels = {
+            comparison: {
+                level: [float(min(1.0, max(1e-9, value))) for value in self.shares[:, place, number]]
+                for number, (level, _) in enumerate(LEVELS[comparison], 1)
+                if self.listed[place, number]
+            }
+            for place, comparison in enumerate(COMPARISONS)
+        }
+        related = dict(zip(self.part.related, np.log2(self.odds[2:]).tolist(), strict=True))
+        return {"prior": float(np.log2(self.odds[0])), "related": related, "levels": levels}
+
+
+def _shares(part: Part, kind: int) -> Doubles:
+    result = np.zeros((len(COMPARISONS), MOST_LEVELS))
+    for place, comparison in enumerate(COMPARISONS):
+        for number, (level, _) in enumerate(LEVELS[comparison], 1):
+            if level in part.levels[comparison]:
+                result[place, number] = part.levels[comparison][level][kind]
+    return result
