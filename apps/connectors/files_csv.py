@@ -106,6 +106,7 @@ class CsvReader(RowReader):
         self._lines.skip(skipped)
         self._feed = _Feed(self._lines)
         self.header = self._read_header()
+        self.header_lines = self._feed.number  # up to and with the header
         if position > self._feed.number:
             self._lines.skip(position)
             self._feed = _Feed(self._lines)

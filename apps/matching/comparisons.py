@@ -74,12 +74,22 @@ def _named(comparison: str, names: tuple[str, ...]) -> Bools:
     return np.isin(np.arange(MOST_LEVELS + 1), [level_number(comparison, name) for name in names])
 
 
-def flags_of(levels: Levels) -> Flags:
-    """Return the flags of compared pairs: VETO for hard evidence against, FORCED for one confirmed identifier."""
+def flags_of(levels: Levels, outweighed: Bools | None = None) -> Flags:
+    """Return the flags of compared pairs: VETO for hard evidence against, FORCED for one confirmed identifier.
+
+    `outweighed`: pairs for which so much speaks that another birth date or suffix does not keep them apart."""
     flags = np.where(_is(levels, "identifier", "same_verified"), FORCED, 0).astype(np.int16)
-    for veto in vetoes(levels).values():
-        flags[veto] |= VETO
+    for sentence, veto in vetoes(levels).items():
+        standing = veto & ~outweighed if outweighed is not None and sentence in MAY_BE_OUTWEIGHED else veto
+        flags[standing] |= VETO
     return flags
+
+
+BIRTH, GENERATION = (
+    "they bear the same name but have different birth dates",
+    "their suffixes tell two generations of one name apart",
+)
+MAY_BE_OUTWEIGHED = frozenset({BIRTH, GENERATION})
 
 
 def vetoes(levels: Levels) -> dict[str, Bools]:
@@ -96,9 +106,9 @@ def vetoes(levels: Levels) -> dict[str, Bools]:
         "they hold different confirmed identifiers of one kind and country": _is(
             levels, "identifier", "different_verified"
         ),
-        "they bear the same name but have different birth dates": same_name
+        BIRTH: same_name
         & _is(levels, "birth_date", "different")
         & ~one_number,
-        "their suffixes tell two generations of one name apart": same_name & _is(levels, "suffix", "different"),
+        GENERATION: same_name & _is(levels, "suffix", "different"),
         "they share a confirmed identifier but neither given nor family name agrees": forced & other_person,
     }

@@ -24,7 +24,7 @@ from apps.matching.comparisons_columns import (
     similar,
 )
 from apps.matching.comparisons_pairing import Names, Pairing, names_of, pairing
-from apps.matching.comparisons_tokens import DIFFERENT, SAME
+from apps.matching.comparisons_tokens import ALIKE, DIFFERENT, SAME, SHORTENED
 from apps.matching.encoded import Encoded
 from apps.matching.text import fold, reference
 
@@ -34,7 +34,10 @@ _NAME = {
 }
 _ALIKE = 0.87  # normalised edit similarity of the names without spaces
 _SORTED = 90.0  # of the names with their words in order of the alphabet
+_SPOKEN = dict(zip(map(str, range(1, 11)), "fstffssent", strict=True))  # first, second …: EFO is Exeter First Optics
+_AND_INITIALS = "auey"  # of and, und, et, e, y
 _OTHER_WORD = 4  # letters from which a word is told from another
+_WEIGHTY = 6  # letters that agree, from which a name is recognised by a part of it
 _SHARED = 60.0  # of the words two names have in common
 
 
@@ -53,7 +56,7 @@ def _read(name: str) -> _Name:
     return _Name(
         compact="".join(tokens),
         ordered=" ".join(sorted(tokens)),
-        initials="".join(token[0] for token in tokens),
+        initials="".join(_SPOKEN.get(token, token[0]) for token in tokens),
         numbers=" ".join(sorted(token for token in tokens if token.isdigit())),
         beginnings=" ".join(token[:3] for token in tokens),
         strong=" ".join(sorted(token for token in tokens if token not in _trades())),
@@ -89,7 +92,7 @@ def name_levels(names: Sequence[str], left: Longs, right: Longs) -> Levels:
     """Return levels of company_name of single names: number left[i] against number right[i]."""
     if not len(left):
         return np.zeros(0, np.int8)
-    return _distinct_names([_read(name) for name in names], left, right)
+    return _distinct_names([_read(name) for name in names], left.astype(np.int32), right.astype(np.int32))
 
 
 def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
@@ -113,8 +116,14 @@ def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
     result[close] = _NAME["alike"]
     lacking = (number[a] != number[b]) & ((number[a] == NONE) | (number[b] == NONE))
     result[lacking & (result == _NAME["alike"])] = _NAME["part"]
+    at = np.flatnonzero(result == _NAME["shared_words"])
+    result[at] = _word_by_word(read, a[at], b[at])
     several = np.fromiter((len(text) > 1 for text in initials), np.bool_, len(read))
     short = ((compact[a] == initial[b]) & several[b]) | ((compact[b] == initial[a]) & several[a])
+    for word in _AND_INITIALS:  # B A S: Benby and Simpson
+        both = encode([*compacts, *(text[0] + word + text[1] if len(text) == 2 else "" for text in initials)])
+        named, lettered = both[: len(read)], both[len(read) :]
+        short |= (named[a] == lettered[b]) & (lettered[b] != NONE) | (named[b] == lettered[a]) & (lettered[a] != NONE)
     result[(result == _NAME["different"]) & short] = _NAME["acronym"]
     differ = (number[a] != number[b]) & (number[a] != NONE) & (number[b] != NONE)
     result[differ & (result != _NAME["different"])] = _NAME["number_differs"]
@@ -122,13 +131,34 @@ def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
     return result
 
 
+def _word_by_word(read: list[_Name], a: Ints, b: Ints) -> Levels:
+    """Return the level of names that share words: alike or part where all words of the shorter have their like."""
+    result = np.full(len(a), _NAME["shared_words"], np.int8)
+    if not len(a):
+        return result
+    names, found = _paired(read, a, b)
+    length = np.append(names.tokens.length, 0)
+    there = found.level > 0
+    likes = (found.level == SAME) | (found.level == ALIKE) | (found.level == SHORTENED)
+    likes &= ~((found.level == ALIKE) & (np.minimum(length[found.left], length[found.mate]) < _OTHER_WORD))
+    weighty = np.where(likes, np.minimum(length[found.left], length[found.mate]), 0).sum(axis=1) >= _WEIGHTY
+    fits = (likes == there).all(axis=1) & weighty
+    left_over = ((found.partner == NONE) & (found.left != NONE)).any(axis=1) | found.free.any(axis=1)
+    result[fits] = np.where(left_over[fits], _NAME["part"], _NAME["alike"])
+    return result
+
+
+def _paired(read: list[_Name], a: Ints, b: Ints) -> tuple[Names, Pairing]:
+    used, place = np.unique(np.concatenate([a, b]), return_inverse=True)
+    names = names_of([read[number].ordered.split() for number in used.tolist()])
+    return names, pairing(names, place[: len(a)], place[len(a) :])
+
+
 def _other_word(read: list[_Name], a: Ints, b: Ints) -> Bools:
     """Tell of names that resemble one another letter by letter whether they differ by one whole word (Chad, China)."""
     if not len(a):
         return np.zeros(0, np.bool_)
-    used, place = np.unique(np.concatenate([a, b]), return_inverse=True)
-    names = names_of([read[number].ordered.split() for number in used.tolist()])
-    found = pairing(names, place[: len(a)], place[len(a) :])
+    names, found = _paired(read, a, b)
     whole = (found.level > 0).sum(axis=1)
     other = (found.level == DIFFERENT) & (np.minimum(*_lengths(names, found)) >= _OTHER_WORD)
     one_word = (other.sum(axis=1) == 1) & ((found.level == SAME).sum(axis=1) == whole - 1) & (whole > 1)

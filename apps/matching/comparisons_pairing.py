@@ -9,6 +9,7 @@ from apps.matching.comparisons_columns import NONE, Bools, Ints, Levels, Longs, 
 from apps.matching.comparisons_tokens import ALIKE, Tokens, token_levels, tokens_of
 
 _WORDS: Final = 10  # of a name that are compared
+_OTHER_PART: Final = 20  # what it costs when a given name is put beside a family name
 _LONG: Final = 6  # letters
 _FAR: Final = 10_000
 # What a pair of words costs when partners are chosen, by level; of two alike the one nearer to its partner's place is taken.
@@ -58,8 +59,11 @@ class Pairing(NamedTuple):
         return found
 
 
-def pairing(names: Names, left: Longs, right: Longs) -> Pairing:
-    """Put the words of names number left[i] and right[i] in pairs."""
+def pairing(names: Names, left: Longs, right: Longs, given: Longs | None = None) -> Pairing:
+    """Put the words of names number left[i] and right[i] in pairs.
+
+    given: how many words of each name are given names; words of one part then go together before others.
+    """
     one, other = names.words[left], names.words[right]
     width = max(2, *(int((side != NONE).sum(axis=1).max(initial=0)) for side in (one, other)))
     one, other = one[:, :width].copy(), other[:, :width].copy()
@@ -70,7 +74,12 @@ def pairing(names: Names, left: Longs, right: Longs) -> Pairing:
     level = token_levels(names.tokens, np.repeat(one, width, axis=1).ravel(), np.tile(other, (1, width)).ravel())
     level = level.reshape(len(left), width, width)
     places = np.arange(width)
-    partner, free = _choose(_CHOICE[level] + np.abs(places[:, None] - places[None, :]).astype(np.int32))
+    cost = _CHOICE[level] + np.abs(places[:, None] - places[None, :]).astype(np.int32)
+    if given is not None:
+        cost += _OTHER_PART * (
+            (places < given[left][:, None])[:, :, None] != (places < given[right][:, None])[:, None, :]
+        ).astype(np.int32)
+    partner, free = _choose(cost)
     at = np.maximum(partner, 0)
     mate = np.where(partner == NONE, NONE, np.take_along_axis(other, at, axis=1)).astype(np.int32)
     own = np.take_along_axis(level, at[:, :, None], axis=2)[:, :, 0]

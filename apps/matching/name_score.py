@@ -127,6 +127,7 @@ def _words(names: Names, found: Pairing) -> Evidence:
 def _persons(texts: Sequence[str], left: Longs, right: Longs) -> Doubles:
     read = [person_name("", "", text) for text in texts]
     names = names_of([(*name.given, *name.family) for name in read])
+    given = np.fromiter((len(name.given) for name in read), np.int64, len(read))
     signs = np.array([syllabic(text) for text in texts], np.bool_)
     suffix = encode([name.suffix for name in read])
     there = np.flatnonzero((names.words[left, 0] != NONE) & (names.words[right, 0] != NONE))
@@ -134,7 +135,7 @@ def _persons(texts: Sequence[str], left: Longs, right: Longs) -> Doubles:
     for start in range(0, len(there), _CHUNK):
         at = there[start : start + _CHUNK]
         a, b = left[at], right[at]
-        found = pairing(names, a, b)
+        found = _without_initials(names, pairing(names, a, b, given), given[a], given[b])
         evidence = _words(names, found)
         evidence["lone"], evidence["lone_given"] = _lone(found)
         evidence["family_shortened"] = _family_shortened(found)
@@ -144,6 +145,29 @@ def _persons(texts: Sequence[str], left: Longs, right: Longs) -> Doubles:
         evidence["suffix"] = (suffix[a] != suffix[b]) & (suffix[a] != NONE) & (suffix[b] != NONE)
         result[at] = _share(_odds("person", evidence))
     return result
+
+
+def _without_initials(names: Names, found: Pairing, given_left: Longs, given_right: Longs) -> Pairing:
+    """Part an initial from a family name (Gordon R. Vincent, Gordon Vincent-Cole): it does not contradict that.
+
+    Only where no other word stands on the other side too, for then given and family name are crossed.
+    """
+    length = np.append(names.tokens.length, 0)
+    places = np.arange(found.left.shape[1])
+    there = found.partner != NONE
+    across = there & ((places < given_left[:, None]) != (found.partner < given_right[:, None]))
+    crossed = (across & (found.level < DIFFERENT)).any(axis=1)
+    initial = (length[found.left] == 1) | (length[found.mate] == 1)
+    parted = across & initial & (found.level == DIFFERENT) & ~crossed[:, None]
+    row, place = np.nonzero(parted)
+    free = found.free.copy()
+    free[row, found.partner[row, place]] = True
+    return found._replace(
+        partner=np.where(parted, NONE, found.partner),
+        mate=np.where(parted, NONE, found.mate),
+        level=np.where(parted, 0, found.level),
+        free=free,
+    )
 
 
 def _lone(found: Pairing) -> tuple[Bools, Bools]:

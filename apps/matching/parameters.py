@@ -33,7 +33,8 @@ class Thresholds:
     """Weights in bits, and caps in records.
 
     automatic: from here a pair is one customer without asking; review: from here a person is asked; keep: from here a
-    pair is stored; keep_veto: the same for vetoed pairs; margin: how far ahead the best candidate must be; bridge: what
+    pair is stored; keep_veto: the same for vetoed pairs; margin: how far ahead the best candidate must be;
+    outweigh: from here other birth dates or suffixes under one name no longer keep two apart; bridge: what
     a lone link between two groups must weigh. block_cap: a key held by more records links nobody; cluster_cap: most
     records of one customer; component_cap: most records decided together.
     """
@@ -47,6 +48,7 @@ class Thresholds:
     block_cap: int
     cluster_cap: int
     component_cap: int
+    outweigh: float = 99.0
 
     def __post_init__(self) -> None:
         """Check the order: keep <= review <= automatic <= bridge, margin and caps positive."""

@@ -59,4 +59,5 @@ def weigh(levels: Levels, part: npt.NDArray[np.int64], rarity: Doubles, model: M
     kinship = np.logaddexp2.reduce(related, axis=1, initial=0.0)
     weight = (model.prior[part] + support - kinship).astype(np.float32)
     probability = (1.0 / (1.0 + np.exp2(-np.clip(weight, -60, 60)))).astype(np.float32)
-    return Scores(weight, probability, levels, flags_of(levels))
+    outweighed = weight >= model.thresholds.outweigh
+    return Scores(weight, probability, levels, flags_of(levels, outweighed))

@@ -24,7 +24,8 @@ class Address(NamedTuple):
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], dict[str, str], tuple[tuple[str, str], ...]]:
     data = reference("street_types")
     units = "|".join(sorted((re.escape(word) for word in data["unit_words"]), key=len, reverse=True))
-    unit = re.compile(rf"(?:(?:^|[\s,/])(?:{units})\.?\s*|#\s*)(?:no\.?\s*)?(\d+[a-z]?|[a-z])(?=$|[\s,])")
+    # A number may follow at once ("apt5"), a letter only after a space: "porter" is no "porte r".
+    unit = re.compile(rf"(?:(?:^|[\s,/])(?:{units})(?:\.?\s+|\.|(?=\d))|#\s*)(?:no\.?\s*)?(\d+[a-z]?|[a-z])(?=$|[\s,])")
     boxes = "|".join(re.escape(word) for word in data["box_words"])
     box = re.compile(rf"(?:^|[\s,])(?:{boxes})\s*(\d+)")
     glued = tuple(sorted(((fold(a), b) for a, b in data["glued"].items()), key=lambda pair: -len(pair[0])))
@@ -34,16 +35,53 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], dict[str, str], tuple
 _HOUSE_FIRST = re.compile(r"^(?:no\.?\s*|nr\.?\s*)?(\d{1,6})(?:\s*[-/]\s*\d+)?(?:\s?-?([a-z]))?(?=[\s,]|$)[\s,]*")
 _HOUSE_LAST = re.compile(r"(?:^|[\s,]+)(?:no\.?|nr\.?|n)?\s*(\d{1,5})(?:\s*[-/]\s*\d+)?(?:\s?-?([a-z]))?$")
 _HOUSE_GLUED = re.compile(r"^(\d+)(?=[a-z]{3})")
-_CROSSING = re.compile(r"(?<=\w)\W+(?:at|between|betw|btwn|bet|near|off|corner of|opposite|opp)\b.*")
+_CROSSING_WORDS = ("at", "between", "betw", "btwn", "bet", "near", "off", "corner of", "opposite", "opp")
+_CROSSING = re.compile(rf"(?<=\w)\W+(?:{'|'.join(_CROSSING_WORDS)})\b.*")
 _ORDINAL = re.compile(r"^\d+(?:st|nd|rd|th)\b")
 _DOTS = re.compile(r"\b(?:p\.?\s?o\.?)(?=\s*box)")
 
 
+_PLAIN_FIRST = re.compile(r"(\d{1,6})([a-z])? ([a-z][a-z' ]*)")
+_PLAIN_LAST = re.compile(r"([a-z][a-z' ]*[a-z])\.?,? (\d{1,5})([a-z])?")
+
+
 @lru_cache(maxsize=_CACHE)
-def _line(text: str) -> tuple[str, str, str]:
+def line(text: str) -> tuple[str, str, str]:
     """Return (house, street, unit) of one address line."""
+    clean = plain(text)
+    found = _PLAIN_FIRST.fullmatch(clean)
+    if found:
+        house, unit, street = found.groups()
+    elif found := _PLAIN_LAST.fullmatch(clean):
+        street, house, unit = found.groups()
+    if found and (read := _plain_street(street)):
+        return house.lstrip("0"), read, unit or ""
+    return _whole_line(clean)
+
+
+@lru_cache(maxsize=_CACHE)
+def _plain_street(text: str) -> str:
+    """Return a street's name without a number, '' where it may be more than a name; there are far fewer streets than lines."""
+    house, street, unit = _whole_line(text)
+    words = text.split()
+    odd = house or unit or street == "po box" or words[0] in _NUMBER_WORDS or words[-1] in _NUMBER_WORDS
+    return "" if odd or any(word in _odd_words() for word in words) else street
+
+
+_NUMBER_WORDS = frozenset({"no", "nr", "n", "st", "nd", "rd", "th"})
+
+
+@cache
+def _odd_words() -> frozenset[str]:
+    """Words that say that a line is more than a street and a number."""
+    data = reference("street_types")
+    words = [*data["unit_words"], *data["box_words"], *_CROSSING_WORDS]
+    return frozenset(part for word in words for part in fold(word).split())
+
+
+def _whole_line(text: str) -> tuple[str, str, str]:
     unit_of, box_of, short, glued = _patterns()
-    line = _DOTS.sub("po", plain(text)).strip(" .,;")
+    line = _DOTS.sub("po", text).strip(" .,;")
     line = _CROSSING.sub("", _HOUSE_GLUED.sub(r"\1 ", re.sub(r"\s+", " ", line)))
     box = box_of.search(line)
     if box:
@@ -82,7 +120,8 @@ def _cities() -> dict[str, str]:
 
 
 @lru_cache(maxsize=_CACHE)
-def _city(text: str) -> str:
+def city_name(text: str) -> str:
+    """Return a city's folded name, one for its names in several languages."""
     city = fold(text)
     if city.startswith("st "):
         city = "saint " + city[3:]
@@ -92,7 +131,8 @@ def _city(text: str) -> str:
 
 
 @lru_cache(maxsize=_CACHE)
-def _postcode(text: str, country: str) -> str:
+def postcode_of(text: str, country: str) -> str:
+    """Return a post code without spaces and country; `country`: lower-case ISO code or ''."""
     compact = re.sub(r"[^a-z0-9]", "", plain_ascii(text))  # code, not words: AE4 keeps its E
     if country and compact.startswith(country) and compact[len(country) :].isdigit():
         compact = compact[len(country) :]
@@ -106,18 +146,19 @@ def address(line1: str, line2: str, city: str, postcode: str, country: str) -> A
     A second line gives the unit; where the first holds no street it gives the street.
     """
     country = country.lower()
-    if _has_digit(city) and not _has_digit(line1):
+    if has_digit(city) and not has_digit(line1):
         line1, city = city, line1
-    house, street, unit = _line(line1) if line1 else ("", "", "")
+    house, street, unit = line(line1) if line1 else ("", "", "")
     if line2:
-        house2, street2, unit2 = _line(line2)
+        house2, street2, unit2 = line(line2)
         if not street and street2:
             street = street2
         if not house and street2 == street:
             house = house2
         unit = unit or unit2
-    return Address(house, street, unit, _postcode(postcode, country), _city(city), country)
+    return Address(house, street, unit, postcode_of(postcode, country), city_name(city), country)
 
 
-def _has_digit(text: str) -> bool:
+def has_digit(text: str) -> bool:
+    """Tell whether a text holds a digit."""
     return any(letter.isdigit() for letter in text)

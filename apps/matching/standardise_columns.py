@@ -16,7 +16,7 @@ from apps.customers import canonical_identifiers, canonical_kind, canonical_plac
 from apps.customers.canonical_contacts import emails
 from apps.matching.comparisons_columns import NONE, Column, Ints, Longs, Texts, as_texts, coded
 from apps.matching.encoded import Encoded
-from apps.matching.standardise_addresses import Address, address
+from apps.matching.standardise_addresses import Address, address, city_name, has_digit, line, postcode_of
 from apps.matching.standardise_contacts import birth, free_provider, identifier, mail, phone_digits, registrable
 from apps.matching.standardise_names import company_name, person_name
 
@@ -174,14 +174,11 @@ def _people(
 ) -> dict[str, Column]:
     """Names of people. A record with both parts is read part by part; any other by all it says."""
     given, family, name = raw["given_name"], raw["family_name"], raw["name"]
-    parts = wanted & (given.codes != NONE) & (family.codes != NONE)
-    usable = [raw[n].apply(_said) for n in ("given_name", "family_name")]
-    parts &= (usable[0].codes != NONE) & (usable[1].codes != NONE)
+    given_read, family_read = each(_given, given.texts.tolist()), each(_family, family.texts.tolist())
+    parts = wanted & _any([one[0] for one in given_read], given) & _any([one[1] for one in family_read], family)
     whole = _together([given, family, name], wanted & ~parts)
     # Distinct given names, then family names, then combinations: one numbering of what was read.
-    read = [
-        *each(_given, given.texts.tolist()), *each(_family, family.texts.tolist()), *each(_person, whole.texts),
-    ]  # fmt: skip
+    read = [*given_read, *family_read, *each(_person, whole.texts)]
     shift, more = len(given.texts), len(given.texts) + len(family.texts)
     rest = np.where(whole.codes >= 0, whole.codes + more, -1)
     of_given = np.where(parts, given.codes, rest)
@@ -195,8 +192,8 @@ def _people(
     }
 
 
-def _said(text: str) -> str:
-    return "1" if any(person_name(text, "", "").given) else ""
+def _any(read: Sequence[Sequence[str]], raw: _Raw) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    return np.array([*map(bool, read), False], np.bool_)[raw.codes]
 
 
 def _given(text: str) -> tuple[Sequence[str], ...]:
@@ -286,17 +283,39 @@ def _identifier(kind: str, texts: tuple[str, str]) -> str:
 
 
 def _addresses(raw: Mapping[str, _Raw], country: _Raw, each: "Each[Any, Any]") -> dict[str, Column]:
-    """One address a record, where any part of it is known."""
+    """One address a record, where any part of it is known. A record with one line is read part by part, any other as a whole."""
     parts = [raw[name] for name in ("address_line1", "address_line2", "city", "postal_code")]
+    line1, line2, city, postcode = parts
     known = np.logical_or.reduce([one.codes != NONE for one in (*parts, country)])
-    found = _together([*parts, country], known)
-    read = each(_address, found.texts)
-    there = known.astype(np.int64)
+    swapped = _flag(city, has_digit) & ~_flag(line1, has_digit)
+    simple = known & (line2.codes == NONE) & ~swapped
+    whole = _together([*parts, country], known & ~simple)
+    read = each(_address, whole.texts)
+    lines = each(line, line1.texts.tolist())
+    codes = _Together(np.where(simple, line1.codes, -1).astype(np.int64), [])
+    lower = country.apply(str.lower)
+    posted = _together([postcode, lower], simple & (postcode.codes != NONE))
+    found = {
+        "house": (codes.codes, [one[0] for one in lines]),
+        "street": (codes.codes, [one[1] for one in lines]),
+        "unit": (codes.codes, [one[2] for one in lines]),
+        "postcode": (posted.codes, [postcode_of(*texts) for texts in posted.texts]),
+        "city": (np.where(simple, city.codes, -1), each(city_name, city.texts.tolist())),
+        "country": (np.where(simple, lower.codes, -1), lower.texts.tolist()),
+    }
+    start, there = np.arange(len(known), dtype=np.int64), known.astype(np.int64)
     columns = {}
-    for place, name in enumerate(Address._fields):
-        values = _Raw(found.codes.astype(np.int32), as_texts([""] * len(read))).becomes([one[place] for one in read])
-        columns[f"address_{name}"] = Column(values.codes, np.arange(len(known), dtype=np.int64), there, values.texts)
+    for place, (name, (own, texts)) in enumerate(found.items()):
+        rest = np.where(whole.codes >= 0, whole.codes + len(texts), NONE)
+        values = _Raw(np.where(simple, own, rest).astype(np.int32), as_texts([])).becomes(
+            [*texts, *(one[place] for one in read)]
+        )
+        columns[f"address_{name}"] = Column(values.codes, start, there, values.texts)
     return columns
+
+
+def _flag(raw: _Raw, function: Callable[[str], bool]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    return np.array([*map(function, raw.texts.tolist()), False], np.bool_)[raw.codes]
 
 
 def _address(texts: tuple[str, ...]) -> Address:

@@ -43,28 +43,47 @@ def role_mailbox(local: str) -> bool:
 def mail(value: str) -> Mail:
     """Standardise an address: plus-tags and ignored dots off, provider aliases, a lost @ before a provider put back."""
     text = plain_ascii(value).strip(" <>\"'.,;")
-    free, _, dotless, same = _mail_words()
     local, at, domain = text.rpartition("@")
     if not at:
+        free = _mail_words()[0]
         domain = next((known for known in sorted(free, key=len, reverse=True) if text.endswith(known)), "")
         local = text[: -len(domain)] if domain else ""
-    domain = domain.strip(".")
-    domain = same.get(domain, domain if domain in free else _meant(domain))
+    domain, company, dotless = _mail_domain(domain)
     local = local.split("+", 1)[0].strip(".@ ")
-    if domain in dotless:
+    if dotless:
         local = local.replace(".", "")
     if not local or not domain or local in _generic()[1] or len(local) + len(domain) < 6:
         return Mail("", "")
-    return Mail(f"{local}@{domain}", "" if domain in free or "." not in domain else registrable(domain))
+    return Mail(f"{local}@{domain}", company)
+
+
+@lru_cache(maxsize=_CACHE)
+def _mail_domain(text: str) -> tuple[str, str, bool]:
+    """Return a mail domain, the company's domain it speaks of, and whether dots before the @ count for nothing there."""
+    free, _, dotless, same = _mail_words()
+    domain = text.strip(".")
+    domain = same.get(domain, domain if domain in free else _meant(domain))
+    company = "" if domain in free or "." not in domain else registrable(domain)
+    return domain, company, domain in dotless
 
 
 @lru_cache(maxsize=_CACHE)
 def _meant(domain: str) -> str:
     """Return the mail provider a mistyped domain means (gmial.com, yahhoo.com), or the domain itself."""
-    if len(domain) < 8:
+    if len(domain) < 8 or _without_one(domain).isdisjoint(_near_providers()):
         return domain
     found = process.extractOne(domain, _long_providers(), scorer=OSA.distance, score_cutoff=1)
     return str(found[0]) if found else domain
+
+
+def _without_one(text: str) -> set[str]:
+    """The text, and the text without one letter each: texts one typing error apart share one of these."""
+    return {text, *(text[:place] + text[place + 1 :] for place in range(len(text)))}
+
+
+@cache
+def _near_providers() -> frozenset[str]:
+    return frozenset(near for known in _long_providers() for near in _without_one(known))
 
 
 @cache

@@ -11,6 +11,7 @@ from rapidfuzz.distance import OSA
 from apps.matching.text import fold, plain, reference, undotted
 
 _CACHE = 100_000
+_SHORTEST_JOINED = 3  # letters of a word that Mc, O or D are joined to
 _MOST_TOKENS = 6  # of given names, and of family names
 _SYLLABLES = re.compile(
     r"[\u4e00-\u9fff\uac00-\ud7a3]+(?: [\u4e00-\u9fff\uac00-\ud7a3]+)?"
@@ -41,6 +42,7 @@ class _PersonWords(NamedTuple):
     links: frozenset[str]
     joined: frozenset[str]
     servants: frozenset[str]
+    leading: frozenset[str]  # what may stand before a family name and be part of it
     suffixes: Mapping[str, str]
 
 
@@ -51,7 +53,9 @@ def _person_words() -> _PersonWords:
         frozenset(fold(word) for word in data[key]) for key in ("titles", "particles", "links", "joined", "servants")
     )
     suffixes = {fold(key): value for key, value in data["suffixes"].items()}
-    return _PersonWords(titles, particles | links, links, joined, servants, suffixes)
+    particles |= links
+    leading = particles | {word for word in joined if len(word) > 1}  # D may be an initial, Mac is not
+    return _PersonWords(titles, particles, links, joined, servants, leading, suffixes)
 
 
 @cache
@@ -69,7 +73,11 @@ def _tokens(text: str) -> list[str]:
     joined = _person_words().joined
     found: list[str] = []
     waiting = ""
-    for word in fold(undotted_initials(text)).split():
+    folded = fold(undotted_initials(text))
+    for word in folded.split():
+        if waiting and len(word) < _SHORTEST_JOINED:  # D J are two initials
+            found.append(waiting)
+            waiting = ""
         if word in joined and not waiting:
             waiting = word
             continue
@@ -77,7 +85,8 @@ def _tokens(text: str) -> list[str]:
         waiting = ""
     if waiting:
         found.append(waiting)
-    return _servants([_letters(word) for word in found])
+    found = [_letters(word) for word in found]
+    return _servants(found) if "abd" in folded or "din" in folded or "deen" in folded else found
 
 
 # What stands for the article in front of a sun letter is doubled or left out: Abdurrahman, Abdussalam, Abdul Rahman.
@@ -87,14 +96,11 @@ _SERVANT = re.compile(
 
 
 _FAITH = re.compile(r"(?:[aeou]d)?d(?:ine?|een)$")  # "of the faith": Salah al-Din, Salahuddin, Saladdin
-_FAITHS = ("din", "dine", "deen")
-_DIN = frozenset(_FAITHS)
+_DIN = frozenset({"din", "dine", "deen"})
 
 
 def _servants(tokens: list[str]) -> list[str]:
     """Bring "servant of" names to one form: Abd al-Rahman, Abdel Rahman, Abdurrahman are abdulrahman."""
-    if not any(word.startswith("abd") or word.endswith(_FAITHS) for word in tokens):
-        return tokens
     listed = _person_words()
     found: list[str] = []
     place = 0
@@ -149,7 +155,7 @@ def person_name(given: str, family: str, name: str) -> PersonName:
     comparison's business: it tries both ways.
     """
     words = _person_words()
-    given, family, name = ("" if generic_text(part) else part for part in (given, family, name))
+    given, family, name = ("" if part and generic_text(part) else part for part in (given, family, name))
     if " " not in name.strip():
         name = _unspaced(name)
     if name and not (given and family):
@@ -211,14 +217,17 @@ def _split_whole(name: str, given: str, family: str) -> tuple[str, str]:
         return (given, " ".join([rest, *tail])) if given else (rest, " ".join([family, *tail]))
     if len(tokens) < 2:
         return "", " ".join(tokens + tail)
+    if len(tokens) > 2 and len(tokens[-1]) == 1 < len(tokens[0]) and not tail:
+        return " ".join(tokens[1:]), tokens[0]  # an initial at the end: the family name came first
     last = len(fold(name.rsplit(maxsplit=1)[-1]).split()) if not tail else 1  # Smith-Jones is one family name
     start = max(1, len(tokens) - max(1, last))
-    while start > 1 and tokens[start - 1] in words.particles:
+    while start > 1 and tokens[start - 1] in words.leading:
         start -= 1
     return " ".join(tokens[:start]), " ".join(tokens[start:] + tail)
 
 
 _BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
+_RUN_AND = re.compile(r"(?<=[^\W\d_A-Z]{2})(?:and|und)(?=[A-Z][a-z])")  # WeinhageandForster; but perhaps IrelandFoods
 _AND = re.compile(r"\s*[&+]\s*")
 _FORM_END = re.compile(r"(?<=[a-z])[A-Z]{2,4}$")  # SiemensAG
 _SERIES = {"i": "1", "v": "5", "x": "10"}  # Roman at the end of a name; elsewhere a letter is a letter
@@ -304,9 +313,8 @@ def _spaced_forms(text: str) -> str:
 
 
 def _one_company(text: str, city: str) -> tuple[str, str]:
-    text = _AND.sub(" and ", text)
+    text = _AND.sub(" and ", _CAMEL.sub(" ", text))
     if " " not in text.strip():
-        text = _CAMEL.sub(" ", text)
         end = _FORM_END.search(text)
         if end and (fold(end[0]),) in _legal_forms().ids:
             text = f"{text[: end.start()]} {end[0]}"
@@ -317,10 +325,11 @@ def _one_company(text: str, city: str) -> tuple[str, str]:
             text = main  # what follows the legal form, or is the record's own city, is a branch's place
     tokens, form = _strip_form(fold(undotted(plain(text))).split())
     fillers, long_form, numbers, _ = _company_words()
-    if len(tokens) > 1 and tokens[-1] in _SERIES:
+    if len(tokens) > 1 and tokens[-1] in _SERIES and len(tokens[-2]) > 2 and tokens[-2] != "and":
         tokens[-1] = _SERIES[tokens[-1]]
     tokens = _counted([numbers.get(word, long_form.get(word, word)) for word in tokens])
-    core = [word for word in tokens if word not in fillers]
+    lettered = any(len(word) == 1 and word.isalpha() and word not in fillers for word in tokens)  # E & H
+    core = [word for word in tokens if word not in fillers or (lettered and len(word) == 1)]
     return " ".join((core if sum(map(len, core)) > 1 else tokens)[:12]), form
 
 
@@ -352,8 +361,11 @@ def company_name(text: str, city: str) -> CompanyName:
     names: list[str] = []
     form = ""
     for part in _company_words()[3].split(text if text.isascii() else _spaced_forms(text)):
-        name, found = _one_company(_BRACKETS.sub(lambda inner: _bracketed(inner, city), part), city)
-        form = form or found
-        if name and name not in names:
-            names.append(name)
+        whole = _BRACKETS.sub(lambda inner: _bracketed(inner, city), part)
+        parted = _RUN_AND.sub(" and ", whole) if "nd" in whole else whole
+        for reading in (whole,) if parted == whole else (parted, whole):
+            name, found = _one_company(reading, city)
+            form = form or found
+            if name and name not in names:
+                names.append(name)
     return CompanyName(tuple(names[:4]), form)

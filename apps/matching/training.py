@@ -37,6 +37,10 @@ _FEW: Final = 100
 _MOST_BITS: Final = 8.0
 
 
+_THRESHOLDS: Final = {"automatic": 5.0, "outweigh": 5.0, "bridge": 9.0}
+"""Weights learned from the data at hand mean what they say, also about evidence against."""
+
+
 class Degenerate(ValueError):
     """What was learned is no model; says why. Nothing of it may be used."""
 
@@ -78,6 +82,7 @@ def train(table: Encoded, low: Longs, high: Longs, levels: Levels, model: Model,
         found.fit(_patterns(levels[inside], rarity), drawn)
         found.check(name)
         document[name], learned[name] = found.described(), found.told()
+    document["thresholds"] = {**document["thresholds"], **_THRESHOLDS}
     return Trained(Model.from_dict(document), learned)
 
 

@@ -1,0 +1,166 @@
+"""manage.py resolve FILE … --output CLUSTERS: which records of files are one customer; no database needed."""
+
+import json
+import resource
+import sys
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as pq
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.common.errors import HubError
+from apps.connectors.files import FileProblem
+from apps.connectors.files_columns import read_columns
+from apps.connectors.mapping import parse_map_options
+from apps.matching.comparison_levels import COMPARISONS, LEVELS
+from apps.matching.parameters import Model, ModelError
+from apps.matching.resolving import Options, Resolved, resolve
+
+SHARE: Final = {"standardise": 0.45, "block": 0.15, "compare": 0.2, "train": 0.1, "score": 0.02, "cluster": 0.08}
+"""About what each phase takes of the whole, for the time that is left."""
+
+
+class Command(BaseCommand):
+    requires_system_checks: list[str] = []  # they look at the hub; files are matched without one
+    help = (
+        "Find the records of files (CSV, NDJSON, JSON, Parquet) that are one customer. Nothing is stored but the output;"
+        " parameters are learned from the files themselves when they hold 1,000 records or more."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+        parser.add_argument(
+            "--output", type=Path, required=True, help="Where the clusters go: record_id, cluster_id (CSV or Parquet)."
+        )
+        parser.add_argument("--pairs", type=Path, help="Where scored pairs go, with weight, probability and levels.")
+        parser.add_argument(
+            "--map", action="append", default=[], metavar="canonical=column",
+            help="What a column means, where its name does not say so; may be repeated.",
+        )  # fmt: skip
+        parser.add_argument("--no-train", action="store_true", help="Use the shipped parameters as they are.")
+        parser.add_argument(
+            "--threshold", type=float, metavar="P", help="Join pairs from this probability on, for example 0.95."
+        )
+        parser.add_argument(
+            "--one-per-system",
+            action="store_true",
+            help="No two records of one system (column or file) are one customer.",
+        )
+        parser.add_argument("--cores", type=int, help="How many processor cores to use; all, if not given.")
+        parser.add_argument(
+            "--json", action="store_true", help="Print the result as one line of JSON, and no progress."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._quiet, self._began = bool(options["json"]), time.perf_counter()
+        for path in (options["output"], options["pairs"]):
+            if path is not None and not path.resolve().parent.is_dir():
+                raise CommandError(f"There is no folder {path.resolve().parent} to write {path.name} into.")
+        try:
+            table, taken, warnings = self._read(options["files"], options["map"])
+            reading = time.perf_counter() - self._began
+            chosen = Options(
+                train=not options["no_train"], threshold=options["threshold"], one_per_system=options["one_per_system"],
+                cores=options["cores"],
+            )  # fmt: skip
+            found = resolve(table, Model.load_default(), chosen, self._phase)
+        except (FileProblem, HubError, ModelError) as error:
+            fields = "".join(f"\n  {f.field}: {f.detail}" for f in getattr(error, "fields", ()))
+            raise CommandError(f"{error}{fields}") from error
+        ids = table.column("record_id").combine_chunks()
+        _write(options["output"], pa.table({"record_id": ids, "cluster_id": ids.take(pa.array(found.label))}))
+        if options["pairs"] is not None:
+            _write(options["pairs"], _pairs(ids, found))
+        summary = found.summary()
+        summary["phases"] = {"read": round(reading, 3), **summary["phases"]}
+        summary |= {
+            "seconds": round(time.perf_counter() - self._began, 3), "columns": taken, "warnings": [*warnings, *found.warnings],
+            "peak_mb": _peak(),
+        }  # fmt: skip
+        self._tell(summary, options["output"])
+
+    def _read(self, paths: list[Path], maps: list[str]) -> tuple[pa.Table, dict[str, dict[str, list[str]]], list[str]]:
+        named = parse_map_options(maps)
+        tables, warnings, taken = [], [], {}
+        for path in paths:
+            if not path.is_file():
+                raise CommandError(f"There is no file {path}.")
+            found = read_columns(path, named)
+            table = found.table
+            if "system" not in table.column_names:
+                table = table.append_column("system", pa.repeat(path.stem, table.num_rows))
+            tables.append(table)
+            warnings += found.warnings
+            taken[path.name] = {name: list(columns) for name, columns in found.taken.items()}
+        whole = pa.concat_tables(tables, promote_options="default")
+        return _distinct_ids(whole, tables, paths, warnings), taken, warnings
+
+    def _phase(self, name: str) -> None:
+        if self._quiet:
+            return
+        passed = time.perf_counter() - self._began
+        names = list(SHARE)
+        done = sum(SHARE[one] for one in names[: names.index(name)])
+        left = f", about {passed * (1 - done) / done:.0f} s left" if done else ""
+        self.stderr.write(f"{passed:8.1f} s  {name}{left}")
+
+    def _tell(self, summary: dict[str, Any], output: Path) -> None:
+        if self._quiet:
+            self.stdout.write(json.dumps(summary, ensure_ascii=False))
+            return
+        self.stdout.write(
+            f"{summary['records']:,} records, {summary['pairs']:,} pairs compared, {summary['clusters']:,} clusters"
+            f" (the largest has {summary['largest']}) in {summary['seconds']:.1f} s: {output}"
+        )
+        if summary["doubts"]:
+            doubts = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in summary["doubts"].items())
+            self.stdout.write(f"In doubt, and so kept apart: {doubts}")
+        for warning in summary["warnings"]:
+            self.stderr.write(f"warning: {warning}")
+
+
+def _distinct_ids(whole: pa.Table, tables: list[pa.Table], paths: list[Path], warnings: list[str]) -> pa.Table:
+    """Ids that several files share are written file:id; within one file an id may stand once."""
+    ids = whole.column("record_id")
+    if len(ids.unique()) == len(ids):
+        return whole
+    for table, path in zip(tables, paths, strict=True):
+        counts = table.column("record_id").value_counts()
+        twice = counts.filter(pc.greater(pc.struct_field(counts, 1), 1))
+        if len(twice):
+            raise FileProblem("duplicate_id", f"{path.name}: record_id {twice[0][0]} stands there more than once.")
+    prefixes = pa.chunked_array([pa.repeat(f"{path.stem}:", t.num_rows) for t, path in zip(tables, paths, strict=True)])
+    warnings.append("several files use the same record ids: they are written file:record_id")
+    place = whole.column_names.index("record_id")
+    return whole.set_column(place, "record_id", pc.binary_join_element_wise(prefixes, ids.cast(pa.string()), ""))
+
+
+def _pairs(ids: pa.Array, found: Resolved) -> pa.Table:
+    columns: dict[str, Any] = {
+        "left": ids.take(pa.array(found.low)), "right": ids.take(pa.array(found.high)),
+        "weight": pa.array(found.scores.weight), "probability": pa.array(found.scores.probability),
+    }  # fmt: skip
+    for place, comparison in enumerate(COMPARISONS):
+        names = pa.array(["", *(level for level, _ in LEVELS[comparison])])
+        columns[comparison] = names.take(pa.array(found.scores.levels[:, place]))
+    return pa.table(columns)
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    if path.suffix.lower() == ".parquet":
+        pq.write_table(table, path)
+    else:
+        arrow_csv.write_csv(table, path, arrow_csv.WriteOptions(quoting_style="needed"))
+
+
+def _peak() -> int:
+    """The most memory this process and its largest helper have held, in MB."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    unit = 1024 if sys.platform != "darwin" else 1024 * 1024
+    return sum(resource.getrusage(kind).ru_maxrss for kind in kinds) // unit
