@@ -43,10 +43,15 @@ KINDS: Final = (
     "the same house number and street",
     "the same birth date in the same city",
     "a similar family name and the same initial in the same city",
+    "the same house number and street and the same first letter of a name",
+    "the same digits of an identifier in another order",
+    "a similar given name in the same post code",
 )
 EMAIL, PHONE, IDENTIFIER, MAILBOX, DOMAIN, NAME, NAME_CITY, FAMILY_YEAR, NAME_BIRTH, FAMILY_POSTCODE = range(10)
 FAMILY_ADDRESS, BIRTH_POSTCODE, COMPANY, COMPANY_WORDS, COMPANY_CITY, COMPANY_POSTCODE, ACRONYM = range(10, 17)
-ADDRESS, NAME_PHONE, HOUSE_STREET, BIRTH_CITY, INITIAL_CITY = range(17, len(KINDS))
+ADDRESS, NAME_PHONE, HOUSE_STREET, BIRTH_CITY, INITIAL_CITY, LETTER_STREET, DIGITS, GIVEN_POSTCODE = range(
+    17, len(KINDS)
+)
 
 WEAK: Final = frozenset((COMPANY_WORDS, COMPANY_CITY))
 """Kinds that strangers share too often: one such key alone brings nobody together, two of them do."""
@@ -92,7 +97,9 @@ def by_kind(table: Encoded) -> Iterator[tuple[int, Values]]:
     yield EMAIL, listed(mails, hash_texts(mails.texts))
     yield PHONE, listed(phones, hash_texts(text[-8:] for text in phones.texts.tolist()))
     parts = (text.split("|", 3) for text in identifiers.texts.tolist())
-    yield IDENTIFIER, listed(identifiers, hash_texts(scheme + value for scheme, _, _, value in parts))
+    numbers = [(scheme, value) for scheme, _, _, value in parts]
+    yield IDENTIFIER, listed(identifiers, hash_texts(scheme + value for scheme, value in numbers))
+    yield DIGITS, listed(identifiers, hash_texts(scheme + "".join(sorted(value)) for scheme, value in numbers))
     organization = table.organizations()
     places = _places(table)
     for kind, values in _people(table, places):
@@ -156,16 +163,19 @@ def _people(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
     yield NAME_BIRTH, lasts.by(born)
     yield FAMILY_POSTCODE, joined(lasts, postcodes)
     yield FAMILY_ADDRESS, joined(lasts, places.of(places.house, places.street))
+    yield GIVEN_POSTCODE, joined(dense(spoken), postcodes)
+    letters = hash_texts(text[:1] for text in sounds), hash_texts(_spoken(text)[:1] for text in givens)
+    streets = places.of(places.house, places.street)
+    yield LETTER_STREET, joined(listed(family, letters[0], most=2), streets)
+    yield LETTER_STREET, joined(dense(first(given, letters[1])), streets)
     yield BIRTH_POSTCODE, postcodes.by(born)
     yield BIRTH_CITY, cities.by(born)
     yield ADDRESS, places.of(places.house, places.street, places.postcode)
     roots = first(given, hash_texts(sound(nickname_root(text)) for text in givens))
     yield NAME, dense(first(family, hash_texts(map(sound, families)))).by(roots, either_way)
-    letters = listed(family, hash_texts(text[:1] for text in sounds), most=2).by(
-        first(given, hash_texts(_spoken(text)[:1] for text in givens)), either_way
-    )
+    initials = listed(family, letters[0], most=2).by(first(given, letters[1]), either_way)
     phone, email, domain = (table.column(name) for name in ("phone", "email", "domain"))
-    yield NAME_PHONE, joined(letters, listed(phone, hash_texts(text[-4:] for text in phone.texts.tolist())))
+    yield NAME_PHONE, joined(initials, listed(phone, hash_texts(text[-4:] for text in phone.texts.tolist())))
     yield MAILBOX, listed(email, hash_texts(map(_mailbox, email.texts.tolist())))
     owner = np.maximum(first(family, hash_texts(sounds)), np.uint64(1))
     yield DOMAIN, listed(domain, hash_texts(domain.texts)).by(owner)

@@ -1,6 +1,6 @@
 """Company names and legal forms: order and spacing, typing errors, parts, acronyms, numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -36,6 +36,7 @@ _ALIKE = 0.87  # normalised edit similarity of the names without spaces
 _SORTED = 90.0  # of the names with their words in order of the alphabet
 _SPOKEN = dict(zip(map(str, range(1, 11)), "fstffssent", strict=True))  # first, second …: EFO is Exeter First Optics
 _AND_INITIALS = "auey"  # of and, und, et, e, y
+_CHUNK = 50_000  # pairs
 _OTHER_WORD = 4  # letters from which a word is told from another
 _WEIGHTY = 6  # letters that agree, from which a name is recognised by a part of it
 _SHARED = 60.0  # of the words two names have in common
@@ -112,12 +113,14 @@ def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
     close |= (core[a] == core[b]) & (core[a] != NONE)
     close &= shorter >= 4
     at = np.flatnonzero(close & (core[a] != core[b]) & (beginning[a] != beginning[b]))
-    close[at[_other_word(read, a[at], b[at])]] = False
+    for part in _parts(at):
+        close[part[_other_word(read, a[part], b[part])]] = False
     result[close] = _NAME["alike"]
     lacking = (number[a] != number[b]) & ((number[a] == NONE) | (number[b] == NONE))
     result[lacking & (result == _NAME["alike"])] = _NAME["part"]
     at = np.flatnonzero(result == _NAME["shared_words"])
-    result[at] = _word_by_word(read, a[at], b[at])
+    for part in _parts(at):
+        result[part] = _word_by_word(read, a[part], b[part])
     several = np.fromiter((len(text) > 1 for text in initials), np.bool_, len(read))
     short = ((compact[a] == initial[b]) & several[b]) | ((compact[b] == initial[a]) & several[a])
     for word in _AND_INITIALS:  # B A S: Benby and Simpson
@@ -131,11 +134,14 @@ def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
     return result
 
 
+def _parts(places: Longs) -> Iterator[Longs]:
+    """Yield places some thousands at a time: words against words of all of them would fill the memory."""
+    return (places[start : start + _CHUNK] for start in range(0, len(places), _CHUNK))
+
+
 def _word_by_word(read: list[_Name], a: Ints, b: Ints) -> Levels:
     """Return the level of names that share words: alike or part where all words of the shorter have their like."""
     result = np.full(len(a), _NAME["shared_words"], np.int8)
-    if not len(a):
-        return result
     names, found = _paired(read, a, b)
     length = np.append(names.tokens.length, 0)
     there = found.level > 0
@@ -156,8 +162,6 @@ def _paired(read: list[_Name], a: Ints, b: Ints) -> tuple[Names, Pairing]:
 
 def _other_word(read: list[_Name], a: Ints, b: Ints) -> Bools:
     """Tell of names that resemble one another letter by letter whether they differ by one whole word (Chad, China)."""
-    if not len(a):
-        return np.zeros(0, np.bool_)
     names, found = _paired(read, a, b)
     whole = (found.level > 0).sum(axis=1)
     other = (found.level == DIFFERENT) & (np.minimum(*_lengths(names, found)) >= _OTHER_WORD)

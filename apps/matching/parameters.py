@@ -64,7 +64,7 @@ class Thresholds:
         bits = float(np.log2(probability / (1 - probability)))
         return replace(
             self, automatic=bits, keep=min(self.keep, bits), review=min(self.review, bits),
-            bridge=max(self.bridge, bits + self.bridge - self.automatic),
+            bridge=max(bits, bits + self.bridge - self.automatic),
         )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from apps.matching.parameters import Model
 from apps.matching.partition import partition_file
 from apps.matching.scoring import Scores, weigh_rows
 from apps.matching.standardise_columns import COLUMNS, standardise_columns
-from apps.matching.training import LEAST_RECORDS, Degenerate, Trained, train
+from apps.matching.training import LEAST_RECORDS, PRECISION, Degenerate, Trained, for_precision, train
 
 MANY: Final = 20_000
 """From so many records on it pays to read values with several processes."""
@@ -34,10 +34,11 @@ Told = Callable[[str], None]
 @dataclass(frozen=True)
 class Options:
     """`train`: learn parameters from the records, where there are enough; `threshold`: probability from which a pair is joined
-    (None: the model's); `one_per_system`: no two records of one system are one customer; `cores`: None for all."""
+    (None: from which `precision` of what is joined is right); `one_per_system`: no two records of one system are one customer; `cores`: None for all."""
 
     train: bool = True
     threshold: float | None = None
+    precision: float = PRECISION
     one_per_system: bool = False
     cores: int | None = None
 
@@ -72,6 +73,7 @@ class Resolved:
             "phases": {phase: round(value, 3) for phase, value in self.seconds.items()},
             "trained": dict(self.trained.learned) if self.trained else None,
             "model": self.model.hash,
+            "automatic_from": round(1.0 / (1.0 + 2.0**-self.model.thresholds.automatic), 4),
             "keys": {
                 KINDS[block.kind]: {
                     "shared": block.keys, "oversized": block.oversized, "largest": block.largest, "pairs": block.pairs,
@@ -123,10 +125,11 @@ def resolve_standardised(
         kept = np.flatnonzero(keep(scores, model))
         low, high, scores = found.low[kept], found.high[kept], scores.where(kept)
     with clock.phase("cluster"):
-        thresholds = model.thresholds
         if options.threshold is not None:
-            thresholds = thresholds.automatic_from(options.threshold)
-        label, doubts = _decided(records, low, high, scores, replace(model, thresholds=thresholds), options)
+            model = replace(model, thresholds=model.thresholds.automatic_from(options.threshold))
+        elif trained is not None:
+            model = replace(model, thresholds=for_precision(model.thresholds, scores, options.precision))
+        label, doubts = _decided(records, low, high, scores, model, options)
     for feature, values in generic.items():
         some = ", ".join(sorted(values)[:3])
         warnings.append(f"{feature}: {len(values)} values are shared by many and were not used ({some})")

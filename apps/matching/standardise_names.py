@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
+from itertools import product
 from typing import NamedTuple
 
 from rapidfuzz import process
@@ -244,14 +245,17 @@ class _Forms(NamedTuple):
     longest: int
     front: frozenset[tuple[str, ...]]
     front_only: frozenset[tuple[str, ...]]
+    inner: frozenset[tuple[str, ...]]
 
 
 @cache
 def _legal_forms() -> _Forms:
     data = reference("legal_forms")
     ids = {tuple(fold(text).split()): form for form, texts in data["forms"].items() for text in texts}
-    front, front_only = (frozenset(tuple(fold(text).split()) for text in data[key]) for key in ("front", "front_only"))
-    return _Forms(ids, max(map(len, ids)), front, front_only)
+    front, front_only, inner = (
+        frozenset(tuple(fold(text).split()) for text in data[key]) for key in ("front", "front_only", "inner")
+    )
+    return _Forms(ids, max(map(len, ids)), front, front_only, inner)
 
 
 @cache
@@ -279,7 +283,7 @@ def _company_words() -> tuple[frozenset[str], dict[str, str], dict[str, str], re
 
 def _strip_form(tokens: list[str]) -> tuple[list[str], str]:
     """Take the legal form off the end, or off the front (OOO Romashka); a name that is only a form stays."""
-    forms, longest, front, front_only = _legal_forms()
+    forms, longest, front, front_only, inner = _legal_forms()
     tokens = [_mended(token) if len(token) >= _LONG_WORD else token for token in tokens]
     form = ""
     for _ in range(2):  # "Ltd. & Co. KG", "AB (publ)"
@@ -295,6 +299,11 @@ def _strip_form(tokens: list[str]) -> tuple[list[str], str]:
                 break
         while len(tokens) > 1 and tokens[-1] == "and":
             tokens = tokens[:-1]
+    if not form and len(tokens) > 2:
+        for start, size in product(range(1, len(tokens) - 1), range(min(longest, 4), 0, -1)):
+            words = tuple(tokens[start : start + size])
+            if words in inner:
+                return tokens[:start] + tokens[start + size :], forms[words]
     return tokens, form
 
 

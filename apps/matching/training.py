@@ -13,13 +13,14 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from apps.matching.comparison_levels import COMPARISONS, LEVELS, MOST_LEVELS
+from apps.matching.comparison_levels import COMPARISONS, LEVELS, MOST_LEVELS, VETO
 from apps.matching.comparisons import compare
 from apps.matching.comparisons_columns import NONE, Levels, Longs
 from apps.matching.encoded import Encoded
 from apps.matching.frequencies import learned_frequencies
-from apps.matching.parameters import PARTS, Model, Part
+from apps.matching.parameters import PARTS, Model, Part, Thresholds
 from apps.matching.rarity import home, rarity_bits
+from apps.matching.scoring import Scores
 
 Doubles = npt.NDArray[np.float64]
 LEAST_RECORDS: Final = 1_000
@@ -37,8 +38,12 @@ _FEW: Final = 100
 _MOST_BITS: Final = 8.0
 
 
-_THRESHOLDS: Final = {"automatic": 5.0, "outweigh": 5.0, "bridge": 9.0}
+_OUTWEIGH: Final = 3.0
 """Weights learned from the data at hand mean what they say, also about evidence against."""
+PRECISION: Final = 0.995
+"""The share of pairs joined without asking that shall be right."""
+_SHARE_OF_WRONG: Final = 0.45
+"""Pairs that are joined bring others with them: of the wrong ones that are allowed so much is left to the pairs themselves."""
 
 
 class Degenerate(ValueError):
@@ -82,8 +87,19 @@ def train(table: Encoded, low: Longs, high: Longs, levels: Levels, model: Model,
         found.fit(_patterns(levels[inside], rarity), drawn)
         found.check(name)
         document[name], learned[name] = found.described(), found.told()
-    document["thresholds"] = {**document["thresholds"], **_THRESHOLDS}
+    document["thresholds"] = {**document["thresholds"], "outweigh": _OUTWEIGH}
     return Trained(Model.from_dict(document), learned)
+
+
+def for_precision(thresholds: Thresholds, scores: Scores, precision: float) -> Thresholds:
+    """Return thresholds from which, by the pairs' own probabilities, `precision` of what is joined is right.
+
+    Never below the one for asking: a doubtful pair is not joined, however few there are."""
+    standing = np.sort(scores.probability[(scores.flags & VETO) == 0])[::-1].astype(np.float64)
+    wrong = np.cumsum(1.0 - standing) / np.arange(1, len(standing) + 1)
+    enough = np.flatnonzero(wrong <= (1.0 - precision) * _SHARE_OF_WRONG)
+    least = 1.0 / (1.0 + 2.0**-thresholds.review)
+    return thresholds.automatic_from(max(float(standing[enough[-1]]), least) if len(enough) else 1.0 - 1e-6)
 
 
 def _rarity(table: Encoded, low: Longs, high: Longs, levels: Levels, *, place: int, model: Model) -> Doubles:
