@@ -16,6 +16,7 @@ from apps.matching.blocking_values import Rows, Values, dense, first, joined, li
 from apps.matching.encoded import Encoded
 from apps.matching.hashing import Words, either_way, hash_texts, mixed, together
 from apps.matching.names import nickname_root
+from apps.matching.standardise_addresses import QUARTERS
 from apps.matching.standardise_contacts import free_provider, role_mailbox
 from apps.matching.text import skeleton, sound
 
@@ -140,9 +141,9 @@ def _places(table: Encoded) -> _Places:
 
 @lru_cache(maxsize=100_000)
 def street_core(street: str) -> str:
-    """Return the sound of the longest word of a street's name: what remains when the type is left out or misspelt."""
+    """Return the sound of the longest word of a street's name: what remains when type or quarter are left out or misspelt."""
     parts = street.split()
-    return skeleton(max(parts, key=len)) if parts else ""
+    return skeleton(max([part for part in parts if part not in QUARTERS] or parts, key=len)) if parts else ""
 
 
 def _people(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:

@@ -106,9 +106,7 @@ def vetoes(levels: Levels) -> dict[str, Bools]:
         "they hold different confirmed identifiers of one kind and country": _is(
             levels, "identifier", "different_verified"
         ),
-        BIRTH: same_name
-        & _is(levels, "birth_date", "different")
-        & ~one_number,
+        BIRTH: same_name & _is(levels, "birth_date", "different") & ~one_number,
         GENERATION: same_name & _is(levels, "suffix", "different"),
         "they share a confirmed identifier but neither given nor family name agrees": forced & other_person,
     }

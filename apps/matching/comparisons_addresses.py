@@ -14,15 +14,18 @@ from apps.matching.comparisons_columns import (
     Ints,
     Levels,
     Longs,
+    Texts,
     as_texts,
     best,
     cross,
     distinct,
     edits,
+    encode,
     lengths,
     similar,
 )
 from apps.matching.encoded import Encoded
+from apps.matching.standardise_addresses import QUARTERS
 
 _LEVEL = {level: level_number("address", level) for level, _ in LEVELS["address"]}
 _STREET_ALIKE = 0.78
@@ -136,6 +139,21 @@ def _street(values: Column, a: Ints, b: Ints) -> _Part:
         long = several[low] & several[high]
         rest = np.flatnonzero(~near & long)
         near[rest] = similar(values.texts, low[rest], high[rest], fuzz.token_set_ratio) > 99.9
-        alike[at] = near[place]
-        same[at] = (whole[low] == whole[high])[place]
+        names, quarters = _parted(values.texts)
+        one_name = np.flatnonzero(names[low] == names[high])
+        sides = zip(quarters[low[one_name]].tolist(), quarters[high[one_name]].tolist(), strict=True)
+        fits = np.fromiter((not a or not b or bool(a & b) for a, b in sides), np.bool_, len(one_name))
+        equal, across = whole[low] == whole[high], np.zeros(len(low), np.bool_)
+        equal[one_name] |= fits
+        across[one_name] = ~fits
+        alike[at] = ((near | equal) & ~across)[place]
+        same[at] = equal[place]
     return _Part(known, same, alike)
+
+
+def _parted(streets: Texts) -> tuple[Ints, Texts]:
+    """Return codes of the streets' names without quarters of the compass, and those quarters as sets."""
+    words = [text.split() for text in streets.tolist()]
+    quarters = np.empty(len(words), np.object_)
+    quarters[:] = [QUARTERS.intersection(own) for own in words]
+    return encode([" ".join(word for word in own if word not in QUARTERS) for own in words]), quarters

@@ -110,8 +110,11 @@ def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
     close = similar(compact_texts, a, b, OSA.normalized_similarity, _ALIKE) >= _ALIKE
     close |= (words >= _SHARED) & (similar(ordered_texts, a, b, fuzz.ratio, _SORTED) >= _SORTED)
     close |= (words >= _SHARED) & (beginning[a] == beginning[b])  # abbreviated words
-    close |= (core[a] == core[b]) & (core[a] != NONE)
+    bare = (core[a] == core[b]) & (core[a] != NONE)
+    close |= bare
     close &= shorter >= 4
+    at = np.flatnonzero(bare & close)
+    close[at[_other_trade(read, a[at], b[at])]] = False
     at = np.flatnonzero(close & (core[a] != core[b]) & (beginning[a] != beginning[b]))
     for part in _parts(at):
         close[part[_other_word(read, a[part], b[part])]] = False
@@ -132,6 +135,14 @@ def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
     result[differ & (result != _NAME["different"])] = _NAME["number_differs"]
     result[(compact[a] == compact[b]) | (ordered[a] == ordered[b])] = _NAME["same"]
     return result
+
+
+def _other_trade(read: list[_Name], a: Ints, b: Ints) -> Bools:
+    """Tell where both names say what kind of house it is, and not the same, of a name that a house with several of them bears: the
+    Grand Regent cafe is not the Grand Regent restaurant. One word's cafe (Katsu) is called a restaurant as well."""
+    kinds = [set(name.ordered.split()) & _trades() if " " in name.strong else set() for name in read]
+    pairs = zip(a.tolist(), b.tolist(), strict=True)
+    return np.fromiter((bool(kinds[i] and kinds[j] and not kinds[i] & kinds[j]) for i, j in pairs), np.bool_, len(a))
 
 
 def _parts(places: Longs) -> Iterator[Longs]:

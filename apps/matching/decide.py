@@ -5,8 +5,8 @@ Rules, in this order:
    "not the same" stands and the other becomes a doubt.
 2. Pairs with one confirmed identifier join, then pairs from the automatic threshold, the heaviest first, ties by place.
 3. A join is refused where two records of the clusters are vetoed or stand in one system declared distinct, where the
-   cluster would grow over its cap, or where the pair weighs less than a bridge must and the known pairs of the two
-   clusters on average are not even worth a question: a chain of weak links is no evidence.
+   cluster would grow over its cap, or where the pair weighs less than a bridge must and the pairs of the two clusters
+   on average are not even worth a question: a chain of weak links is no evidence.
 4. A cluster that fits two others, which cannot be one, with weights nearer than the margin stays apart from both.
 5. A cluster of four or more that hangs on one weak pair between two groups is split there.
 Every refusal, and the best pair of two clusters in the review band, becomes a doubt with its reason.
@@ -71,6 +71,7 @@ REASONS = {
     "weak_bridge": "This pair ({weight:.1f} bits) alone does not hold two groups of records together.",
     "review_band": "They may be the same ({weight:.1f} bits), which is not enough to join them without asking.",
 }
+_WORTH_A_QUESTION = 1.0  # bits
 _RANK = {reason: rank for rank, reason in enumerate(REASONS)}
 
 
@@ -185,7 +186,8 @@ def _too_weak(clusters: Clusters, near: Near, edge: _Edge, thresholds: Threshold
         return ""
     smaller, away = (one, clusters.of[edge.b]) if len(one) < len(other) else (other, clusters.of[edge.a])
     known = sorted(found.weight for record in smaller for end, found in near[record] if clusters.of[end] == away)
-    return "weak_bridge" if sum(known) < thresholds.review * len(known) else ""
+    # Pairs that were not even worth keeping speak against it, but nobody knows how much: they count as nothing.
+    return "weak_bridge" if sum(known) < _WORTH_A_QUESTION * len(one) * len(other) else ""
 
 
 def _join(clusters: Clusters, component: Component, edges: list[_Edge], thresholds: Thresholds) -> list[Doubt]:

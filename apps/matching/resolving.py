@@ -18,11 +18,13 @@ from apps.matching.decide import Doubt
 from apps.matching.encoded import Encoded
 from apps.matching.engine import keep
 from apps.matching.frequencies import generic_values
+from apps.matching.labels import NO_LABELS, Labels
+from apps.matching.labels_threshold import Advice, advise
 from apps.matching.many_processes import many_processes
 from apps.matching.pairs import Block, pairs_of
 from apps.matching.parameters import Model
 from apps.matching.partition import partition_file
-from apps.matching.scoring import Scores, weigh_rows
+from apps.matching.scoring import Scores, score_rows, weigh_rows
 from apps.matching.standardise_columns import COLUMNS, standardise_columns
 from apps.matching.training import LEAST_RECORDS, PRECISION, Degenerate, Trained, for_precision, train
 
@@ -34,13 +36,18 @@ Told = Callable[[str], None]
 @dataclass(frozen=True)
 class Options:
     """`train`: learn parameters from the records, where there are enough; `threshold`: probability from which a pair is joined
-    (None: from which `precision` of what is joined is right); `one_per_system`: no two records of one system are one customer; `cores`: None for all."""
+    (None: from which `precision` of what is joined is right); `one_per_system`: no two records of one system are one customer; `cores`: None for all.
+    `labels`: pairs with a verdict, as places in the file; `obeyed`: clusters keep to them; `shown` is given what those that were held
+    out say before a threshold is used."""
 
     train: bool = True
     threshold: float | None = None
     precision: float = PRECISION
     one_per_system: bool = False
     cores: int | None = None
+    labels: Labels = NO_LABELS
+    obeyed: bool = True
+    shown: Callable[[Advice], None] = lambda advice: None
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,7 @@ class Resolved:
     blocks: Sequence[Block]
     seconds: dict[str, float]
     warnings: list[str] = field(default_factory=list)
+    advice: Advice | None = None
 
     def summary(self) -> dict[str, Any]:
         """The run in numbers, for people and programs."""
@@ -74,6 +82,7 @@ class Resolved:
             "trained": dict(self.trained.learned) if self.trained else None,
             "model": self.model.hash,
             "automatic_from": round(1.0 / (1.0 + 2.0**-self.model.thresholds.automatic), 4),
+            "labels": self.advice.to_dict() if self.advice else None,
             "keys": {
                 KINDS[block.kind]: {
                     "shared": block.keys, "oversized": block.oversized, "largest": block.largest, "pairs": block.pairs,
@@ -118,15 +127,24 @@ def resolve_standardised(
     trained = None
     if options.train and records.num_rows >= LEAST_RECORDS:
         with clock.phase("train"):
-            model, trained, refusal = _learned(records, found.low, found.high, levels, model)
+            model, trained, refusal = _learned(records, found.low, found.high, levels, model, options.labels)
             warnings += refusal
     with clock.phase("score"):
         scores = weigh_rows(records, found.low, found.high, levels, model)
         kept = np.flatnonzero(keep(scores, model))
         low, high, scores = found.low[kept], found.high[kept], scores.where(kept)
+    advice = None
+    if len(options.labels.low):
+        with clock.phase("labels"):
+            of_labels = score_rows(records, options.labels.low, options.labels.high, model)
+            advice = advise(options.labels, of_labels, scores, model.thresholds, options.precision)
+            warnings += advice.warnings
+            options.shown(advice)
     with clock.phase("cluster"):
         if options.threshold is not None:
             model = replace(model, thresholds=model.thresholds.automatic_from(options.threshold))
+        elif advice is not None and advice.chooses:
+            model = replace(model, thresholds=advice.thresholds)
         elif trained is not None:
             model = replace(model, thresholds=for_precision(model.thresholds, scores, options.precision))
         label, doubts = _decided(records, low, high, scores, model, options)
@@ -134,15 +152,16 @@ def resolve_standardised(
         some = ", ".join(sorted(values)[:3])
         warnings.append(f"{feature}: {len(values)} values are shared by many and were not used ({some})")
     return Resolved(
-        label, low, high, scores, doubts, model, trained, len(found.low), found.blocks, clock.seconds, warnings
-    )
+        label, low, high, scores, doubts, model, trained, len(found.low), found.blocks, clock.seconds, warnings,
+        advice,
+    )  # fmt: skip
 
 
 def _learned(
-    records: Encoded, low: Longs, high: Longs, levels: Levels, model: Model
+    records: Encoded, low: Longs, high: Longs, levels: Levels, model: Model, labels: Labels
 ) -> tuple[Model, Trained | None, list[str]]:
     try:
-        trained = train(records, low, high, levels, model)
+        trained = train(records, low, high, levels, model, labels=labels)
     except Degenerate as error:
         return model, None, [f"The shipped parameters were used. {error}"]
     return trained.model, trained, []
@@ -151,8 +170,13 @@ def _learned(
 def _decided(
     records: Encoded, low: Longs, high: Longs, scores: Scores, model: Model, options: Options
 ) -> tuple[npt.NDArray[np.int64], Sequence[Doubt]]:
+    labels = options.labels if options.obeyed else NO_LABELS
+    systems = records.column("system").single() if options.one_per_system else None
     return partition_file(
         records.num_rows, low, high, weight=scores.weight, flags=scores.flags, thresholds=model.thresholds,
+        systems=None if systems is None else systems.tolist(),
+        distinct_systems=frozenset() if systems is None else frozenset(np.unique(systems[systems >= 0]).tolist()),
+        must=labels.pairs(same=True), cannot=labels.pairs(same=False),
     )  # fmt: skip
 
 

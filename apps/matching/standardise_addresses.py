@@ -2,7 +2,7 @@
 
 import re
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from apps.matching.text import fold, plain, plain_ascii, reference
 
@@ -101,7 +101,28 @@ def _whole_line(text: str) -> tuple[str, str, str]:
             line = line[: number.start()]
     if number:
         house, unit = number[1].lstrip("0"), unit or (number[2] or "")
-    return house, " ".join(_short(word, short, glued) for word in fold(line).split()), unit
+    return house, _street([_short(word, short, glued) for word in fold(line).split()], first=bool(number)), unit
+
+
+QUARTERS: Final = frozenset({"north", "south", "east", "west", "northeast", "northwest", "southeast", "southwest"})
+"""Quarters of the compass: left out as often as not, but East 55th Street is not West 55th Street."""
+_ORDINAL_WORD = re.compile(r"(\d+)(?:st|nd|rd|th)")
+
+
+def _street(words: list[str], *, first: bool) -> str:
+    """Put a street's words together; what stands behind its type names a building (Peachtree Rd. Battle Shopping Center)."""
+    ends = _ends()
+    words = [found[1] if (found := _ORDINAL_WORD.fullmatch(word)) else word for word in words]
+    last = next((place for place, word in enumerate(words) if place and word in ends), len(words))
+    rest = words[last + 1 :]
+    if first and rest and not all(word in QUARTERS for word in rest):
+        words = words[: last + 1]
+    return " ".join(words)
+
+
+@cache
+def _ends() -> frozenset[str]:
+    return frozenset(reference("street_types")["ends"])
 
 
 def _short(word: str, short: dict[str, str], glued: tuple[tuple[str, str], ...]) -> str:

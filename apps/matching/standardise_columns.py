@@ -65,6 +65,7 @@ def standardise_columns(table: pa.Table, each: "Each[Any, Any]" = one_by_one) ->
     organization = _organizations(raw)
     mails, company_domains = _mails(raw["email"], each)
     columns: dict[str, Column] = {
+        "system": _single(raw["system"]),
         "kind": _single(_Raw(organization.astype(np.int32), as_texts(["p", "o"]))),
         **_people(raw, ~organization, each),
         **_companies(raw, organization, each),

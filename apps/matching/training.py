@@ -3,7 +3,8 @@
 A pair is one of several kinds: the same customer, unrelated, or related but different (a household, sister companies). The shares
 of levels among pairs of each kind, and how many pairs are of it, are what makes the levels that are seen most likely (Dempster,
 Laird and Rubin 1977; with the shipped parameters as what is believed before, weighed as pairs that were seen already). Unrelated
-pairs are looked at directly: pairs drawn at random, less the share of them that are the same customer.
+pairs are looked at directly: pairs drawn at random, less the share of them that are the same customer. Pairs with a label are of
+a known kind: they tell what its pairs look like, but not how many there are, for somebody chose them.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from apps.matching.comparisons import compare
 from apps.matching.comparisons_columns import NONE, Levels, Longs
 from apps.matching.encoded import Encoded
 from apps.matching.frequencies import learned_frequencies
+from apps.matching.labels import NO_LABELS, Labels
 from apps.matching.parameters import PARTS, Model, Part, Thresholds
 from apps.matching.rarity import home, rarity_bits
 from apps.matching.scoring import Scores
@@ -33,12 +35,14 @@ _ENOUGH: Final = 1e-3
 _BELIEF: Final = {"same": 0.5, "related": 1.0}
 """What the shipped shares weigh beside the pairs that are seen, per kind of pair; at least `_LEAST_BELIEF` pairs."""
 _LEAST_BELIEF: Final = 50.0
+_LABEL: Final = 2.0
+"""What a labelled pair weighs beside one that was only seen."""
 _FEW: Final = 100
 """Of fewer random pairs that show a comparison nothing is learned about it."""
 _MOST_BITS: Final = 8.0
 
 
-_OUTWEIGH: Final = 3.0
+_OUTWEIGH: Final = 0.0
 """Weights learned from the data at hand mean what they say, also about evidence against."""
 PRECISION: Final = 0.995
 """The share of pairs joined without asking that shall be right."""
@@ -66,8 +70,11 @@ class _Patterns(NamedTuple):
     times: Doubles
 
 
-def train(table: Encoded, low: Longs, high: Longs, levels: Levels, model: Model, *, seed: int = 1) -> Trained:
-    """Return `model` with parameters learned from a file's candidate pairs (`levels`: what they were compared to).
+def train(
+    table: Encoded, low: Longs, high: Longs, levels: Levels, model: Model, *, labels: Labels = NO_LABELS, seed: int = 1
+) -> Trained:
+    """Return `model` with parameters learned from a file's candidate pairs (`levels`: what they were compared to) and from pairs
+    with a verdict, all but those that are held out.
 
     Raises Degenerate. A part of which the file holds too little keeps its parameters."""
     organization = table.organizations()
@@ -83,7 +90,11 @@ def train(table: Encoded, low: Longs, high: Longs, levels: Levels, model: Model,
             continue
         rarity = _rarity(table, low[inside], high[inside], levels[inside], place=place, model=base)
         drawn = _drawn(table, records, rng)
-        found = _Estimate(base.parts[name], drawn.pairs)
+        known = labels.where(
+            ~labels.held_out & (organization[labels.low] == (place == 1)) & (organization[labels.high] == (place == 1))
+        )
+        verdicts = {same: _labelled(table, known.where(known.same == same), place, base) for same in (True, False)}
+        found = _Estimate(base.parts[name], drawn.pairs, verdicts)
         found.fit(_patterns(levels[inside], rarity), drawn)
         found.check(name)
         document[name], learned[name] = found.described(), found.told()
@@ -94,12 +105,11 @@ def train(table: Encoded, low: Longs, high: Longs, levels: Levels, model: Model,
 def for_precision(thresholds: Thresholds, scores: Scores, precision: float) -> Thresholds:
     """Return thresholds from which, by the pairs' own probabilities, `precision` of what is joined is right.
 
-    Never below the one for asking: a doubtful pair is not joined, however few there are."""
+    Never below even odds, however few such pairs there are."""
     standing = np.sort(scores.probability[(scores.flags & VETO) == 0])[::-1].astype(np.float64)
     wrong = np.cumsum(1.0 - standing) / np.arange(1, len(standing) + 1)
     enough = np.flatnonzero(wrong <= (1.0 - precision) * _SHARE_OF_WRONG)
-    least = 1.0 / (1.0 + 2.0**-thresholds.review)
-    return thresholds.automatic_from(max(float(standing[enough[-1]]), least) if len(enough) else 1.0 - 1e-6)
+    return thresholds.automatic_from(max(float(standing[enough[-1]]), 0.5) if len(enough) else 1.0 - 1e-6)
 
 
 def _rarity(table: Encoded, low: Longs, high: Longs, levels: Levels, *, place: int, model: Model) -> Doubles:
@@ -115,6 +125,12 @@ def _patterns(levels: Levels, rarity: Doubles) -> _Patterns:
     shifts = 4 * np.arange(levels.shape[1] - 1, -1, -1)
     bits = (distinct >> (4 * levels.shape[1])).astype(np.float64) - _MOST_BITS
     return _Patterns((distinct[:, None] >> shifts) & 15, bits, count.astype(np.float64))
+
+
+def _labelled(table: Encoded, labels: Labels, place: int, model: Model) -> _Patterns:
+    levels = compare(table, labels.low, labels.high)
+    found = _patterns(levels, _rarity(table, labels.low, labels.high, levels, place=place, model=model))
+    return found._replace(times=found.times * _LABEL)
 
 
 class _Drawn(NamedTuple):
@@ -149,8 +165,8 @@ def _counts(levels: npt.NDArray[np.int64], weights: Doubles) -> Doubles:
 class _Estimate:
     """The parameters of one part while they are learned. Kinds of pairs: 0 the same, 1 unrelated, from 2 on related."""
 
-    def __init__(self, part: Part, pairs: float) -> None:
-        self.part, self.pairs = part, pairs
+    def __init__(self, part: Part, pairs: float, verdicts: Mapping[bool, _Patterns]) -> None:
+        self.part, self.pairs, self.verdicts = part, pairs, verdicts
         self.kinds = 2 + len(part.related)
         self.start = np.stack([_shares(part, kind) for kind in range(self.kinds)])
         self.listed = self.start[0] > 0
@@ -168,11 +184,22 @@ class _Estimate:
             self.odds = np.maximum(self.expected, 1.0) / self.pairs
             self.odds[1] = 1.0
             counted = np.stack([_counts(patterns.levels, likely[kind]) for kind in range(self.kinds)])
+            labelled = self._labelled()
             for kind in (0, *range(2, self.kinds)):
-                self.shares[kind] = self._believed(kind, counted[kind])
+                self.shares[kind] = self._believed(kind, counted[kind] + labelled[kind])
             self._unrelated(drawn, counted)
             if abs(self.expected[0] - before) < _ENOUGH * self.expected[0]:
                 break
+
+    def _labelled(self) -> Doubles:
+        """Levels of pairs with a verdict, kind × comparison × level: those that are no match are of the other kinds, by their odds."""
+        counted = np.zeros_like(self.shares)
+        for same, patterns in self.verdicts.items():
+            likely = self._likely(patterns)
+            likely[slice(1, None) if same else 0] = 0.0
+            likely *= patterns.times / np.maximum(likely.sum(axis=0), 1e-300)
+            counted += np.stack([_counts(patterns.levels, likely[kind]) for kind in range(self.kinds)])
+        return counted
 
     def _likely(self, patterns: _Patterns) -> Doubles:
         """How likely each pattern's pairs are of each kind, kinds × patterns."""

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.matching import blocking, engine
+from apps.matching import engine
 from apps.matching.comparison_levels import COMPARISONS
 from apps.matching.explain import explain_scored
 from tests.matching.given import MODEL, canonical, canonicals

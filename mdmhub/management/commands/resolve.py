@@ -17,12 +17,15 @@ from django.core.management.base import BaseCommand, CommandError
 from apps.common.errors import HubError
 from apps.connectors.files import FileProblem
 from apps.connectors.files_columns import read_columns
+from apps.connectors.files_labels import read_labels
 from apps.connectors.mapping import parse_map_options
 from apps.matching.comparison_levels import COMPARISONS, LEVELS
+from apps.matching.labels import NO_LABELS, Labels, labels_of
+from apps.matching.labels_threshold import Advice
 from apps.matching.parameters import Model, ModelError
 from apps.matching.resolving import Options, Resolved, resolve
 
-SHARE: Final = {"standardise": 0.45, "block": 0.15, "compare": 0.2, "train": 0.1, "score": 0.02, "cluster": 0.08}
+SHARE: Final = {"standardise": 0.45, "block": 0.15, "compare": 0.2, "train": 0.1, "score": 0.02, "labels": 0.0, "cluster": 0.08}
 """About what each phase takes of the whole, for the time that is left."""
 
 
@@ -52,6 +55,13 @@ class Command(BaseCommand):
             action="store_true",
             help="No two records of one system (column or file) are one customer.",
         )
+        parser.add_argument(
+            "--labels", type=Path, metavar="FILE",
+            help="Pairs with a verdict: left, right, match (1 or 0, yes or no). They are learned from, and obeyed.",
+        )  # fmt: skip
+        parser.add_argument(
+            "--labels-learn-only", action="store_true", help="Learn from the labels, but do not bind the clusters to them."
+        )
         parser.add_argument("--cores", type=int, help="How many processor cores to use; all, if not given.")
         parser.add_argument(
             "--json", action="store_true", help="Print the result as one line of JSON, and no progress."
@@ -64,10 +74,11 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no folder {path.resolve().parent} to write {path.name} into.")
         try:
             table, taken, warnings = self._read(options["files"], options["map"])
+            labels = self._labels(options["labels"], table, warnings)
             reading = time.perf_counter() - self._began
             chosen = Options(
                 train=not options["no_train"], threshold=options["threshold"], one_per_system=options["one_per_system"],
-                cores=options["cores"],
+                cores=options["cores"], labels=labels, obeyed=not options["labels_learn_only"], shown=self._advise,
             )  # fmt: skip
             found = resolve(table, Model.load_default(), chosen, self._phase)
         except (FileProblem, HubError, ModelError) as error:
@@ -100,6 +111,26 @@ class Command(BaseCommand):
             taken[path.name] = {name: list(columns) for name, columns in found.taken.items()}
         whole = pa.concat_tables(tables, promote_options="default")
         return _distinct_ids(whole, tables, paths, warnings), taken, warnings
+
+    def _labels(self, path: Path | None, table: pa.Table, warnings: list[str]) -> Labels:
+        if path is None:
+            return NO_LABELS
+        lines, unread = read_labels(path)
+        labels, problems = labels_of(lines, table.column("record_id").combine_chunks())
+        warnings += [f"{path.name}, {problem}" for problem in (*unread, *problems)]
+        return labels
+
+    def _advise(self, advice: Advice) -> None:
+        """What the labels that were held out say of each threshold, before one is used."""
+        if self._quiet:
+            return
+        self.stderr.write(f"{advice.learned_from} labels learned from, {advice.held_out} held out. Of these, joined from")
+        self.stderr.write("     bits  probability  joined  right  precision (95 %)       recall")
+        for one in advice.by_weight:
+            self.stderr.write(
+                f"{one.weight:9.2f}  {one.probability:11.4f}  {one.joined:6}  {one.right:5}  {one.precision:.3f} ({one.low:.3f} to"
+                f" {one.high:.3f})  {one.recall:.3f}{'  <- chosen' if one.chosen else ''}"
+            )
 
     def _phase(self, name: str) -> None:
         if self._quiet:

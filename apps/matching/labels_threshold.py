@@ -1,0 +1,135 @@
+"""The threshold for joining without asking, chosen by labels for a wished precision, and what held-out labels say of it.
+
+Labels tell how right the pairs of each weight are, whichever were labelled; how many pairs have each weight is known from all of
+them. So labels correct the odds (a shift and a slope, by logistic regression; Platt 1999), and the corrected odds of all scored pairs
+give the threshold.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.matching.comparison_levels import FORCED, VETO
+from apps.matching.labels import LEAST, Bools, Labels
+from apps.matching.parameters import Thresholds
+from apps.matching.scoring import Scores
+from apps.matching.training import for_precision
+
+Doubles = npt.NDArray[np.float64]
+_SHIFT, _SLOPE = 2.0, 0.5
+"""Standard deviations of what is believed of shift (in natural log odds) and slope before a label is seen."""
+_LN2: Final = float(np.log(2.0))
+_MOST_BITS: Final = 40.0
+_Z: Final = 1.96
+
+
+class Calibration(NamedTuple):
+    """Corrected bits = shift + slope · bits; slope above 0."""
+
+    shift: float = 0.0
+    slope: float = 1.0
+
+    def probability(self, weight: npt.NDArray[Any]) -> Doubles:
+        """The corrected probability of weights in bits."""
+        bits = self.shift + self.slope * weight.astype(np.float64)
+        return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -_MOST_BITS, _MOST_BITS))))
+
+    def weight(self, bits: float) -> float:
+        """The weight whose corrected bits are `bits`."""
+        return (bits - self.shift) / self.slope
+
+
+@dataclass(frozen=True)
+class AtWeight:
+    """What joining from a weight on would do to labelled pairs: how many it joins, how many of those are right, precision with
+    its 95 % interval (Wilson), and recall."""
+
+    weight: float
+    probability: float
+    joined: int
+    right: int
+    precision: float
+    low: float
+    high: float
+    recall: float
+    chosen: bool = False
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Thresholds chosen by the labels that were learned from, and what the held-out ones say, by threshold."""
+
+    thresholds: Thresholds
+    calibration: Calibration
+    learned_from: int
+    held_out: int
+    by_weight: Sequence[AtWeight]
+    warnings: Sequence[str]
+    chooses: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that JSON can hold."""
+        return {**asdict(self), "calibration": self.calibration._asdict()}
+
+
+def advise(labels: Labels, of_labels: Scores, scores: Scores, thresholds: Thresholds, precision: float) -> Advice:
+    """Choose the threshold from which `precision` of what is joined is right; `of_labels`: the labelled pairs' scores in their
+    order, `scores`: of all pairs worth keeping."""
+    learn, chosen, warnings = ~labels.held_out, thresholds, []
+    calibration, chooses = Calibration(), len(labels.low) >= LEAST
+    if not chooses:
+        warnings.append(
+            f"Only {len(labels.low)} labels can be used; the threshold stays as it is until there are {LEAST} or more."
+        )
+    else:
+        plain = learn & ((of_labels.flags & (VETO | FORCED)) == 0)
+        calibration = calibrated(of_labels.weight[plain], labels.same[plain])
+        corrected = scores._replace(probability=calibration.probability(scores.weight).astype(np.float32))
+        bits = calibration.weight(for_precision(thresholds, corrected, precision).automatic)
+        chosen = thresholds.automatic_from(1.0 / (1.0 + 2.0 ** -min(bits, _MOST_BITS)))
+    held = np.flatnonzero(labels.held_out)
+    told = by_weight(labels.same[held], of_labels.where(held), chosen.automatic if chooses else None)
+    return Advice(chosen, calibration, int(learn.sum()), len(held), told, warnings, chooses)
+
+
+def calibrated(weight: npt.NDArray[Any], same: Bools) -> Calibration:
+    """Fit shift and slope to labelled weights by Newton's method; without labels nothing is corrected."""
+    x, y = np.stack([np.ones(len(weight)), weight.astype(np.float64) * _LN2]), same.astype(np.float64)
+    believed, precision = np.array([0.0, 1.0]), np.diag([_SHIFT**-2, _SLOPE**-2])
+    beta = believed.copy()
+    for _ in range(50):
+        p = 1.0 / (1.0 + np.exp(-np.clip(beta @ x, -_MOST_BITS, _MOST_BITS)))
+        step = np.linalg.solve((x * (p * (1 - p))) @ x.T + precision, x @ (y - p) - precision @ (beta - believed))
+        beta = beta + step
+        if np.abs(step).max() < 1e-9:
+            break
+    return Calibration(float(beta[0]) / _LN2, max(float(beta[1]), 0.1))
+
+
+def by_weight(same: Bools, scores: Scores, automatic: float | None) -> list[AtWeight]:
+    """Precision and recall of labelled pairs from each whole weight on, and from the one that was chosen."""
+    free, forced = (scores.flags & VETO) == 0, (scores.flags & FORCED) > 0
+    own = None if automatic is None else round(automatic, 2)
+    found = []
+    for weight in sorted({*np.arange(-3.0, 13.0).tolist(), *(() if own is None else (own,))}):
+        joined = free & ((scores.weight >= weight) | forced)
+        right, count = int((same & joined).sum()), int(joined.sum())
+        low, high = wilson(right, count)
+        one = AtWeight(
+            weight, round(1.0 / (1.0 + 2.0**-weight), 4), count, right, round(right / count, 4) if count else 1.0,
+            low, high, round(right / max(1, int(same.sum())), 4),
+        )  # fmt: skip
+        found.append(replace(one, chosen=weight == own))
+    return found
+
+
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927); 0 to 1 of nothing."""
+    if not count:
+        return 0.0, 1.0
+    share, more = right / count, _Z * _Z / count
+    middle, width = share + more / 2, _Z * float(np.sqrt(share * (1 - share) / count + more / (4 * count)))
+    return round(max(0.0, (middle - width) / (1 + more)), 4), round(min(1.0, (middle + width) / (1 + more)), 4)
