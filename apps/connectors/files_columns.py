@@ -49,6 +49,15 @@ def read_columns(path: Path, named: Mapping[str, Sequence[str]] | None = None) -
     return FileColumns(pa.table(columns), taken, warnings)
 
 
+def read_named(path: Path, names: Sequence[str]) -> pa.Table:
+    """Read columns of a file under their own names, as texts. Raises FileProblem, also for a column that is not there."""
+    table = _read(path, [])
+    for name in names:
+        if name not in table.column_names:
+            raise FileProblem("unknown_column", f"{path.name} has no column {name}; it has {', '.join(table.column_names)}.")
+    return pa.table({name: _text(table.column(name)) for name in names})
+
+
 def _read(path: Path, warnings: list[str]) -> pa.Table:
     kind = format_of(path)
     if kind == "parquet":

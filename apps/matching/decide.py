@@ -71,7 +71,7 @@ REASONS = {
     "weak_bridge": "This pair ({weight:.1f} bits) alone does not hold two groups of records together.",
     "review_band": "They may be the same ({weight:.1f} bits), which is not enough to join them without asking.",
 }
-_WORTH_A_QUESTION = 1.0  # bits
+_WORTH_A_QUESTION, _NOT_KEPT = 1.0, -1.5  # bits; pairs that nobody kept, or compared, speak a little against one customer
 _RANK = {reason: rank for rank, reason in enumerate(REASONS)}
 
 
@@ -186,8 +186,9 @@ def _too_weak(clusters: Clusters, near: Near, edge: _Edge, thresholds: Threshold
         return ""
     smaller, away = (one, clusters.of[edge.b]) if len(one) < len(other) else (other, clusters.of[edge.a])
     known = sorted(found.weight for record in smaller for end, found in near[record] if clusters.of[end] == away)
-    # Pairs that were not even worth keeping speak against it, but nobody knows how much: they count as nothing.
-    return "weak_bridge" if sum(known) < _WORTH_A_QUESTION * len(one) * len(other) else ""
+    cross = len(one) * len(other)
+    told = sum(known) + _NOT_KEPT * (cross - len(known))
+    return "weak_bridge" if told < _WORTH_A_QUESTION * cross else ""
 
 
 def _join(clusters: Clusters, component: Component, edges: list[_Edge], thresholds: Thresholds) -> list[Doubt]:

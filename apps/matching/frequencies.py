@@ -7,13 +7,15 @@ import numpy as np
 
 from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Longs, Texts
 from apps.matching.encoded import Encoded
-from apps.matching.rarity import FEATURE, home
+from apps.matching.rarity import FEATURE, Home, home
 from apps.matching.text import skeleton
 
 _ENOUGH: Final = 500
 """Of fewer records with a name the file's own frequencies say nothing."""
-_LISTED: Final = 3
+_LISTED: Final = 6
 """A name borne this often is listed; what is not listed counts as rare."""
+_OF_ONE: Final = 1.5
+"""About so many of the records with one name are one customer's own and no chance agreement."""
 _MOST: Final = 50_000
 MOST_PARTIES: Final = 10
 """A mail address, number or domain of more parties than this is nobody's own."""
@@ -39,6 +41,8 @@ def learned_frequencies(table: Encoded, organization: Bools, known: Shares) -> d
         for home_code in homes.tolist():
             shares |= _shares(codes[where == home_code], column.texts, f"{country.texts[home_code]}|")
         found[comparison] = shares
+    if (country.codes != NONE).sum() >= _ENOUGH:
+        found["country"] = _countries(country)
     return found
 
 
@@ -47,10 +51,19 @@ def _shares(codes: Ints, texts: Texts, prefix: str) -> dict[str, float]:
     order = np.argsort(-count, kind="stable")[:_MOST]
     listed = order[count[order] >= _LISTED]
     rest = np.setdiff1d(np.arange(len(count)), listed)
-    shares = {prefix + str(texts[distinct[i]]): float(count[i]) / len(codes) for i in listed.tolist()}
+    shares = {prefix + str(texts[distinct[i]]): (float(count[i]) - _OF_ONE) / len(codes) for i in listed.tolist()}
     if len(rest):
-        shares[prefix] = float(count[rest].mean()) / len(codes)
+        shares[prefix] = 1.0 / len(codes)
     return shares
+
+
+def _countries(country: Home) -> dict[str, float]:
+    """Return the share of each country, and the mean share of a record's country under ""."""
+    count = np.bincount(country.codes[country.codes != NONE], minlength=len(country.texts))
+    share = count / max(1, count.sum())
+    return {str(text): float(own) for text, own in zip(country.texts, share, strict=True) if own > 0} | {
+        "": float((share * share).sum())
+    }
 
 
 def generic_values(table: Encoded) -> dict[str, frozenset[str]]:

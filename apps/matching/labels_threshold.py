@@ -1,8 +1,8 @@
 """The threshold for joining without asking, chosen by labels for a wished precision, and what held-out labels say of it.
 
 Labels tell how right the pairs of each weight are, whichever were labelled; how many pairs have each weight is known from all of
-them. So labels correct the odds (a shift and a slope, by logistic regression; Platt 1999), and the corrected odds of all scored pairs
-give the threshold.
+them. So labels correct the odds, all by one factor (logistic regression with nothing but an intercept; Platt 1999), and the corrected
+odds of all scored pairs give the threshold.
 """
 
 from collections.abc import Sequence
@@ -19,27 +19,11 @@ from apps.matching.scoring import Scores
 from apps.matching.training import for_precision
 
 Doubles = npt.NDArray[np.float64]
-_SHIFT, _SLOPE = 2.0, 0.5
-"""Standard deviations of what is believed of shift (in natural log odds) and slope before a label is seen."""
+_BELIEF: Final = 0.3
+"""How far learned odds are believed to be off before a label is seen: the standard deviation, in bits."""
 _LN2: Final = float(np.log(2.0))
 _MOST_BITS: Final = 40.0
 _Z: Final = 1.96
-
-
-class Calibration(NamedTuple):
-    """Corrected bits = shift + slope · bits; slope above 0."""
-
-    shift: float = 0.0
-    slope: float = 1.0
-
-    def probability(self, weight: npt.NDArray[Any]) -> Doubles:
-        """The corrected probability of weights in bits."""
-        bits = self.shift + self.slope * weight.astype(np.float64)
-        return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -_MOST_BITS, _MOST_BITS))))
-
-    def weight(self, bits: float) -> float:
-        """The weight whose corrected bits are `bits`."""
-        return (bits - self.shift) / self.slope
 
 
 @dataclass(frozen=True)
@@ -60,10 +44,12 @@ class AtWeight:
 
 @dataclass(frozen=True)
 class Advice:
-    """Thresholds chosen by the labels that were learned from, and what the held-out ones say, by threshold."""
+    """Thresholds chosen by the labels that were learned from, and what the held-out ones say, by threshold.
+
+    correction: bits that labels add to every weight; chooses: there were labels enough to choose a threshold."""
 
     thresholds: Thresholds
-    calibration: Calibration
+    correction: float
     learned_from: int
     held_out: int
     by_weight: Sequence[AtWeight]
@@ -72,41 +58,44 @@ class Advice:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that JSON can hold."""
-        return {**asdict(self), "calibration": self.calibration._asdict()}
+        return asdict(self)
 
 
 def advise(labels: Labels, of_labels: Scores, scores: Scores, thresholds: Thresholds, precision: float) -> Advice:
     """Choose the threshold from which `precision` of what is joined is right; `of_labels`: the labelled pairs' scores in their
     order, `scores`: of all pairs worth keeping."""
     learn, chosen, warnings = ~labels.held_out, thresholds, []
-    calibration, chooses = Calibration(), len(labels.low) >= LEAST
+    correction, chooses = 0.0, len(labels.low) >= LEAST
     if not chooses:
         warnings.append(
             f"Only {len(labels.low)} labels can be used; the threshold stays as it is until there are {LEAST} or more."
         )
     else:
         plain = learn & ((of_labels.flags & (VETO | FORCED)) == 0)
-        calibration = calibrated(of_labels.weight[plain], labels.same[plain])
-        corrected = scores._replace(probability=calibration.probability(scores.weight).astype(np.float32))
-        bits = calibration.weight(for_precision(thresholds, corrected, precision).automatic)
-        chosen = thresholds.automatic_from(1.0 / (1.0 + 2.0 ** -min(bits, _MOST_BITS)))
+        correction = corrected_by(of_labels.weight[plain], labels.same[plain])
+        corrected = scores._replace(probability=_probability(scores.weight + correction).astype(np.float32))
+        bits = for_precision(thresholds, corrected, precision).automatic - correction
+        chosen = thresholds.automatic_from(float(_probability(np.array(bits))))
     held = np.flatnonzero(labels.held_out)
     told = by_weight(labels.same[held], of_labels.where(held), chosen.automatic if chooses else None)
-    return Advice(chosen, calibration, int(learn.sum()), len(held), told, warnings, chooses)
+    return Advice(chosen, round(correction, 3), int(learn.sum()), len(held), told, warnings, chooses)
 
 
-def calibrated(weight: npt.NDArray[Any], same: Bools) -> Calibration:
-    """Fit shift and slope to labelled weights by Newton's method; without labels nothing is corrected."""
-    x, y = np.stack([np.ones(len(weight)), weight.astype(np.float64) * _LN2]), same.astype(np.float64)
-    believed, precision = np.array([0.0, 1.0]), np.diag([_SHIFT**-2, _SLOPE**-2])
-    beta = believed.copy()
+def corrected_by(weight: npt.NDArray[Any], same: Bools) -> float:
+    """Return the bits by which labelled pairs' weights are best corrected (Newton's method); 0 without labels."""
+    bits = 0.0
     for _ in range(50):
-        p = 1.0 / (1.0 + np.exp(-np.clip(beta @ x, -_MOST_BITS, _MOST_BITS)))
-        step = np.linalg.solve((x * (p * (1 - p))) @ x.T + precision, x @ (y - p) - precision @ (beta - believed))
-        beta = beta + step
-        if np.abs(step).max() < 1e-9:
+        p = _probability(weight.astype(np.float64) + bits)
+        slope = float(same.sum() - p.sum()) * _LN2 - bits / _BELIEF**2
+        step = slope / (float((p * (1 - p)).sum()) * _LN2**2 + _BELIEF**-2)
+        bits += step
+        if abs(step) < 1e-9:
             break
-    return Calibration(float(beta[0]) / _LN2, max(float(beta[1]), 0.1))
+    return bits
+
+
+def _probability(bits: npt.NDArray[Any]) -> Doubles:
+    return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -_MOST_BITS, _MOST_BITS))), np.float64)
 
 
 def by_weight(same: Bools, scores: Scores, automatic: float | None) -> list[AtWeight]:

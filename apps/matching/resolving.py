@@ -93,7 +93,9 @@ class Resolved:
         }  # fmt: skip
 
 
-class _Clock:
+class Clock:
+    """Seconds by phase, and whoever wants to know when one begins."""
+
     def __init__(self, told: Told) -> None:
         self.seconds: dict[str, float] = {}
         self._told = told
@@ -108,14 +110,14 @@ class _Clock:
 
 def resolve(table: pa.Table, model: Model, options: Options = Options(), told: Told = lambda phase: None) -> Resolved:
     """Decide which records of `table` (text columns under canonical flat names) are one customer."""
-    clock = _Clock(told)
+    clock = Clock(told)
     with clock.phase("standardise"), many_processes(options.cores if table.num_rows >= MANY else 1) as each:
         records = standardise_columns(table, each)
     return resolve_standardised(records, model, options, clock, warnings_of(table))
 
 
 def resolve_standardised(
-    records: Encoded, model: Model, options: Options, clock: _Clock, warnings: list[str]
+    records: Encoded, model: Model, options: Options, clock: Clock, warnings: list[str]
 ) -> Resolved:
     """The same from standardised records on."""
     with clock.phase("block"):

@@ -3,8 +3,8 @@
 A pair is one of several kinds: the same customer, unrelated, or related but different (a household, sister companies). The shares
 of levels among pairs of each kind, and how many pairs are of it, are what makes the levels that are seen most likely (Dempster,
 Laird and Rubin 1977; with the shipped parameters as what is believed before, weighed as pairs that were seen already). Unrelated
-pairs are looked at directly: pairs drawn at random, less the share of them that are the same customer. Pairs with a label are of
-a known kind: they tell what its pairs look like, but not how many there are, for somebody chose them.
+pairs are looked at directly: pairs drawn at random, less the share of them that are the same customer. Pairs with a
+verdict are of a known kind, which takes the place of what is supposed of them: so it does not matter which pairs were chosen.
 """
 
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from apps.matching.comparison_levels import COMPARISONS, LEVELS, MOST_LEVELS, VETO
+from apps.matching.comparison_levels import COMPARISONS, LEVELS, MOST_LEVELS, VETO, level_number
 from apps.matching.comparisons import compare
 from apps.matching.comparisons_columns import NONE, Levels, Longs
 from apps.matching.encoded import Encoded
 from apps.matching.frequencies import learned_frequencies
 from apps.matching.labels import NO_LABELS, Labels
 from apps.matching.parameters import PARTS, Model, Part, Thresholds
-from apps.matching.rarity import home, rarity_bits
+from apps.matching.rarity import home, rarity_bits, shares_of
 from apps.matching.scoring import Scores
 
 Doubles = npt.NDArray[np.float64]
@@ -35,18 +35,21 @@ _ENOUGH: Final = 1e-3
 _BELIEF: Final = {"same": 0.5, "related": 1.0}
 """What the shipped shares weigh beside the pairs that are seen, per kind of pair; at least `_LEAST_BELIEF` pairs."""
 _LEAST_BELIEF: Final = 50.0
-_LABEL: Final = 2.0
-"""What a labelled pair weighs beside one that was only seen."""
+_LABEL: Final = 1.0
+"""What a pair with a verdict weighs beside one that was only seen."""
 _FEW: Final = 100
 """Of fewer random pairs that show a comparison nothing is learned about it."""
-_MOST_BITS: Final = 8.0
+_MOST_BITS: Final = 12.0
+_ROUNDS_OF_RARE: Final = 3
+_LEAST_RARE: Final = 1e-3
+_ABROAD: Final = COMPARISONS.index("address"), level_number("address", "other_country")
 
 
 _OUTWEIGH: Final = 0.0
 """Weights learned from the data at hand mean what they say, also about evidence against."""
 PRECISION: Final = 0.995
 """The share of pairs joined without asking that shall be right."""
-_SHARE_OF_WRONG: Final = 0.45
+_SHARE_OF_WRONG: Final = 0.35
 """Pairs that are joined bring others with them: of the wrong ones that are allowed so much is left to the pairs themselves."""
 
 
@@ -96,8 +99,18 @@ def train(
         verdicts = {same: _labelled(table, known.where(known.same == same), place, base) for same in (True, False)}
         found = _Estimate(base.parts[name], drawn.pairs, verdicts)
         found.fit(_patterns(levels[inside], rarity), drawn)
+        if name == "organization":
+            rare = _Rare.of(table, low[inside], high[inside], levels[inside], frequencies["company_name"])
+            for _ in range(_ROUNDS_OF_RARE):
+                share = rare.by_chance(found, levels[inside], rarity)
+                found = _Estimate(base.parts[name], drawn.pairs, verdicts)
+                found.fit(_patterns(levels[inside], rarity - np.log2(share) * rare.pairs), drawn)
+                rarity = rarity - np.log2(share) * rare.pairs
+                rare.share *= share
+            frequencies["company_name"] = rare.scaled(frequencies["company_name"])
         found.check(name)
         document[name], learned[name] = found.described(), found.told()
+    document["frequencies"] = frequencies
     document["thresholds"] = {**document["thresholds"], "outweigh": _OUTWEIGH}
     return Trained(Model.from_dict(document), learned)
 
@@ -134,11 +147,13 @@ def _labelled(table: Encoded, labels: Labels, place: int, model: Model) -> _Patt
 
 
 class _Drawn(NamedTuple):
-    """How often pairs drawn at random show each level (comparison × level), how many were drawn, of how many there are."""
+    """How often pairs drawn at random show each level (comparison × level), how many were drawn, of how many there are, and how many
+    pairs of different countries there are for each of those."""
 
     levels: Doubles
     drawn: int
     pairs: float
+    abroad: float
 
 
 def _drawn(table: Encoded, records: Longs, rng: np.random.Generator) -> _Drawn:
@@ -155,11 +170,46 @@ def _drawn(table: Encoded, records: Longs, rng: np.random.Generator) -> _Drawn:
     apart = one != other
     levels = compare(table, np.minimum(one, other)[apart], np.maximum(one, other)[apart])
     counted = _counts(levels.astype(np.int64), np.ones(len(levels)))
-    return _Drawn(counted, len(levels), max(1.0, float((size - 1).sum()) / 2))
+    pairs, every = max(1.0, float((size - 1).sum()) / 2), len(records) * (len(records) - 1) / 2
+    return _Drawn(counted, len(levels), pairs, max(0.0, every - pairs) / pairs)
 
 
 def _counts(levels: npt.NDArray[np.int64], weights: Doubles) -> Doubles:
     return np.stack([np.bincount(levels[:, c], weights, MOST_LEVELS)[:MOST_LEVELS] for c in range(levels.shape[1])])
+
+
+@dataclass
+class _Rare:
+    """Names of companies that few records bear. How often strangers agree on one cannot be seen in how many bear it, for those few
+    are mostly one company; but all pairs that agree on one are compared, so the unrelated among them can be counted.
+
+    `pairs`: which do; `bearers`: how many records bear such a name; `share`: how much less often strangers agree on it than if each
+    name were borne once in the file."""
+
+    pairs: npt.NDArray[np.bool_]
+    bearers: int
+    share: float = 1.0
+
+    @classmethod
+    def of(cls, table: Encoded, low: Longs, high: Longs, levels: Levels, shares: Mapping[str, float]) -> "_Rare":
+        names = table.column("company")
+        same = np.flatnonzero(levels[:, COMPARISONS.index("company_name")] == level_number("company_name", "same"))
+        pairs = np.zeros(len(low), np.bool_)
+        pairs[same] = shares_of(table, "company_name", low[same], high[same], shares)[1]
+        first = names.nth(0)
+        listed = np.array([*(text in shares for text in names.texts.tolist()), True], np.bool_)
+        return cls(pairs, max(1, int((~listed[first]).sum())))
+
+    def by_chance(self, found: "_Estimate", levels: Levels, rarity: Doubles) -> float:
+        """How often strangers agree on a rare name, beside what is taken for it now."""
+        patterns = _patterns(levels[self.pairs], rarity[self.pairs])
+        strangers = float((found.likely(patterns)[1] * patterns.times).sum())
+        expected = self.share * self.bearers / 2
+        return float(np.clip((strangers + 1.0) / (expected + 1.0), _LEAST_RARE / self.share, 1.0 / self.share))
+
+    def scaled(self, shares: Mapping[str, float]) -> dict[str, float]:
+        """The shares of names with what was learned of those that are not listed."""
+        return {name: value * (self.share if name == "" or name.endswith("|") else 1.0) for name, value in shares.items()}
 
 
 class _Estimate:
@@ -179,29 +229,33 @@ class _Estimate:
         """Learn until the number of expected matches stands still."""
         for self.rounds in range(1, _ROUNDS + 1):
             before = self.expected[0]
-            likely = self._likely(patterns) * patterns.times
-            self.expected = likely.sum(axis=1)
+            likely = self.likely(patterns) * patterns.times
+            correction = self._correction()
+            self.expected = likely.sum(axis=1) + correction[:, 0].sum(axis=1)
             self.odds = np.maximum(self.expected, 1.0) / self.pairs
             self.odds[1] = 1.0
             counted = np.stack([_counts(patterns.levels, likely[kind]) for kind in range(self.kinds)])
-            labelled = self._labelled()
+            counted = np.maximum(counted + correction, 0.0)
             for kind in (0, *range(2, self.kinds)):
-                self.shares[kind] = self._believed(kind, counted[kind] + labelled[kind])
+                self.shares[kind] = self._believed(kind, counted[kind])
             self._unrelated(drawn, counted)
             if abs(self.expected[0] - before) < _ENOUGH * self.expected[0]:
                 break
 
-    def _labelled(self) -> Doubles:
-        """Levels of pairs with a verdict, kind × comparison × level: those that are no match are of the other kinds, by their odds."""
+    def _correction(self) -> Doubles:
+        """Levels of pairs with a verdict, kind × comparison × level, less what was supposed of the same pairs. Those that are no match
+        are of the other kinds, by their odds."""
         counted = np.zeros_like(self.shares)
         for same, patterns in self.verdicts.items():
-            likely = self._likely(patterns)
-            likely[slice(1, None) if same else 0] = 0.0
-            likely *= patterns.times / np.maximum(likely.sum(axis=0), 1e-300)
-            counted += np.stack([_counts(patterns.levels, likely[kind]) for kind in range(self.kinds)])
+            supposed = self.likely(patterns)
+            known = supposed.copy()
+            known[slice(1, None) if same else 0] = 0.0
+            known /= np.maximum(known.sum(axis=0), 1e-300)
+            change = (known - supposed) * patterns.times
+            counted += np.stack([_counts(patterns.levels, change[kind]) for kind in range(self.kinds)])
         return counted
 
-    def _likely(self, patterns: _Patterns) -> Doubles:
+    def likely(self, patterns: _Patterns) -> Doubles:
         """How likely each pattern's pairs are of each kind, kinds × patterns."""
         safe = np.where(self.listed, self.shares, 1.0)
         safe[:, :, 0] = 1.0
@@ -235,6 +289,8 @@ class _Estimate:
         )[:, None]
         enough = (known >= _FEW)[:, None] & self.listed
         self.shares[1] = np.where(enough, np.clip(learned, 1e-9, 1.0), self.shares[1])
+        if self.listed[_ABROAD]:  # all others are drawn within countries
+            self.shares[1][_ABROAD] = min(1.0, max(1e-3, drawn.abroad))
 
     def check(self, name: str) -> None:
         """Raises Degenerate where what was learned cannot be right."""
