@@ -21,7 +21,7 @@ PURE = {
     "matching": (
         "standardise", "blocking", "comparisons", "comparison", "scoring", "decide", "clusters", "training", "engine",
         "name_score", "names", "text", "features", "encoded", "hashing", "frequencies", "rarity", "pairs", "partition",
-        "parameters", "explain", "resolving", "many_processes",
+        "parameters", "explain", "resolving", "many_processes", "labels", "evaluation",
     ),
     "connectors": ("contract", "mapping", "planning", "backoff"),
     "workflows": ("definitions",),

@@ -54,7 +54,9 @@ def read_named(path: Path, names: Sequence[str]) -> pa.Table:
     table = _read(path, [])
     for name in names:
         if name not in table.column_names:
-            raise FileProblem("unknown_column", f"{path.name} has no column {name}; it has {', '.join(table.column_names)}.")
+            raise FileProblem(
+                "unknown_column", f"{path.name} has no column {name}; it has {', '.join(table.column_names)}."
+            )
     return pa.table({name: _text(table.column(name)) for name in names})
 
 

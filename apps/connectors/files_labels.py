@@ -21,6 +21,8 @@ def read_labels(path: Path) -> tuple[list[Line], list[str]]:
                 continue
             lacking = [name for name in COLUMNS if name not in row.values]
             if lacking and reader.format in ("csv", "tsv", "parquet"):
-                raise FileProblem("unknown_column", f"{path.name} has no column {lacking[0]}; it needs left, right, match.")
+                raise FileProblem(
+                    "unknown_column", f"{path.name} has no column {lacking[0]}; it needs left, right, match."
+                )
             lines.append(Line(row.line, *(row.values.get(name) for name in COLUMNS)))
     return lines, problems

@@ -74,14 +74,14 @@ def _named(comparison: str, names: tuple[str, ...]) -> Bools:
     return np.isin(np.arange(MOST_LEVELS + 1), [level_number(comparison, name) for name in names])
 
 
-def flags_of(levels: Levels, outweighed: Bools | None = None) -> Flags:
+def flags_of(levels: Levels, *, lifted: bool = False) -> Flags:
     """Return the flags of compared pairs: VETO for hard evidence against, FORCED for one confirmed identifier.
 
-    `outweighed`: pairs for which so much speaks that another birth date or suffix does not keep them apart."""
+    `lifted`: so much speaks for one customer that another birth date or suffix does not keep them apart."""
     flags = np.where(_is(levels, "identifier", "same_verified"), FORCED, 0).astype(np.int16)
     for sentence, veto in vetoes(levels).items():
-        standing = veto & ~outweighed if outweighed is not None and sentence in MAY_BE_OUTWEIGHED else veto
-        flags[standing] |= VETO
+        if not (lifted and sentence in MAY_BE_OUTWEIGHED):
+            flags[veto] |= VETO
     return flags
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from rapidfuzz import process
-from rapidfuzz.distance import OSA
+from rapidfuzz.distance import OSA, Jaro, JaroWinkler
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -17,6 +17,10 @@ Bools = npt.NDArray[np.bool_]
 Levels = npt.NDArray[np.int8]
 Texts = npt.NDArray[np.object_]
 _FEW = 64  # values
+_MANY = 50_000  # values: from here all cores are worth waking
+_ONE_SIDED = frozenset(
+    {Jaro.similarity, JaroWinkler.similarity}
+)  # scorers that may find something else the other way round
 NONE = -1  # code of an empty value
 
 
@@ -138,8 +142,17 @@ def best(crossed: Crossed, levels: Levels, pairs: int) -> Levels:
 def distinct(left: Ints, right: Ints) -> tuple[Ints, Ints, Longs]:
     """Return distinct unordered pairs of codes and, for each input pair, the place of its distinct pair."""
     low, high = np.minimum(left, right).astype(np.int64), np.maximum(left, right).astype(np.int64)
-    keys, place = np.unique((low << 32) | high, return_inverse=True)
+    keys, place = numbered((low << 32) | high)
     return (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32), place
+
+
+def numbered(values: Longs) -> tuple[Longs, Longs]:
+    """Return distinct values and, for each value, the place of its own among them; many in the order in which they are met."""
+    if len(values) < _MANY:
+        keys, place = np.unique(values, return_inverse=True)
+        return keys, place
+    found = pa.array(values).dictionary_encode()
+    return found.dictionary.to_numpy(), found.indices.to_numpy().astype(np.int64)
 
 
 def edits(texts: Texts, left: Ints, right: Ints, most: int) -> Ints:
@@ -147,20 +160,28 @@ def edits(texts: Texts, left: Ints, right: Ints, most: int) -> Ints:
     if not len(left):
         return np.zeros(0, np.int32)
     found = process.cpdist(
-        texts[left].tolist(), texts[right].tolist(), scorer=OSA.distance, score_cutoff=most, dtype=np.int32
-    )
+        texts[left].tolist(), texts[right].tolist(), scorer=OSA.distance, score_cutoff=most, dtype=np.int32,
+        workers=_workers(len(left)),
+    )  # fmt: skip
     return np.asarray(found, np.int32)
 
 
 def similar(texts: Texts, left: Ints, right: Ints, scorer: Any, cutoff: float = 0.0) -> npt.NDArray[np.float32]:
-    """Return a rapidfuzz scorer's value for pairs of texts, each in the order of the alphabet: sides do not matter."""
+    """Return a rapidfuzz scorer's value for pairs of texts. Where its sides matter, each pair is in the order of the alphabet."""
     if not len(left):
         return np.zeros(0, np.float32)
     one, other = texts[left], texts[right]
-    swap = np.asarray(one > other, np.bool_)
-    one, other = np.where(swap, other, one), np.where(swap, one, other)
-    found = process.cpdist(one.tolist(), other.tolist(), scorer=scorer, score_cutoff=cutoff, dtype=np.float32)
+    if scorer in _ONE_SIDED:
+        swap = np.asarray(one > other, np.bool_)
+        one, other = np.where(swap, other, one), np.where(swap, one, other)
+    found = process.cpdist(
+        one.tolist(), other.tolist(), scorer=scorer, score_cutoff=cutoff, dtype=np.float32, workers=_workers(len(left))
+    )
     return np.asarray(found, np.float32)
+
+
+def _workers(pairs: int) -> int:
+    return -1 if pairs >= _MANY else 1
 
 
 def lengths(texts: Texts) -> Ints:

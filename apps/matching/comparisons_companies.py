@@ -15,6 +15,7 @@ from apps.matching.comparisons_columns import (
     Ints,
     Levels,
     Longs,
+    Texts,
     as_texts,
     best,
     cross,
@@ -85,7 +86,7 @@ def company_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     if not len(a):
         return np.zeros(len(left), np.int8)
     low, high, place = distinct(a, b)
-    read = [_read(text) for text in names.texts.tolist()]
+    read = table.once("companies", lambda: _read_all(names.texts.tolist()))
     return best(crossed, _distinct_names(read, low, high)[place], len(left))
 
 
@@ -93,43 +94,72 @@ def name_levels(names: Sequence[str], left: Longs, right: Longs) -> Levels:
     """Return levels of company_name of single names: number left[i] against number right[i]."""
     if not len(left):
         return np.zeros(0, np.int8)
-    return _distinct_names([_read(name) for name in names], left.astype(np.int32), right.astype(np.int32))
+    return _distinct_names(_read_all(names), left.astype(np.int32), right.astype(np.int32))
 
 
-def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
-    compacts, orders, initials, numbers, beginnings, strong = (list(values) for values in zip(*read, strict=True))
-    compact_texts, ordered_texts = as_texts(compacts), as_texts(orders)
-    both = encode([*compacts, *initials])
-    compact, initial = both[: len(read)], both[len(read) :]
-    ordered, number, beginning, core = encode(orders), encode(numbers), encode(beginnings), encode(strong)
+class _Read(NamedTuple):
+    """Distinct names with what is compared of them, as texts and as codes."""
+
+    names: list[_Name]
+    compact_texts: Texts
+    ordered_texts: Texts
+    length: Ints
+    compact: Ints
+    initial: Ints
+    ordered: Ints
+    number: Ints
+    beginning: Ints
+    core: Ints
+    several: Bools  # more than one word
+    lettered: list[Ints]  # for each word of "and", the initials with it between, in the numbers of `compact`
+
+
+def _read_all(names: Sequence[str]) -> _Read:
+    read = [_read(name) for name in names]
+    columns = zip(*read, strict=True) if read else ([] for _ in _Name._fields)
+    compacts, orders, initials, numbers, beginnings, strong = (list(values) for values in columns)
+    spelled = [
+        *compacts, *initials,
+        *(text[0] + word + text[1] if len(text) == 2 else "" for word in _AND_INITIALS for text in initials),
+    ]  # fmt: skip
+    compact, initial, *lettered = np.split(encode(spelled), range(len(read), len(spelled), max(1, len(read))))
+    compact_texts = as_texts(compacts)
+    return _Read(
+        read, compact_texts, as_texts(orders), lengths(compact_texts), compact, initial, encode(orders), encode(numbers),
+        encode(beginnings), encode(strong), np.fromiter((len(text) > 1 for text in initials), np.bool_, len(read)), lettered,
+    )  # fmt: skip
+
+
+def _distinct_names(read: _Read, a: Ints, b: Ints) -> Levels:
+    compact, initial, ordered, number = read.compact, read.initial, read.ordered, read.number
+    beginning, core, several = read.beginning, read.core, read.several
     result = np.full(len(a), _NAME["different"], np.int8)
-    words = similar(ordered_texts, a, b, fuzz.token_set_ratio)
-    shorter = np.minimum(lengths(compact_texts)[a], lengths(compact_texts)[b])
+    words = similar(read.ordered_texts, a, b, fuzz.token_set_ratio)
+    shorter = np.minimum(read.length[a], read.length[b])
     result[words >= _SHARED] = _NAME["shared_words"]
     result[(words > 99.9) & (shorter >= 4)] = _NAME["part"]
-    close = similar(compact_texts, a, b, OSA.normalized_similarity, _ALIKE) >= _ALIKE
-    close |= (words >= _SHARED) & (similar(ordered_texts, a, b, fuzz.ratio, _SORTED) >= _SORTED)
+    close = similar(read.compact_texts, a, b, OSA.normalized_similarity, _ALIKE) >= _ALIKE
+    close |= (words >= _SHARED) & (similar(read.ordered_texts, a, b, fuzz.ratio, _SORTED) >= _SORTED)
     close |= (words >= _SHARED) & (beginning[a] == beginning[b])  # abbreviated words
     bare = (core[a] == core[b]) & (core[a] != NONE)
     close |= bare
     close &= shorter >= 4
     at = np.flatnonzero(bare & close)
-    close[at[_other_trade(read, a[at], b[at])]] = False
+    close[at[_other_trade(read.names, a[at], b[at])]] = False
     at = np.flatnonzero(close & (core[a] != core[b]) & (beginning[a] != beginning[b]))
     for part in _parts(at):
-        close[part[_other_word(read, a[part], b[part])]] = False
+        close[part[_other_word(read.names, a[part], b[part])]] = False
     result[close] = _NAME["alike"]
     lacking = (number[a] != number[b]) & ((number[a] == NONE) | (number[b] == NONE))
     result[lacking & (result == _NAME["alike"])] = _NAME["part"]
     at = np.flatnonzero(result == _NAME["shared_words"])
     for part in _parts(at):
-        result[part] = _word_by_word(read, a[part], b[part])
-    several = np.fromiter((len(text) > 1 for text in initials), np.bool_, len(read))
+        result[part] = _word_by_word(read.names, a[part], b[part])
     short = ((compact[a] == initial[b]) & several[b]) | ((compact[b] == initial[a]) & several[a])
-    for word in _AND_INITIALS:  # B A S: Benby and Simpson
-        both = encode([*compacts, *(text[0] + word + text[1] if len(text) == 2 else "" for text in initials)])
-        named, lettered = both[: len(read)], both[len(read) :]
-        short |= (named[a] == lettered[b]) & (lettered[b] != NONE) | (named[b] == lettered[a]) & (lettered[a] != NONE)
+    for lettered in read.lettered:  # B A S: Benby and Simpson
+        short |= (compact[a] == lettered[b]) & (lettered[b] != NONE) | (compact[b] == lettered[a]) & (
+            lettered[a] != NONE
+        )
     result[(result == _NAME["different"]) & short] = _NAME["acronym"]
     differ = (number[a] != number[b]) & (number[a] != NONE) & (number[b] != NONE)
     result[differ & (result != _NAME["different"])] = _NAME["number_differs"]
@@ -140,9 +170,13 @@ def _distinct_names(read: list[_Name], a: Ints, b: Ints) -> Levels:
 def _other_trade(read: list[_Name], a: Ints, b: Ints) -> Bools:
     """Tell where both names say what kind of house it is, and not the same, of a name that a house with several of them bears: the
     Grand Regent cafe is not the Grand Regent restaurant. One word's cafe (Katsu) is called a restaurant as well."""
-    kinds = [set(name.ordered.split()) & _trades() if " " in name.strong else set() for name in read]
     pairs = zip(a.tolist(), b.tolist(), strict=True)
-    return np.fromiter((bool(kinds[i] and kinds[j] and not kinds[i] & kinds[j]) for i, j in pairs), np.bool_, len(a))
+    kinds = ((_kinds(read[i]), _kinds(read[j])) for i, j in pairs)
+    return np.fromiter((bool(one and other and not one & other) for one, other in kinds), np.bool_, len(a))
+
+
+def _kinds(name: _Name) -> frozenset[str]:
+    return _trades().intersection(name.ordered.split()) if " " in name.strong else frozenset()
 
 
 def _parts(places: Longs) -> Iterator[Longs]:

@@ -61,8 +61,8 @@ def person_levels(table: Encoded, left: Longs, right: Longs) -> tuple[Levels, Le
     given, family = table.column("given"), table.column("family")
     if not len(given.texts) and not len(family.texts):
         return np.zeros(len(left), np.int8), np.zeros(len(left), np.int8)
-    given, family = one_numbering(given, family)
-    tokens = tokens_of(given.texts)
+    given, family = table.once("names", lambda: one_numbering(table.column("given"), table.column("family")))
+    tokens = table.once("tokens", lambda: tokens_of(given.texts))
     straight_given = _given(tokens, given, given, left, right)
     straight_family = _family(tokens, family, family, left, right)
     poor = (straight_given == _GIVEN["different"]) | (straight_family == _FAMILY["different"])

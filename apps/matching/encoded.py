@@ -1,13 +1,14 @@
 """Features of many records as columns of codes, made once and used by keys, comparisons and frequencies alike."""
 
-from collections.abc import Mapping
-from itertools import pairwise
-from typing import Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from apps.matching.comparisons_columns import NONE, Bools, Column, coded, column
+from apps.matching.comparisons_columns import Bools, Column, column
+
+T = TypeVar("T")
 
 
 class Encoded:
@@ -17,6 +18,7 @@ class Encoded:
         """Of a table, or of columns that are encoded already."""
         self._table = table
         self._columns = dict(columns or {})
+        self._made: dict[str, Any] = {}
         self.num_rows = table.num_rows if table is not None else len(self._columns["kind"].start)
 
     @classmethod
@@ -30,13 +32,12 @@ class Encoded:
             self._columns[name] = column(self._table.column(name))
         return self._columns[name]
 
-    def united(self, *names: str) -> list[Column]:
-        """Columns with one numbering of their texts, so that values of one can be compared with values of another."""
-        columns = [self.column(name) for name in names]
-        codes, texts = coded(pa.array(np.concatenate([one.texts for one in columns]), pa.string()))
-        ends = np.cumsum([0, *(len(one.texts) for one in columns)])
-        own = [np.append(codes[start:end], NONE).astype(np.int32) for start, end in pairwise(ends.tolist())]
-        return [Column(of[one.codes], one.start, one.size, texts) for one, of in zip(columns, own, strict=True)]
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` makes of these records, made when it is first asked for under this name and kept."""
+        if name not in self._made:
+            self._made[name] = make()
+        found: T = self._made[name]
+        return found
 
     def organizations(self) -> Bools:
         """For each record, whether it is an organisation."""

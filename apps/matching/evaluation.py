@@ -44,12 +44,12 @@ class Quality:
 
 
 class _Sums(NamedTuple):
-    """Per entity, a row each: what is right of what was found, what was found, what is right of the truth, the truth."""
+    """Numbers by entity: what is right of what was found, what was found, what is right of the truth, the truth."""
 
-    right: Doubles
-    found: Doubles
-    recalled: Doubles
-    true: Doubles
+    right: npt.NDArray[Any]
+    found: npt.NDArray[Any]
+    recalled: npt.NDArray[Any]
+    true: npt.NDArray[Any]
 
 
 def codes(values: Sequence[Hashable]) -> Longs:
@@ -58,16 +58,17 @@ def codes(values: Sequence[Hashable]) -> Longs:
     return np.array([places.setdefault(value, len(places)) for value in values], np.int64)
 
 
-def clusters_against(
-    entity: Longs, cluster: Longs, *, resamples: int = RESAMPLES, seed: int = 1
-) -> dict[str, Quality]:
+def clusters_against(entity: Longs, cluster: Longs, *, resamples: int = RESAMPLES, seed: int = 1) -> dict[str, Quality]:
     """Judge clusters by entities, both as one small number a record: `pairs` and `b_cubed`."""
     in_entity, in_cluster = np.bincount(entity), np.bincount(cluster)
     _, group, together = np.unique(entity * len(in_cluster) + cluster, return_inverse=True, return_counts=True)
     both = together[group]
     right = np.bincount(entity, (both - 1) / 2)
     pairs = _Sums(
-        right, np.bincount(entity, (in_cluster[cluster] - 1) / 2), right, np.bincount(entity, (in_entity[entity] - 1) / 2)
+        right,
+        np.bincount(entity, (in_cluster[cluster] - 1) / 2),
+        right,
+        np.bincount(entity, (in_entity[entity] - 1) / 2),
     )
     records = np.bincount(entity).astype(np.float64)
     b_cubed = _Sums(
@@ -93,7 +94,7 @@ def _quality(sums: _Sums, *, resamples: int, seed: int) -> Quality:
     drawn = []
     for _ in range(resamples if size else 0):
         times = np.bincount(rng.integers(size, size=size), minlength=size)
-        drawn.append(_figures(_Sums(*(times @ one for one in sums))))
+        drawn.append(_figures(_Sums(*((times * one).sum() for one in sums))))
     ends = np.percentile(drawn, [2.5, 97.5], axis=0) if drawn else np.array([whole, whole])
     return Quality(*(Share(*(round(float(x), 4) for x in three)) for three in zip(whole, *ends, strict=True)))
 

@@ -48,7 +48,10 @@ def _keys(table: Encoded) -> list[tuple[int, Longs, Longs]]:
     found: dict[int, list[tuple[Longs, Longs]]] = {}
     for kind, values in by_kind(table):
         found.setdefault(kind, []).append((numbered(kind, values.hash), values.row.astype(np.int64)))
-    return [(kind, *(np.concatenate(sides) for sides in zip(*own, strict=True))) for kind, own in found.items()]
+    return [
+        (kind, np.concatenate([keys for keys, _ in own]), np.concatenate([rows for _, rows in own]))
+        for kind, own in found.items()
+    ]
 
 
 def _met(keys: Longs, rows: Longs, group: Longs, cap: int, wanted: Longs) -> Longs:

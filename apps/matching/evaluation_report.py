@@ -11,18 +11,33 @@ WIDTH, HEIGHT, LEFT, FOOT, TOP = 640, 280, 52, 40, 12
 """Of a drawing, in its own units: `LEFT` for the numbers, `FOOT` for what stands below."""
 Point = tuple[float, float]
 _STYLE: Final = """
-:root { color-scheme: light dark; --ground: #f5f6f8; --surface: #fff; --line: #dfe3ea; --text: #1b2330; --quiet: #566072; --one: #175a86; --two: #8a3d00; --good: #17663f; --bad: #a11f2d; }
-@media (prefers-color-scheme: dark) { :root { --ground: #10151c; --surface: #181f29; --line: #2a3442; --text: #e4e9f0; --quiet: #a3b0c2; --one: #7cbde8; --two: #f5b98a; --good: #7ed4a3; --bad: #ff9aa5; } }
+:root { color-scheme: light dark; --ground: #f5f6f8; --surface: #fff; --line: #dfe3ea; --text: #1b2330; --quiet: #566072; --one: #175a86; --two: #8a3d00; }
+@media (prefers-color-scheme: dark) {
+  :root { --ground: #10151c; --surface: #181f29; --line: #2a3442; --text: #e4e9f0; --quiet: #a3b0c2; --one: #7cbde8; --two: #f5b98a; }
+}
 body { margin: 0 auto; max-width: 78rem; padding: 1.5rem; background: var(--ground); color: var(--text); font: 1rem/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.125rem; margin: 0 0 .5rem; }
+h1 { font-size: 1.5rem; }
+h2 { font-size: 1.125rem; margin: 0 0 .5rem; }
 section { background: var(--surface); border: 1px solid var(--line); border-radius: .75rem; padding: 1rem 1.25rem; margin: 1rem 0; }
-.both { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 1.5rem; } @media (max-width: 60rem) { .both { grid-template-columns: minmax(0, 1fr); } }
-.table { overflow-x: auto; max-height: 26rem; } .table:focus-visible { outline: 2px solid var(--one); }
-table { border-collapse: collapse; width: 100%; font-size: .875rem; } th, td { text-align: left; padding: .25rem .5rem; border-bottom: 1px solid var(--line); } th { font-weight: 600; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; } p { margin: .25rem 0 .75rem; max-width: 60rem; } .quiet { color: var(--quiet); }
-svg { display: block; width: 100%; height: auto; } svg text { fill: var(--quiet); font-size: 13px; } svg .grid { stroke: var(--line); } svg .mark { stroke: var(--text); stroke-dasharray: 2 4; }
-svg .one { stroke: var(--one); } svg .two { stroke: var(--two); stroke-dasharray: 7 4; } svg polyline { fill: none; stroke-width: 2.5; } svg rect.one { fill: var(--one); stroke: none; } svg rect.two { fill: var(--two); stroke: none; }
-svg text.one { fill: var(--one); stroke: none; font-weight: 600; } svg text.two { fill: var(--two); stroke: none; font-weight: 600; }
+.both { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 1.5rem; }
+@media (max-width: 60rem) { .both { grid-template-columns: minmax(0, 1fr); } }
+.table { overflow: auto; max-height: 26rem; }
+.table:focus-visible { outline: 2px solid var(--one); }
+table { border-collapse: collapse; width: 100%; font-size: .875rem; }
+th, td { text-align: left; padding: .25rem .5rem; border-bottom: 1px solid var(--line); }
+th { font-weight: 600; }
+.n { text-align: right; font-variant-numeric: tabular-nums; }
+p { margin: .25rem 0 .75rem; max-width: 60rem; }
+.quiet { color: var(--quiet); }
+svg { display: block; width: 100%; height: auto; }
+svg text { fill: var(--text); font-size: 13px; }
+svg .grid { stroke: var(--line); }
+svg .mark { stroke: var(--text); stroke-dasharray: 2 4; }
+svg polyline { fill: none; stroke-width: 2.5; }
+svg polyline.one { stroke: var(--one); }
+svg polyline.two { stroke: var(--two); stroke-dasharray: 7 4; }
+svg rect.one, svg text.one { fill: var(--one); }
+svg rect.two, svg text.two { fill: var(--two); }
 """
 
 
@@ -60,7 +75,16 @@ def _quality(document: Mapping[str, Any]) -> str:
     ]
     facts = [
         (name.replace("_", " "), document[name])
-        for name in ("records", "entities", "clusters", "largest", "not_in_the_truth", "true_pairs", "verdicts", "matches")
+        for name in (
+            "records",
+            "entities",
+            "clusters",
+            "largest",
+            "not_in_the_truth",
+            "true_pairs",
+            "verdicts",
+            "matches",
+        )
         if name in document
     ]
     for name in ("missed", "wrong"):
@@ -82,7 +106,13 @@ def _curve(document: Mapping[str, Any]) -> str:
         lines, (steps[0]["weight"], steps[-1]["weight"]), "bits", mark=from_,
     )  # fmt: skip
     rows = [
-        (f"{s['weight']:g}", f"{s['probability']:.4f}", f"{s['pairs']:,}", f"{s['precision']:.4f}", f"{s['recall']:.4f}")
+        (
+            f"{s['weight']:g}",
+            f"{s['probability']:.4f}",
+            f"{s['pairs']:,}",
+            f"{s['precision']:.4f}",
+            f"{s['recall']:.4f}",
+        )
         for s in steps
     ]
     told = f"Of the pairs that weigh so much or more. Pairs are joined without asking from {from_:g} bits (dotted)."
@@ -133,7 +163,10 @@ def _confusion(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _section(head: str, told: str, *sides: str) -> str:
-    return f'<section><h2>{escape(head)}</h2><p class="quiet">{escape(told)}</p><div class="both">{"".join(f"<div>{side}</div>" for side in sides)}</div></section>'
+    both = "".join(f"<div>{side}</div>" for side in sides)
+    return (
+        f'<section><h2>{escape(head)}</h2><p class="quiet">{escape(told)}</p><div class="both">{both}</div></section>'
+    )
 
 
 def _table(table: Table) -> str:
@@ -167,7 +200,7 @@ def _plot(title: str, lines: Mapping[str, Sequence[Point]], ends: Point, unit: s
     if first <= mark <= last:
         x = _across(mark, first, last)
         parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{ground}"/>')
-    for colour, (name, points) in zip(("one", "two"), lines.items(), strict=True):
+    for colour, points in zip(("one", "two"), lines.values(), strict=True):
         parts.append(f'<polyline class="{colour}" points="{" ".join(map(at, points))}"/>')
     parts.append(_legend(list(lines), HEIGHT - 4))
     return _svg(title, HEIGHT, parts)

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Longs, Texts
+from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Longs, Texts, numbered
 from apps.matching.encoded import Encoded
 from apps.matching.rarity import FEATURE, Home, home
 from apps.matching.text import skeleton
@@ -95,7 +95,7 @@ def _of_many(column: Column, party: Longs) -> frozenset[str]:
     row, _, spread = column.spread()
     codes = spread.astype(np.int64)
     known = (codes != NONE) & (party[row] >= 0)
-    pairs = np.unique((codes[known] << 32) | party[row][known])
+    pairs = numbered((codes[known] << 32) | party[row][known])[0]
     parties = np.bincount(pairs >> 32, minlength=len(column.texts))
     return frozenset(column.texts[np.flatnonzero(parties > MOST_PARTIES)].tolist())
 

@@ -58,9 +58,10 @@ def labels_of(lines: Iterable[Line], ids: pa.Array) -> tuple[Labels, list[str]]:
     problems = []
     for one, (a, b) in zip(given, ends, strict=True):
         verdict = _VERDICTS.get(_text(one.match).lower())
-        problem = _problem(one, a, b, verdict)
+        problem = _problem(one, a, b)
         if problem or verdict is None:
-            problems.append(f"line {one.line}: {problem}")
+            unread = f"{_text(one.match) or 'nothing'} is no verdict; write 1 or 0, yes or no"
+            problems.append(f"line {one.line}: {problem or unread}")
         else:
             said.setdefault((min(a, b), max(a, b)), []).append((one.line, verdict))
     for pair, verdicts in list(said.items()):
@@ -89,13 +90,11 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _problem(one: Line, a: int, b: int, verdict: bool | None) -> str:
+def _problem(one: Line, a: int, b: int) -> str:
     for text, place in ((_text(one.left), a), (_text(one.right), b)):
         if place < 0:
             return f"there is no record {text}" if text else "a record's id is missing"
-    if a == b:
-        return f"record {_text(one.left)} is labelled with itself"
-    return "" if verdict is not None else f"{_text(one.match) or 'nothing'} is no verdict; write 1 or 0, yes or no"
+    return f"record {_text(one.left)} is labelled with itself" if a == b else ""
 
 
 def _is_held_out(left: str, right: str) -> bool:

@@ -24,7 +24,7 @@ from apps.matching import candidates, doubts
 from apps.matching.decide import Component, Decision
 from apps.matching.decide_large import decide_capped
 from apps.matching.edges import Neighbourhood, Pair, Scored, neighbourhood, score_pairs, write_edges
-from apps.matching.model import ActiveModel, active_model
+from apps.matching.model import ActiveModel, active_model, is_in_force
 
 BATCH = 250
 T = TypeVar("T")
@@ -156,6 +156,8 @@ def _apply(
         locked = identity.lock_records(reach.union(followers))
         if any(search.versions.get(record, version) != version for record, version in locked.items()):
             raise Conflict("A record changed after it was compared.")
+        if not is_in_force(model.version):
+            raise Retryable("Another model of matching came into force meanwhile; try again.", after=1.0)
         write_edges(batch, search.scored, model.version, searched_at=search.began)
         found = neighbourhood(reach)
         if not found.members.keys() <= reach:

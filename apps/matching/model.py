@@ -46,6 +46,13 @@ def _active_row() -> tuple[int, str, list[int]] | None:
     return row
 
 
+def is_in_force(version: int) -> bool:
+    """Whether a version is active; if so it stays so until the caller's transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM match_model WHERE version = %s AND state = 'active' FOR SHARE", (version,))
+        return cursor.fetchone() is not None
+
+
 def _adopt_default() -> None:
     """The shipped parameters become version 1; of two processes that try, one wins and both go on with its row."""
     default = Model.load_default()

@@ -9,20 +9,23 @@ from apps.customers.models import SourceRecord
 
 
 class MatchModel(models.Model):
-    """Parameters, frequency tables, generic values and thresholds, frozen: every Edge names the version that scored it."""
+    """Parameters, frequency tables, generic values and thresholds, frozen: every Edge names the version that scored it.
+
+    `queued_to`: while a version that was put in force is spread, the last record that went into the redo queue; null when all did."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     version = models.IntegerField(unique=True)
     state = models.TextField(default="active")
     parameters = models.JSONField()
     hash = models.TextField(unique=True)
+    queued_to = models.UUIDField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         db_table = "match_model"
         constraints = (
             models.UniqueConstraint(fields=["state"], condition=Q(state="active"), name="match_model_one_active"),
-            models.CheckConstraint(condition=Q(state__in=["active", "retired"]), name="match_model_state"),
+            models.CheckConstraint(condition=Q(state__in=["draft", "active", "retired"]), name="match_model_state"),
         )
 
     def __str__(self) -> str:

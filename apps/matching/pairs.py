@@ -1,6 +1,7 @@
 """Candidate pairs of a file against itself: records that share a key which is not oversized, or two weak ones."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -55,9 +56,12 @@ def candidate_pairs(keys: Keys, cap: int) -> tuple[Longs, Longs]:
 
 
 def _gathered(kinds: Iterable[tuple[int, Longs, Longs]], cap: int, rows: int) -> Candidates:
+    """Sorting is the work of other cores: it goes on while the next kind's keys are made."""
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [(kind, pool.submit(_of_kind, kind, key, row, cap=cap, rows=rows)) for kind, key, row in kinds]
     strong, weak, blocks = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], []
-    for kind, key, row in kinds:
-        found, block = _of_kind(kind, key, row, cap=cap, rows=rows)
+    for kind, done in waiting:
+        found, block = done.result()
         blocks.append(block)
         (weak if kind in WEAK else strong).append(found)
     met = np.sort(np.concatenate(weak))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from apps.matching.comparison_levels import COMPARISONS
 from apps.matching.comparisons import Flags, compare, flags_of
-from apps.matching.comparisons_columns import Levels, Longs
+from apps.matching.comparisons_columns import Levels, Longs, numbered
 from apps.matching.encoded import Encoded
 from apps.matching.parameters import Model
 from apps.matching.rarity import Doubles, rarity_bits
@@ -50,14 +50,33 @@ def weigh_rows(table: Encoded, left: Longs, right: Longs, levels: Levels, model:
 
 
 def weigh(levels: Levels, part: npt.NDArray[np.int64], rarity: Doubles, model: Model) -> Scores:
-    """Return the scores of compared pairs; part: 0 persons, 1 organisations; rarity: bits of term frequency."""
-    places = part[:, None], _COLUMNS[None, :], levels.astype(np.int64)
-    support = model.bits[places].sum(axis=1) + rarity
-    related = model.related_prior[part] + rarity[:, None]
+    """Return the scores of compared pairs; part: 0 persons, 1 organisations; rarity: bits of term frequency.
+
+    Pairs that show the same levels are summed up once: there are far fewer ways to agree than pairs."""
+    patterns, own = numbered(packed(levels, part))
+    shown, of_part = unpacked(patterns, levels.shape[1])
+    places = of_part[:, None], _COLUMNS[None, :], shown
+    support = model.prior[of_part] + model.bits[places].sum(axis=1)
+    related = model.related_prior[of_part].copy()
     for place in range(related.shape[1]):
-        related[:, place] += model.related_bits[part[:, None], place, _COLUMNS[None, :], places[2]].sum(axis=1)
-    kinship = np.logaddexp2.reduce(related, axis=1, initial=0.0)
-    weight = (model.prior[part] + support - kinship).astype(np.float32)
+        related[:, place] += model.related_bits[of_part[:, None], place, _COLUMNS[None, :], shown].sum(axis=1)
+    kinship = np.logaddexp2.reduce(related, axis=1)
+    weight = (support[own] + rarity - np.logaddexp2(0.0, kinship[own] + rarity)).astype(np.float32)
     probability = (1.0 / (1.0 + np.exp2(-np.clip(weight, -60, 60)))).astype(np.float32)
-    outweighed = weight >= model.thresholds.outweigh
-    return Scores(weight, probability, levels, flags_of(levels, outweighed))
+    standing, outweighed = (flags_of(shown.astype(np.int8), lifted=lifted) for lifted in (False, True))
+    flags = np.where(weight >= model.thresholds.outweigh, outweighed[own], standing[own])
+    return Scores(weight, probability, levels, flags)
+
+
+def packed(levels: Levels, part: npt.NDArray[np.int64]) -> Longs:
+    """Return one number for the part and the levels of each pair."""
+    code = part.astype(np.int64)
+    for place in range(levels.shape[1]):
+        code = (code << 4) | levels[:, place]
+    return code
+
+
+def unpacked(codes: Longs, comparisons: int) -> tuple[Longs, Longs]:
+    """Return levels and part of such numbers."""
+    shifts = 4 * np.arange(comparisons - 1, -1, -1)
+    return (codes[:, None] >> shifts) & 15, codes >> (4 * comparisons)

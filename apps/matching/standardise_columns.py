@@ -1,7 +1,7 @@
 """Flat columns (canonical names, texts) brought to features, each distinct value once: the same features as record by record.
 
 What depends on one column is read once per distinct text, what hangs together (a country's identifiers, a whole name beside its
-parts) once per distinct combination.
+parts) once per distinct combination. So what the functions remember for records that come one by one is left aside here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -71,7 +71,7 @@ def standardise_columns(table: pa.Table, each: "Each[Any, Any]" = one_by_one) ->
         **_companies(raw, organization, each),
         "birth": _single(_born(raw["birth_date"], country)),
         "email": mails,
-        "phone": _single(raw["phone"].apply(phone_digits, each)),
+        "phone": _single(raw["phone"].apply(_phone, each)),
         "domain": _side_by_side([raw["website"].apply(_own_domain, each), company_domains]),
         "identifier": _identifiers(raw, country, each),
         **_addresses(raw, country, each),
@@ -198,15 +198,15 @@ def _any(read: Sequence[Sequence[str]], raw: _Raw) -> np.ndarray[Any, np.dtype[n
 
 
 def _given(text: str) -> tuple[Sequence[str], ...]:
-    return person_name(text, "", "")
+    return person_name.__wrapped__(text, "", "")
 
 
 def _family(text: str) -> tuple[Sequence[str], ...]:
-    return person_name("", text, "")
+    return person_name.__wrapped__("", text, "")
 
 
 def _person(texts: tuple[str, str, str]) -> tuple[Sequence[str], ...]:
-    return person_name(*texts)
+    return person_name.__wrapped__(*texts)
 
 
 def _companies(
@@ -227,7 +227,7 @@ def _companies(
 
 
 def _company(texts: tuple[str, str]) -> tuple[Sequence[str], str]:
-    return company_name(*texts)
+    return company_name.__wrapped__(*texts)
 
 
 def _either(first: _Raw, second: _Raw) -> _Raw:
@@ -257,10 +257,13 @@ def _mails(raw: _Raw, each: "Each[Any, Any]") -> tuple[Column, _Raw]:
     return _of_each(codes, [one[0] for one in read]), raw.becomes([one[1] for one in read])
 
 
-def _mail(text: str) -> tuple[list[str], str]:
-    found = [mail(text)] if text.count("@") < 2 else [mail(one) for _, one, _ in emails(text)]
-    addresses = list(dict.fromkeys(one.address for one in found if one.address))
-    return addresses, next((one.company_domain for one in found if one.company_domain), "")
+def _mail(text: str) -> tuple[Sequence[str], str]:
+    if text.count("@") < 2:
+        one = mail.__wrapped__(text)
+        return ((one.address,) if one.address else ()), one.company_domain
+    found = [mail(one) for _, one, _ in emails(text)]
+    addresses = dict.fromkeys(one.address for one in found if one.address)
+    return [*addresses], next((one.company_domain for one in found if one.company_domain), "")
 
 
 def _own_domain(text: str) -> str:
@@ -292,7 +295,7 @@ def _addresses(raw: Mapping[str, _Raw], country: _Raw, each: "Each[Any, Any]") -
     simple = known & (line2.codes == NONE) & ~swapped
     whole = _together([*parts, country], known & ~simple)
     read = each(_address, whole.texts)
-    lines = each(line, line1.texts.tolist())
+    lines = each(_line, line1.texts.tolist())
     codes = _Together(np.where(simple, line1.codes, -1).astype(np.int64), [])
     lower = country.apply(str.lower)
     posted = _together([postcode, lower], simple & (postcode.codes != NONE))
@@ -319,5 +322,13 @@ def _flag(raw: _Raw, function: Callable[[str], bool]) -> np.ndarray[Any, np.dtyp
     return np.array([*map(function, raw.texts.tolist()), False], np.bool_)[raw.codes]
 
 
+def _line(text: str) -> tuple[str, str, str]:
+    return line.__wrapped__(text)
+
+
+def _phone(text: str) -> str:
+    return phone_digits.__wrapped__(text)
+
+
 def _address(texts: tuple[str, ...]) -> Address:
-    return address(*texts)
+    return address.__wrapped__(*texts)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from apps.matching.text import fold, plain, reference, undotted
+from apps.matching.text import fold, folded, plain, reference, undotted
 
 _CACHE = 100_000
 _SHORTEST_JOINED = 3  # letters of a word that Mc, O or D are joined to
@@ -322,28 +322,34 @@ def _spaced_forms(text: str) -> str:
 
 
 def _one_company(text: str, city: str) -> tuple[str, str]:
-    text = _AND.sub(" and ", _CAMEL.sub(" ", text))
+    text = _CAMEL.sub(" ", text)
+    if "&" in text or "+" in text:
+        text = _AND.sub(" and ", text)
     if " " not in text.strip():
         end = _FORM_END.search(text)
         if end and (fold(end[0]),) in _legal_forms().ids:
             text = f"{text[: end.start()]} {end[0]}"
     main, dash, tail = text.rpartition(" - ")
     if dash and fold(main):
-        ended = _strip_form(fold(undotted(plain(main))).split())[1]
+        ended = _strip_form(folded(undotted(plain(main))).split())[1]
         if ended or fold(tail) == fold(city):
             text = main  # what follows the legal form, or is the record's own city, is a branch's place
-    tokens, form = _strip_form(fold(undotted(plain(text))).split())
+    tokens, form = _strip_form(folded(undotted(plain(text))).split())
     fillers, long_form, numbers, _ = _company_words()
     if len(tokens) > 1 and tokens[-1] in _SERIES and len(tokens[-2]) > 2 and tokens[-2] != "and":
         tokens[-1] = _SERIES[tokens[-1]]
     tokens = _counted([numbers.get(word, long_form.get(word, word)) for word in tokens])
-    lettered = any(len(word) == 1 and word.isalpha() and word not in fillers for word in tokens)  # E & H
-    core = [word for word in tokens if word not in fillers or (lettered and len(word) == 1)]
-    return " ".join((core if sum(map(len, core)) > 1 else tokens)[:12]), form
+    if not fillers.isdisjoint(tokens):
+        lettered = any(len(word) == 1 and word.isalpha() and word not in fillers for word in tokens)  # E & H
+        core = [word for word in tokens if word not in fillers or (lettered and len(word) == 1)]
+        tokens = core if sum(map(len, core)) > 1 else tokens
+    return " ".join(tokens[:12]), form
 
 
 def _counted(tokens: list[str]) -> list[str]:
     """Add up numbers in words: forty four is 44."""
+    if _TENS.isdisjoint(tokens):
+        return tokens
     found: list[str] = []
     for word in tokens:
         if found and found[-1] in _TENS and len(word) == 1 and word in "123456789":
@@ -370,7 +376,7 @@ def company_name(text: str, city: str) -> CompanyName:
     names: list[str] = []
     form = ""
     for part in _company_words()[3].split(text if text.isascii() else _spaced_forms(text)):
-        whole = _BRACKETS.sub(lambda inner: _bracketed(inner, city), part)
+        whole = _BRACKETS.sub(lambda inner: _bracketed(inner, city), part) if "(" in part or "[" in part else part
         parted = _RUN_AND.sub(" and ", whole) if "nd" in whole else whole
         for reading in (whole,) if parted == whole else (parted, whole):
             name, found = _one_company(reading, city)

@@ -12,6 +12,7 @@ from apps.common.jsontext import storable
 from apps.customers.canonical import Problem
 from apps.customers.models import System
 from apps.customers.set_aside import Aside, set_aside
+from apps.matching.activation import queue_some
 from apps.matching.match import BATCH, match
 
 MAX_ATTEMPTS = 5
@@ -26,6 +27,8 @@ def drain(*, most: int = 5_000) -> int:
         claimed = _claim_received()
         redo = {} if claimed else _claim_redo()
         if not claimed and not redo:
+            if queue_some():
+                continue
             break
         for (correlation_id, run_id, quiet), records in claimed.items():
             _match(records, Act("hub:match", "swept", correlation_id=correlation_id, run_id=run_id, quiet=quiet))

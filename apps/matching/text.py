@@ -33,7 +33,9 @@ def plain(value: str) -> str:
     """Lower-case ASCII of any script, umlauts to their vowel whether written ä, ae or a; punctuation stays."""
     value = value[:LONGEST]
     text = (value if value.isascii() else anyascii(value)).lower()
-    return _UMLAUT.sub(lambda found: _UMLAUTS[found[0]], text)
+    if "ae" in text or "oe" in text or "ue" in text or "aa" in text:
+        return _UMLAUT.sub(lambda found: _UMLAUTS[found[0]], text)
+    return text
 
 
 def plain_ascii(value: str) -> str:
@@ -45,7 +47,14 @@ def plain_ascii(value: str) -> str:
 @lru_cache(maxsize=_CACHE)
 def fold(value: str) -> str:
     """Plain text reduced to words of letters and digits with single spaces between; apostrophes join."""
-    return _NOT_WORD.sub(" ", plain(value).replace("'", "").replace("`", "")).strip()
+    return folded(plain(value))
+
+
+def folded(text: str) -> str:
+    """The same for text that is plain already."""
+    if text.isalnum():
+        return text
+    return _NOT_WORD.sub(" ", text.replace("'", "").replace("`", "")).strip()
 
 
 def words(value: str) -> list[str]:
@@ -55,7 +64,7 @@ def words(value: str) -> list[str]:
 
 def undotted(value: str) -> str:
     """Join dotted abbreviations: S.p.A. becomes SpA, z o.o. becomes z oo; other dots stay."""
-    return _DOTTED.sub(lambda found: found[0].replace(".", "").replace(" ", ""), value)
+    return _DOTTED.sub(lambda found: found[0].replace(".", "").replace(" ", ""), value) if "." in value else value
 
 
 # Letters that stand for one sound, in this order: what is written first is what a longer one would hide.

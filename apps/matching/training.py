@@ -209,7 +209,9 @@ class _Rare:
 
     def scaled(self, shares: Mapping[str, float]) -> dict[str, float]:
         """The shares of names with what was learned of those that are not listed."""
-        return {name: value * (self.share if name == "" or name.endswith("|") else 1.0) for name, value in shares.items()}
+        return {
+            name: value * (self.share if name == "" or name.endswith("|") else 1.0) for name, value in shares.items()
+        }
 
 
 class _Estimate:

@@ -35,10 +35,9 @@ def verdicts() -> dict[Pair, bool]:
 def labels_among(told: Mapping[Pair, bool], ids: list[UUID]) -> Labels:
     """The verdicts on pairs of `ids`, as labels of their places."""
     place = {id_: at for at, id_ in enumerate(ids)}
-    pairs = sorted(
-        (*sorted((place[a], place[b])), same) for (a, b), same in told.items() if a in place and b in place
-    )  # fmt: skip
-    return labels_from([(low, high, same) for low, high, same in pairs], pa.array([str(id_) for id_ in ids]))
+    rows = [(place[a], place[b], same) for (a, b), same in told.items() if a in place and b in place]
+    pairs = sorted((min(a, b), max(a, b), same) for a, b, same in rows)
+    return labels_from(pairs, pa.array([str(id_) for id_ in ids], pa.string()))
 
 
 @dataclass(frozen=True)

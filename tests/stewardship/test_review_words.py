@@ -1,9 +1,8 @@
-"""How long there is left is said to the unit that matters; the bars of a waterfall join where one ends and the next begins."""
+"""How long there is left is said to the unit that matters; a score's picture calls its fields as the pages do."""
 
 from datetime import timedelta
 
 import pytest
-from django.template.loader import render_to_string
 
 from apps.matching.explain import Explanation, Line
 from apps.stewardship.templatetags.review import about, case_cause, nth, waterfall
@@ -26,29 +25,9 @@ def test_causes_of_every_kind_have_words() -> None:
     assert (nth([1, 2], 1), nth([1, 2], 2), nth([], 0)) == (2, None, None)
 
 
-def explained(prior: float, *bits: float, kinship: float = 0.0) -> Explanation:
-    lines = tuple(Line(f"field_{n}", "same", b, f"sentence {n}", "a", "b") for n, b in enumerate(bits))
-    return Explanation(lines, prior, kinship, "relatives", round(prior + sum(bits) + kinship, 2), 0.5, (), "hash")
-
-
-def test_each_bar_begins_where_the_one_before_ended() -> None:
-    told = waterfall(explained(-8.0, 6.0, 0.0, -2.0, 9.0, kinship=-1.0), "Score")
-    bars = told["bars"]
-    assert [b.label for b in bars] == ["Starting point", "Field 0", "Field 2", "Field 3", "Kinship", "Sum"], (
-        "0 bits: no bar"
-    )
-    assert [b.kind for b in bars] == ["prior", "good", "bad", "good", "bad", "sum"]
-    assert [b.total for b in bars] == ["\u22128.0", "\u22122.0", "\u22124.0", "+5.0", "+4.0", "+4.0"]
-    low, high = -8.0, 5.0
-    ends = [(0, -8), (-8, -2), (-2, -4), (-4, 5), (5, 4), (0, 4)]
-    for bar, (begin, end) in zip(bars, ends, strict=True):
-        assert float(bar.start) == pytest.approx(100 * (min(begin, end) - low) / (high - low), abs=0.01)
-        assert float(bar.width) == pytest.approx(100 * abs(end - begin) / (high - low), abs=0.01)
-    assert [b.y for b in bars] == sorted({b.y for b in bars})
-    assert float(told["zero"]) == pytest.approx(100 * 8 / 13, abs=0.01)
-
-
-def test_a_score_of_nothing_is_drawn_too() -> None:
-    drawn = render_to_string("stewardship/_review_waterfall.html", waterfall(explained(0.0), "Score"))
-    assert 'aria-label="Score: Starting point 0, Sum 0 bits"' in drawn
+def test_a_score_is_drawn_with_the_names_of_the_pages() -> None:
+    lines = (Line("birth_date", "same", 9.0, "the same & a rare day", "1980-05-04", "1980-05-04"),)
+    drawn = waterfall(Explanation(lines, -8.0, 0.0, "", 1.0, 0.67, (), "hash"), "What the <score> is made of")
+    assert "<desc>Starting point \u22128.0, Date of birth +9.0, Sum +1.0 bits</desc>" in drawn
+    assert "What the &lt;score&gt; is made of" in drawn and "the same &amp; a rare day" in drawn
     assert "style=" not in drawn

@@ -1,7 +1,6 @@
 """What the inbox and the match review share: how cases are called, when they are due, and what a score is made of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,9 +9,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from apps.matching import explain_chart
 from apps.matching.engine import Explanation
 from apps.stewardship import saved, wording
-from apps.stewardship.templatetags.hub import icon, signed
+from apps.stewardship.templatetags.hub import icon
 from apps.stewardship.templatetags.sync import TROUBLES
 
 register = template.Library()
@@ -32,8 +32,6 @@ PRIORITIES: Mapping[int, tuple[str, str]] = {
     4: ("low", ""),
 }
 _CAUSES: Mapping[str, str] = {"hold": "a protected value would change"}
-ROW = 34
-"""Pixels from one bar of a waterfall to the next."""
 
 
 @register.filter
@@ -89,47 +87,11 @@ def nth(things: Sequence[Any], number: int) -> Any:
     return things[number] if 0 <= number < len(things) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One step of a waterfall. `start`, `width`: per cent of its breadth; `y`: pixels from the top; `total`: the sum so far, in bits."""
-
-    label: str
-    sentence: str
-    bits: str
-    total: str
-    kind: str
-    start: str
-    width: str
-    y: int
-
-
-@register.inclusion_tag("stewardship/_review_waterfall.html")
-def waterfall(explanation: Explanation, title: str) -> dict[str, Any]:
-    """A score as bars from where one started to where one ended: first the starting point, last the sum of all."""
-    steps = [("Starting point", "how rare it is that two records are one customer", explanation.prior)]
-    steps += [(wording.attribute_name(x.comparison), x.sentence, x.bits) for x in explanation.lines if x.bits]
-    if explanation.kinship:
-        steps.append(("Kinship", explanation.kinship_sentence, explanation.kinship))
-    ends = [0.0]
-    for _, _, bits in steps:
-        ends.append(ends[-1] + bits)
-    low, high = min(ends), max(ends)
-    breadth = (high - low) or 1.0
-
-    def bar(at: int, told: tuple[str, str, float], begin: float, end: float, kind: str) -> Bar:
-        return Bar(
-            told[0], told[1], signed(told[2]), signed(end), kind,
-            start=f"{100 * (min(begin, end) - low) / breadth:.2f}", width=f"{100 * abs(told[2]) / breadth:.2f}", y=at * ROW,
-        )  # fmt: skip
-
-    bars = [
-        bar(at, step, ends[at], ends[at + 1], "prior" if not at else "good" if step[2] > 0 else "bad")
-        for at, step in enumerate(steps)
-    ]
-    whole = ("Sum", "all of them together", explanation.weight)
-    bars.append(bar(len(steps), whole, 0.0, explanation.weight, "sum"))
-    zero = f"{-100 * low / breadth:.2f}"
-    return {"bars": bars, "zero": zero, "height": len(bars) * ROW, "title": title, "explanation": explanation}
+@register.simple_tag
+def waterfall(explanation: Explanation, title: str) -> SafeString:
+    """A score as bars from where one started to where one ended."""
+    drawn = explain_chart.waterfall(explanation, wording.attribute_name)
+    return mark_safe(explain_chart.svg(drawn, title))  # noqa: S308 - every text in it is escaped there
 
 
 @register.filter
