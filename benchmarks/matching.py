@@ -2,8 +2,8 @@
 """benchmarks/matching.py FILE … [--truth FILE] [--output FILE]: CSV files to clusters, no database.
 
 The shipped model, no labels. Prints seconds per phase, and with a truth file (record_id, entity_id) pairwise and
-B-cubed precision, recall and F1 of the clusters, the share of true pairs that met under a key, and how right the pairs
-of each weight are."""
+B-cubed precision, recall and F1 of the clusters with intervals, the share of true pairs that met under a key, precision
+and recall by weight, and how right the pairs of each probability are."""
 
 import argparse
 import csv
@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from apps.customers.canonical import FLAT_FIELDS, parse
-from apps.matching import engine
+from apps.matching import engine, evaluation
+from apps.matching.evaluation_document import of_clusters
 from apps.matching.pairs import candidate_pairs
 from apps.matching.partition import partition_file
 
@@ -34,29 +35,6 @@ def read(paths: Sequence[Path]) -> tuple[list[str], list[dict[str, Any]]]:
                 ids.append(line["record_id"])
                 records.append(parse(item).canonical)
     return ids, records
-
-
-def _pairs(sizes: Counter[Any]) -> int:
-    return sum(size * (size - 1) // 2 for size in sizes.values())
-
-
-def _quality(right: float, found: float, true: float) -> dict[str, float]:
-    precision, recall = (right / found if found else 1.0), (right / true if true else 1.0)
-    return {
-        "precision": precision,
-        "recall": recall,
-        "f1": 2 * precision * recall / (precision + recall) if right else 0.0,
-    }
-
-
-def compare(label: Sequence[Hashable], entity: Sequence[Hashable]) -> dict[str, dict[str, float]]:
-    """Pairwise and B-cubed precision, recall and F1 of clusters against entities (Bagga and Baldwin 1998)."""
-    joint, clusters, entities = Counter(zip(label, entity, strict=True)), Counter(label), Counter(entity)
-    pairs = _quality(_pairs(joint), _pairs(clusters), _pairs(entities))
-    precision = sum(size * size / clusters[one] for (one, _), size in joint.items()) / len(label)
-    recall = sum(size * size / entities[other] for (_, other), size in joint.items()) / len(label)
-    b_cubed = {"precision": precision, "recall": recall, "f1": 2 * precision * recall / (precision + recall)}
-    return {"pairs": pairs, "b_cubed": b_cubed}
 
 
 def run(paths: Sequence[Path], truth: Path | None, output: Path | None) -> dict[str, Any]:
@@ -103,18 +81,14 @@ def against(truth: Path, ids: list[str], label: Any, pairs: tuple[Any, Any], sco
     """What the truth says of clusters, keys and weights."""
     with truth.open(newline="", encoding="utf-8-sig") as file:
         entity_of = {line["record_id"]: line["entity_id"] for line in csv.DictReader(file)}
-    names: dict[str, int] = {}
-    entity = np.array([names.setdefault(entity_of[id_], len(names)) for id_ in ids])
+    entity = evaluation.codes([entity_of[id_] for id_ in ids])
     same = entity[pairs[0]] == entity[pairs[1]]
-    bands = {}
-    for bits in range(-2, 12):
-        inside = (scores.weight >= bits) & (scores.weight < bits + 1)
-        if inside.any():
-            bands[bits] = {"pairs": int(inside.sum()), "right": round(float(same[inside].mean()), 4)}
+    true = len(evaluation.pairs_within(entity)[0])
     return {
-        "quality": compare(label.tolist(), entity.tolist()),
-        "pairs_that_met": float(same.sum()) / max(1, _pairs(Counter(entity.tolist()))),
-        "by_weight": bands,
+        **of_clusters(entity, label),
+        "pairs_that_met": float(same.sum()) / max(1, true),
+        "curve": evaluation.curve(same, scores.weight, scores.flags, true),
+        "calibration": evaluation.calibration(same, scores.probability, scores.flags),
     }
 
 

@@ -71,7 +71,7 @@ def encode(values: Sequence[str]) -> Ints:
 def coded(flat: pa.Array) -> tuple[Ints, Texts]:
     """Return codes and distinct texts of an array of texts; '' gets NONE."""
     if len(flat) <= _FEW:
-        return _coded_few(flat.to_pylist())
+        return coded_few(flat.to_pylist())
     encoded = flat.dictionary_encode()
     codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
     empty = pc.index(encoded.dictionary, pa.scalar("")).as_py()
@@ -80,7 +80,7 @@ def coded(flat: pa.Array) -> tuple[Ints, Texts]:
     return codes, encoded.dictionary.to_numpy(zero_copy_only=False)
 
 
-def _coded_few(texts: list[str]) -> tuple[Ints, Texts]:
+def coded_few(texts: list[str]) -> tuple[Ints, Texts]:
     """The same for a handful, where Arrow's calls cost more than the work."""
     numbers: dict[str, int] = {}
     codes = [numbers.setdefault(text, len(numbers)) for text in texts]

@@ -71,7 +71,10 @@ REASONS = {
     "weak_bridge": "This pair ({weight:.1f} bits) alone does not hold two groups of records together.",
     "review_band": "They may be the same ({weight:.1f} bits), which is not enough to join them without asking.",
 }
-_WORTH_A_QUESTION, _NOT_KEPT = 1.0, -1.5  # bits; pairs that nobody kept, or compared, speak a little against one customer
+_WORTH_A_QUESTION, _NOT_KEPT = (
+    1.0,
+    -1.5,
+)  # bits; pairs that nobody kept, or compared, speak a little against one customer
 _RANK = {reason: rank for rank, reason in enumerate(REASONS)}
 
 

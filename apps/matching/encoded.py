@@ -1,12 +1,13 @@
 """Features of many records as columns of codes, made once and used by keys, comparisons and frequencies alike."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from apps.matching.comparisons_columns import Bools, Column, column
+from apps.matching.comparisons_columns import Bools, Column, coded_few, column
+from apps.matching.features import IS_LIST, NAMES, Row
 
 T = TypeVar("T")
 
@@ -25,6 +26,19 @@ class Encoded:
     def of(cls, table: "pa.Table | Encoded") -> "Encoded":
         """The table encoded; what is encoded already is returned as it is."""
         return table if isinstance(table, Encoded) else cls(table)
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Row]) -> Self:
+        """Records that are rows yet: for a batch quicker than by way of a table."""
+        columns = {}
+        for place, (name, several) in enumerate(zip(NAMES, IS_LIST, strict=True)):
+            own: list[Any] = [row[place] for row in rows] if several else [(row[place],) for row in rows]
+            flat: list[str] = [text for texts in own for text in texts]
+            size = np.fromiter(map(len, own) if several else (bool(texts[0]) for texts in own), np.int64, len(own))
+            codes, texts = coded_few(flat)
+            start = np.cumsum(size) - size if several else np.arange(len(own), dtype=np.int64)
+            columns[name] = Column(codes, start, size, texts)
+        return cls(None, columns)
 
     def column(self, name: str) -> Column:
         """The column of one feature."""
@@ -48,6 +62,8 @@ class Encoded:
 
     def without(self, generic: Mapping[str, frozenset[str]]) -> Self:
         """The same without the values in `generic` (by feature): strangers share them, so they say nothing."""
+        if not generic:
+            return self
         columns = {name: self.column(name) for name in self._names()}
         for name, texts in generic.items():
             columns[name] = _without(columns[name], texts)

@@ -59,7 +59,7 @@ def standardise(canonicals: Sequence[Mapping[str, Any]]) -> pa.Table:
 def prepare(canonicals: Sequence[Mapping[str, Any]], model: Model) -> list[Prepared]:
     """Return what is stored of each canonical record: `standardise` and `blocking_keys` for records on their way in."""
     rows = [standardising.standardise(canonical) for canonical in canonicals]
-    keys = blocking_keys(features.table(rows), model)
+    keys = blocking.blocking_keys(Encoded.of_rows(rows).without(model.generic))
     ends = np.searchsorted(keys.row, np.arange(len(rows) + 1)).tolist()
     own = (keys.key[start:end].tolist() for start, end in pairwise(ends))
     return [Prepared(*stored) for stored in zip(features.texts(rows), own, strict=True)]

@@ -112,7 +112,7 @@ def curve(same: Bools, weight: npt.NDArray[Any], flags: npt.NDArray[Any], true: 
     pairs there are in all, those that were never compared among them. Vetoed pairs are joined at no weight."""
     free = (flags & VETO) == 0
     bits, hit = weight[free].astype(np.float64), same[free]
-    steps = np.arange(-6.0, 16.5, 0.5)
+    steps = np.arange(-3.0, 16.5, 0.5)
     found = []
     for step in steps.tolist():
         joined = bits >= step

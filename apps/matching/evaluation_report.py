@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 WIDTH, HEIGHT, LEFT, FOOT, TOP = 640, 280, 52, 40, 12
 """Of a drawing, in its own units: `LEFT` for the numbers, `FOOT` for what stands below."""
+_MOST_DRAWN: Final = 20
 Point = tuple[float, float]
 _STYLE: Final = """
 :root { color-scheme: light dark; --ground: #f5f6f8; --surface: #fff; --line: #dfe3ea; --text: #1b2330; --quiet: #566072; --one: #175a86; --two: #8a3d00; }
@@ -149,17 +150,23 @@ def _keys(keys: Mapping[str, Any]) -> str:
 
 
 def _confusion(rows: Sequence[Mapping[str, Any]]) -> str:
-    names = [f"{row['comparison']}: {row['level']}".replace("_", " ") for row in rows]
-    most = max((max(row["missed"], row["wrong"]) for row in rows), default=1)
+    compared = [row for row in rows if row["level"] != "not compared" and row["comparison"] != "kind"]
+    drawn_rows = sorted(compared, key=lambda row: -row["missed"] - row["wrong"])[:_MOST_DRAWN]
     drawn = _bars(
-        "Missed and wrong pairs by the level of each comparison", names,
-        {"missed": [row["missed"] for row in rows], "wrong": [row["wrong"] for row in rows]}, most,
+        "Missed and wrong pairs by the level of each comparison", list(map(_level, drawn_rows)),
+        {"missed": [row["missed"] for row in drawn_rows], "wrong": [row["wrong"] for row in drawn_rows]},
+        max((max(row["missed"], row["wrong"]) for row in drawn_rows), default=1),
     )  # fmt: skip
-    told = [(name, f"{row['missed']:,}", f"{row['wrong']:,}") for name, row in zip(names, rows, strict=True)]
+    told = [(_level(row), f"{row['missed']:,}", f"{row['wrong']:,}") for row in rows]
     return _section(
-        "Fields of missed and wrong pairs", "What pairs that were missed show, and pairs that were joined wrongly.", drawn,
-        _table(Table("By level", ("Comparison", "Missed", "Wrong"), told)),
+        "Fields of missed and wrong pairs",
+        f"What pairs that were missed show, and pairs that were joined wrongly: drawn are the {_MOST_DRAWN} most frequent.",
+        drawn, _table(Table("By level", ("Comparison", "Missed", "Wrong"), told)),
     )  # fmt: skip
+
+
+def _level(row: Mapping[str, Any]) -> str:
+    return f"{row['comparison']}: {row['level']}".replace("_", " ")
 
 
 def _section(head: str, told: str, *sides: str) -> str:

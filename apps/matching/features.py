@@ -39,10 +39,10 @@ class Row(NamedTuple):
 
 
 NAMES: Final = Row._fields
-_IS_LIST: Final = tuple(empty == () for empty in Row())
+IS_LIST: Final = tuple(empty == () for empty in Row())
 _SHORT: Final = tuple("kgfsolbepwihtuzcn")  # names in JSON, in the order of the columns
 FEATURES: Final = pa.schema(
-    [pa.field(name, pa.list_(pa.string()) if many else pa.string()) for name, many in zip(NAMES, _IS_LIST, strict=True)]
+    [pa.field(name, pa.list_(pa.string()) if many else pa.string()) for name, many in zip(NAMES, IS_LIST, strict=True)]
 )
 
 
@@ -86,7 +86,7 @@ def from_texts(stored: Sequence[str]) -> pa.Table:
     if len(records) != len(stored) or not all(isinstance(record, dict) for record in records):
         raise ValueError("every text must be one JSON object of features")
     arrays = []
-    for short, many, kind in zip(_SHORT, _IS_LIST, FEATURES.types, strict=True):
+    for short, many, kind in zip(_SHORT, IS_LIST, FEATURES.types, strict=True):
         empty: Any = () if many else ""
         arrays.append(pa.array([record.get(short, empty) for record in records], kind))
     return pa.Table.from_arrays(arrays, schema=FEATURES)

@@ -1,6 +1,7 @@
 """Stable 64-bit numbers of texts and of combinations of them: the same on every machine, in every version and batch size."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,9 @@ def _powers() -> Words:
 
 
 _POWERS: Final = _powers()
+_POWERS_AS_INTS: Final = tuple(_POWERS.tolist())
+_ALL: Final = 0xFFFFFFFFFFFFFFFF
+_FEW: Final = 500  # texts
 
 
 def mixed(values: Words) -> Words:
@@ -35,10 +39,11 @@ def mixed(values: Words) -> Words:
 
 def hash_texts(texts: Iterable[str]) -> Words:
     """Return a number for each text: a polynomial over its UTF-8 bytes, mixed; '' gives 0."""
-    array = pa.array(texts, pa.string())
-    size = len(array)
-    if not size:
-        return np.zeros(0, np.uint64)
+    listed = texts if isinstance(texts, list) else list(texts)
+    size = len(listed)
+    if size <= _FEW:
+        return np.array([_hash_text(text) for text in listed], np.uint64)
+    array = pa.array(listed, pa.string())
     ends = np.frombuffer(array.buffers()[1], np.int32, size + 1).astype(np.int64)
     data = (
         np.frombuffer(array.buffers()[2], np.uint8)[ends[0] : ends[-1]] if ends[-1] > ends[0] else np.zeros(0, np.uint8)
@@ -53,6 +58,21 @@ def hash_texts(texts: Iterable[str]) -> Words:
         total[there] = np.add.reduceat(letters, starts[there])
         total[there] = mixed(total[there] + lengths[there].astype(np.uint64)) | np.uint64(1)
     return total
+
+
+@lru_cache(maxsize=100_000)
+def _hash_text(text: str) -> int:
+    """The same number, for texts that come a few at a time."""
+    data = text.encode()
+    total: int = sum((byte + 1) * power for byte, power in zip(data[:_LONGEST], _POWERS_AS_INTS, strict=False))
+    if not data:
+        return 0
+    x = (total + len(data)) & _ALL
+    x ^= x >> 30
+    x = x * 0xBF58476D1CE4E5B9 & _ALL
+    x ^= x >> 27
+    x = x * 0x94D049BB133111EB & _ALL
+    return (x ^ x >> 31) | 1
 
 
 def together(first: Words, second: Words) -> Words:

@@ -20,7 +20,8 @@ from apps.matching.training import for_precision
 
 Doubles = npt.NDArray[np.float64]
 _BELIEF: Final = 0.3
-"""How far learned odds are believed to be off before a label is seen: the standard deviation, in bits."""
+"""How far learned odds are believed to be off before a label is seen: the standard deviation, in bits. A hundred labels near the
+threshold tell the odds to about 0.7 bits, a thousand to 0.2: a few labels move the threshold little."""
 _LN2: Final = float(np.log(2.0))
 _MOST_BITS: Final = 40.0
 _Z: Final = 1.96

@@ -18,7 +18,12 @@ from apps.matching.features import FEATURES_VERSION
 from apps.matching.text import fold, reference, reference_versions
 
 PARTS: Final = ("person", "organization")
-FREQUENCIES: Final = ("given_name", "family_name", "company_name", "country")  # comparisons whose agreement weighs by rarity
+FREQUENCIES: Final = (
+    "given_name",
+    "family_name",
+    "company_name",
+    "country",
+)  # comparisons whose agreement weighs by rarity
 GENERIC: Final = ("email", "phone", "domain", "identifier", "birth")  # features whose values may be known to be shared
 DEFAULT: Final = Path(__file__).resolve().parents[2] / "policy" / "matching.toml"
 Doubles = npt.NDArray[np.float64]
@@ -117,7 +122,7 @@ class Model:
             0 < share <= 1 for table in frequencies.values() for share in table.values()
         ):
             raise ModelError(f"frequencies are shares above 0 of {', '.join(FREQUENCIES)}")
-        generic = {name: frozenset(values) for name, values in document.get("generic", {}).items()}
+        generic = {name: frozenset(values) for name, values in (document.get("generic") or {}).items()}
         if not set(generic) <= set(GENERIC):
             raise ModelError(f"generic values are of {', '.join(GENERIC)}")
         bits = np.array([_bits(parts[name].levels, 0) for name in PARTS])

@@ -50,6 +50,12 @@ def test_numbers_of_texts_are_stable_over_versions_and_machines() -> None:
     assert hash_texts(["", "a@b.com", "Ærø"]).tolist() == [0, 12916399101535530185, 11514674555233614627]
 
 
+def test_a_text_has_one_number_alone_and_among_many() -> None:
+    texts = ["", *(f"Ærø {n} 東京" for n in range(1_000)), "x" * 5_000, "y" * 1_024 + "z"]
+    assert hash_texts(texts).tolist() == [int(hash_texts([text])[0]) for text in texts]
+    assert len(set(hash_texts(texts).tolist())) == len(texts)
+
+
 def test_generic_values_make_no_key() -> None:
     table = engine.standardise([canonical(given_name="Ada", family_name="Moor", phone="+44 113 496 0123")])
     (phone,) = features.rows(table)[0].phone

@@ -11,7 +11,8 @@ from uuid import UUID
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.matching import sweep
+from apps.common.errors import Retryable
+from apps.matching import match, sweep
 from apps.matching.activation import activate, keep_draft, queue_some
 from apps.matching.judge import join, separate
 from apps.matching.model import active_model
@@ -164,6 +165,19 @@ def test_spreading_goes_on_where_a_dead_process_stopped(hub: dict[str, UUID]) ->
     assert MatchModel.objects.get(version=draft.version).queued_to is None
     assert Redo.objects.count() == 0
     assert set(Edge.objects.filter(superseded_at=None).values_list("model_version", flat=True)) == {draft.version}
+
+
+def test_who_compared_by_the_model_before_is_told_to_try_again(hub: dict[str, UUID]) -> None:
+    before, records = active_model(), list(hub.values())[:5]
+    document = Model.load_default().to_dict()
+    document["thresholds"]["automatic"] = 6.0
+    activate(keep_draft(Model.from_dict(document)).version)
+    queue_some()
+    with pytest.raises(Retryable, match="Another model of matching came into force"):
+        match._apply(records, match._search(records, before), before, pipeline.alice())
+    assert Redo.objects.count() == RECORDS, "what has to be decided again still stands in the queue"
+    assert not match.match(records, act=pipeline.alice()).failed
+    assert Redo.objects.count() == RECORDS - len(records)
 
 
 def test_a_hub_with_too_few_records_is_told_so(db: None) -> None:

@@ -25,7 +25,15 @@ from apps.matching.labels_threshold import Advice
 from apps.matching.parameters import Model, ModelError
 from apps.matching.resolving import Options, Resolved, resolve
 
-SHARE: Final = {"standardise": 0.45, "block": 0.15, "compare": 0.2, "train": 0.1, "score": 0.02, "labels": 0.0, "cluster": 0.08}
+SHARE: Final = {
+    "standardise": 0.45,
+    "block": 0.15,
+    "compare": 0.2,
+    "train": 0.1,
+    "score": 0.02,
+    "labels": 0.0,
+    "cluster": 0.08,
+}
 """About what each phase takes of the whole, for the time that is left."""
 
 
@@ -60,7 +68,9 @@ class Command(BaseCommand):
             help="Pairs with a verdict: left, right, match (1 or 0, yes or no). They are learned from, and obeyed.",
         )  # fmt: skip
         parser.add_argument(
-            "--labels-learn-only", action="store_true", help="Learn from the labels, but do not bind the clusters to them."
+            "--labels-learn-only",
+            action="store_true",
+            help="Learn from the labels, but do not bind the clusters to them.",
         )
         parser.add_argument("--cores", type=int, help="How many processor cores to use; all, if not given.")
         parser.add_argument(
@@ -124,9 +134,11 @@ class Command(BaseCommand):
         """What the labels that were held out say of each threshold, before one is used."""
         if self._quiet:
             return
-        self.stderr.write(f"{advice.learned_from} labels learned from, {advice.held_out} held out. Of these, joined from")
+        self.stderr.write(
+            f"{advice.learned_from} labels learned from, {advice.held_out} held out. Of these, joined from"
+        )
         self.stderr.write("     bits  probability  joined  right  precision (95 %)       recall")
-        for one in advice.by_weight:
+        for one in (one for one in advice.by_weight if one.joined or one.chosen):
             self.stderr.write(
                 f"{one.weight:9.2f}  {one.probability:11.4f}  {one.joined:6}  {one.right:5}  {one.precision:.3f} ({one.low:.3f} to"
                 f" {one.high:.3f})  {one.recall:.3f}{'  <- chosen' if one.chosen else ''}"
