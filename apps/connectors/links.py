@@ -91,12 +91,14 @@ _LOOKUP = (
     "INSERT INTO lookup_key (kind, value, customer_id) SELECT 'external', code || ':' || external_id, customer"
     " FROM {made} WHERE EXISTS (SELECT 1 FROM source_record s WHERE s.id = i.id) ON CONFLICT DO NOTHING"
 )
+# A create that the target has told of itself is confirmed already: by the time its own answer comes the record may hold newer values.
 _CONFIRM = (
     "WITH l AS ("
     " UPDATE link l SET last_sent = l.last_sent || i.sent, acknowledged_customer = i.told, acknowledged_at = clock_timestamp(),"
     " acknowledged_version = CASE WHEN l.acknowledged_customer = i.told THEN greatest(l.acknowledged_version, i.version) ELSE i.version END,"
     " etag = i.etag, disposition = 'there', state = 'active'"
-    " FROM {made} WHERE l.system_id = i.system AND l.external_id = i.external_id RETURNING l.id, i.delivery)"
+    " FROM {made} WHERE l.system_id = i.system AND l.external_id = i.external_id"
+    "  AND NOT EXISTS (SELECT 1 FROM delivery k WHERE k.id = i.delivery AND k.link_id = l.id) RETURNING l.id, i.delivery)"
     " UPDATE delivery d SET link_id = l.id FROM l WHERE d.id = l.delivery"
 )
 
@@ -236,8 +238,11 @@ def adopt(system: int, keys: Mapping[str, str]) -> None:
             Made(id_, sys, code, record, customer, version, wanted[record], json_value(values), "", correlation)
             for id_, sys, code, record, customer, version, values, correlation, _ in rows
         ])  # fmt: skip
-        settled = [row[0] for row in rows if row[-1] in ("uncertain", "failed")]
+        # One that is being told, too: whoever tells it may be dead, and to tell it once more could take newer values back. If not, its
+        # answer comes too late and changes nothing.
+        settled = [row[0] for row in rows if row[-1] in ("waiting", "sending", "uncertain", "failed")]
         cursor.execute(
-            "UPDATE delivery SET state = 'done', finished_at = clock_timestamp(), reason = 'the target told of it' WHERE id = ANY(%s::uuid[])",
+            "UPDATE delivery SET state = 'done', finished_at = clock_timestamp(), lease_until = NULL, reason = 'the target told of it'"
+            " WHERE id = ANY(%s::uuid[])",
             (array(settled),),
         )

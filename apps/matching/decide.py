@@ -157,7 +157,7 @@ def _join_freely(clusters: Clusters, edges: list[_Edge], thresholds: Thresholds)
         one, other = clusters.of[edge.a], clusters.of[edge.b]
         if one == other:
             continue
-        if near is None and len(edges) > 2:
+        if near is None and len(edges) > 1:
             near = _near(clusters, edges)
         reason = _too_weak(clusters, near or {}, edge, thresholds)
         if reason:

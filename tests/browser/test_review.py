@@ -87,6 +87,7 @@ def test_two_pairs_are_decided_by_keyboard_alone(page: Page, log_in: LogIn) -> N
     page.keyboard.press("u")
     expect(page.get_by_text("Taken back: ")).to_be_visible()
     assert Judgement.objects.filter(verdict="no_match", superseded_at=None).count() == 0
+    page.wait_for_load_state()
     page.keyboard.press(".")
     ready(page)
     page.keyboard.press("u")

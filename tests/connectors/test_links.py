@@ -16,7 +16,7 @@ from apps.customers.queries_search import search
 from apps.matching import judge
 from tests import outward, pipeline
 from tests.connectors.telling import source, without_chance
-from tests.pipeline import customer_of, execute, one, person
+from tests.pipeline import customer_of, execute, one, person, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -137,6 +137,32 @@ def test_the_process_dies_after_the_effect_and_a_poll_comes_before_the_next_atte
     assert Link.objects.filter(system__code=far.kind).count() == 1
     assert set(outward.states()) <= {"done", "superseded"}
     assert Customer.objects.get().version == 1
+    assert pipeline.broken() == []
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["the answer comes late", "the process died"])
+def test_a_create_that_a_poll_told_of_takes_nothing_back_that_was_told_since(
+    any_kind: tuple[Far, Connection], *, answered: bool
+) -> None:
+    far, _ = any_kind
+    customer_of(source(far), person(1, city="Ulm"))
+    planned()
+    claimed, answer = carried_out()
+    outward.poll_all()
+    take(source(far), person(1, city="Bonn"))
+    outward.settle()
+    (there,) = far.records()
+    told = far.requests(log=True)["log"]
+    if answered:
+        written_down(claimed, answer)
+    else:
+        lease_over()
+    for _ in range(3):
+        outward.settle()
+        outward.due_now()
+    assert far.requests(log=True)["log"] == told, "it was told once more"
+    assert far.records() == [there]
+    assert set(outward.states()) <= {"done", "superseded"}
     assert pipeline.broken() == []
 
 
