@@ -1,5 +1,6 @@
 """What every test can rely on: a real PostgreSQL and Valkey of the run's own; in CI a skip is a failure."""
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from tests import own_home
 
+gc.set_threshold(100_000, 50, 100)  # the default looks through all that a test run holds every few hundred objects
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.register_profile("laptop", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "laptop")

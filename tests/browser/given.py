@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -26,6 +27,13 @@ LOOKS = [
     pytest.param(390, "light", id="390-light", marks=pytest.mark.slow),
 ]
 """Widths and colours in which pages are held against the rules: each once with every change, all four in the long runs."""
+
+Look = tuple[int, Literal["light", "dark"]]
+TOGETHER = [
+    pytest.param(((1280, "light"), (390, "dark")), id="usual"),
+    pytest.param(((1280, "dark"), (390, "light")), id="others", marks=pytest.mark.slow),
+]
+"""The same for tests that make their pages once and look at them in several ways."""
 
 
 def person(role: str) -> User:

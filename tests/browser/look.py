@@ -1,6 +1,6 @@
 """What is wrong with pages: the rules of WCAG 2.2 AA that a machine can check, and what is wider than the screen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from playwright.sync_api import Browser, Page, ViewportSize
 
-from tests.browser.given import person
+from tests.browser.given import Look, person
 
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
@@ -42,15 +42,14 @@ def faults_of(page: Page) -> list[str]:
     return wrong
 
 
-def look_at(
-    browser: Browser, hub: str, pages: list[str], scheme: Literal["light", "dark"], width: int, role: str | None
-) -> list[str]:
-    """What is wrong with these pages for somebody of this role (None: nobody)."""
+def look_at(browser: Browser, hub: str, pages: list[str], looks: Sequence[Look], role: str | None) -> list[str]:
+    """What is wrong with these pages for somebody of this role (None: nobody), in each width and colour of `looks`."""
     wrong: list[str] = []
-    with looking(browser, hub, scheme, width, role) as page:
-        for address in pages:
-            answer = page.goto(address)
-            assert answer is not None
-            assert answer.status == 200, address
-            wrong += faults_of(page)
+    for width, scheme in looks:
+        with looking(browser, hub, scheme, width, role) as page:
+            for address in pages:
+                answer = page.goto(address)
+                assert answer is not None
+                assert answer.status == 200, address
+                wrong += [f"{scheme} {width}: {told}" for told in faults_of(page)]
     return wrong

@@ -1,13 +1,13 @@
 """Every page, light and dark, wide and narrow: the rules of WCAG 2.2 AA that a machine can check, and nothing wider than the screen."""
 
-from typing import Literal
+from collections.abc import Sequence
 
 import pytest
 from playwright.sync_api import Browser
 
 from apps.connectors.models import Run
 from tests import pipeline
-from tests.browser.given import LOOKS, demo, largest
+from tests.browser.given import TOGETHER, Look, demo, largest
 from tests.browser.look import look_at
 
 
@@ -30,8 +30,8 @@ def addresses() -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("width", "scheme"), LOOKS)
-def test_every_page_is_for_everybody(browser: Browser, hub: str, scheme: Literal["light", "dark"], width: int) -> None:
+@pytest.mark.parametrize("looks", TOGETHER)
+def test_every_page_is_for_everybody(browser: Browser, hub: str, looks: Sequence[Look]) -> None:
     demo()
-    outside = look_at(browser, hub, ["/accounts/login/"], scheme, width, role=None)
-    assert outside + look_at(browser, hub, addresses(), scheme, width, "admin") == []
+    outside = look_at(browser, hub, ["/accounts/login/"], looks, role=None)
+    assert outside + look_at(browser, hub, addresses(), looks, "admin") == []

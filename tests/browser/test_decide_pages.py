@@ -1,5 +1,6 @@
 """Unmerge, pin and approval in Chromium: for everybody, light and dark, and done by keyboard."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import pytest
@@ -13,7 +14,7 @@ from apps.policies import activate
 from apps.stewardship import cases
 from apps.stewardship.models import Case
 from tests import pipeline
-from tests.browser.given import LOOKS, demo, largest, person
+from tests.browser.given import LOOKS, TOGETHER, Look, demo, largest, person
 from tests.browser.look import faults_of, look_at, looking
 from tests.browser.test_review import LogIn
 from tests.stewardship.given_cases import doubtful
@@ -36,10 +37,8 @@ def proposed() -> ChangeRequest:
 FIRST_VALUE = "SELECT CASE WHEN canonical ? 'family_name' THEN 'family_name' ELSE 'organization_name' END FROM source_record WHERE id = %s"
 
 
-@pytest.mark.parametrize(("width", "scheme"), LOOKS)
-def test_pages_of_decisions_are_for_everybody(
-    browser: Browser, hub: str, scheme: Literal["light", "dark"], width: int
-) -> None:
+@pytest.mark.parametrize("looks", TOGETHER)
+def test_pages_of_decisions_are_for_everybody(browser: Browser, hub: str, looks: Sequence[Look]) -> None:
     demo()
     customer = largest()
     record = pipeline.one(
@@ -61,8 +60,8 @@ def test_pages_of_decisions_are_for_everybody(
         f"{own}/sources/",
         "/",
     ]
-    wrong = look_at(browser, hub, pages, scheme, width, "steward")
-    assert wrong + look_at(browser, hub, [f"/changes/{change.id}/"], scheme, width, "approver") == []
+    wrong = look_at(browser, hub, pages, looks, "steward")
+    assert wrong + look_at(browser, hub, [f"/changes/{change.id}/"], looks, "approver") == []
 
 
 def test_a_change_is_approved_by_the_second_person_with_a_key(page: Page, log_in: LogIn) -> None:

@@ -1,9 +1,8 @@
 """A customer over time in a real browser: the timeline by keyboard, a moment looked up, a note with and without JavaScript, and for everybody."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -16,7 +15,7 @@ from apps.customers import pins
 from apps.matching import judge
 from apps.stewardship import notes
 from tests import pipeline
-from tests.browser.given import LOOKS, PASSWORD, person
+from tests.browser.given import PASSWORD, TOGETHER, Look, person
 from tests.browser.look import look_at
 from tests.browser.screenshots import screenshot
 from tests.stewardship.given_history import at, sent
@@ -127,14 +126,14 @@ def test_notes_and_history_work_without_javascript(browser: Browser, hub: str) -
     context.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), LOOKS)
-def test_the_pages_are_for_everybody(browser: Browser, hub: str, scheme: Literal["light", "dark"], width: int) -> None:
+@pytest.mark.parametrize("looks", TOGETHER)
+def test_the_pages_are_for_everybody(browser: Browser, hub: str, looks: Sequence[Look]) -> None:
     customer, retired = past()
     notes.add(id=uuid7(), customer=customer, body="W" * 400 + "\n\u202eturned", act=Act("user:steward"))
     own = f"/customers/{customer}/"
-    moment = "2026-01-01T10:00" if width == 1280 else "2999-01-01T10:00"
     pages = [
-        own, f"{own}history/", f"{own}history/?kind=member", f"/customers/{retired}/history/", f"{own}as-of/", f"{own}as-of/?at={moment}",
+        own, f"{own}history/", f"{own}history/?kind=member", f"/customers/{retired}/history/", f"{own}as-of/",
+        f"{own}as-of/?at=2026-01-01T10:00", f"{own}as-of/?at=2999-01-01T10:00",
         f"/customers/{retired}/as-of/?at={pipeline.one('SELECT clock_timestamp()').isoformat().replace('+', '%2B')}",
     ]  # fmt: skip
-    assert look_at(browser, hub, pages, scheme, width, "steward") == []
+    assert look_at(browser, hub, pages, looks, "steward") == []

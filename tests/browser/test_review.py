@@ -1,10 +1,9 @@
 """The inbox and the match review in a real browser: decided by keyboard alone, taken back, told who was faster, for everybody."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from django.contrib.auth.models import AbstractBaseUser
@@ -17,7 +16,7 @@ from apps.stewardship import cases, decisions
 from apps.stewardship.models import Case, Decision
 from apps.stewardship.review import review
 from tests import pipeline
-from tests.browser.given import LOOKS, PASSWORD, demo, person
+from tests.browser.given import PASSWORD, TOGETHER, Look, demo, person
 from tests.browser.look import look_at
 from tests.browser.screenshots import screenshot
 from tests.stewardship.given_cases import doubtful
@@ -287,10 +286,8 @@ def test_on_a_phone_nothing_is_wider_than_the_screen_and_the_bar_is_in_reach(
     assert case.closed_by == "user:steward"
 
 
-@pytest.mark.parametrize(("width", "scheme"), LOOKS)
-def test_the_inbox_and_the_review_are_for_everybody(
-    browser: Browser, hub: str, scheme: Literal["light", "dark"], width: int
-) -> None:
+@pytest.mark.parametrize("looks", TOGETHER)
+def test_the_inbox_and_the_review_are_for_everybody(browser: Browser, hub: str, looks: Sequence[Look]) -> None:
     demo()
     doubtful(1, 2, systems=("crm", "erp", "billing"))
     groups = Case.objects.filter(kind="match").order_by("group_key", "id").distinct("group_key")
@@ -305,8 +302,8 @@ def test_the_inbox_and_the_review_are_for_everybody(
         f"/inbox/{large.id}/",
         *some[:4],
     ]
-    wrong = look_at(browser, hub, pages, scheme, width, "steward")
-    wrong += look_at(browser, hub, ["/inbox/?whose=team", some[0]], scheme, width, "viewer")
+    wrong = look_at(browser, hub, pages, looks, "steward")
+    wrong += look_at(browser, hub, ["/inbox/?whose=team", some[0]], looks, "viewer")
     decided_by_bea(large)
     pages = [f"/inbox/{large.id}/", "/inbox/?state=closed"]
-    assert wrong + look_at(browser, hub, pages, scheme, width, "steward") == []
+    assert wrong + look_at(browser, hub, pages, looks, "steward") == []

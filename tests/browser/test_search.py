@@ -1,9 +1,8 @@
 """Search with facets, the first page, export and preferences in a real browser: by mouse, by own letters, without JavaScript, for everybody."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from django.contrib.auth.models import AbstractBaseUser
@@ -11,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from apps.stewardship import cases
 from tests import pipeline
-from tests.browser.given import LOOKS, PASSWORD, demo, person
+from tests.browser.given import PASSWORD, TOGETHER, Look, demo, person
 from tests.browser.look import look_at
 from tests.browser.screenshots import screenshot
 
@@ -39,12 +38,10 @@ def worked() -> None:
     )
 
 
-@pytest.mark.parametrize(("width", "scheme"), LOOKS)
-def test_these_pages_are_for_everybody(
-    browser: Browser, hub: str, scheme: Literal["light", "dark"], width: int
-) -> None:
+@pytest.mark.parametrize("looks", TOGETHER)
+def test_these_pages_are_for_everybody(browser: Browser, hub: str, looks: Sequence[Look]) -> None:
     worked()
-    assert look_at(browser, hub, PAGES, scheme, width, "admin") == []
+    assert look_at(browser, hub, PAGES, looks, "admin") == []
 
 
 def test_narrowed_step_by_step_and_back(page: Page, log_in: LogIn, screenshot: Callable[[Page, str], Path]) -> None:

@@ -1,9 +1,8 @@
 """The way out in a real browser: a plan, two people, records that arrive, a target that breaks, and exceptions worked off by keyboard."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -16,7 +15,7 @@ from apps.connectors.sandbox import native
 from apps.connectors.sandbox.running import Far
 from mdmhub.demo.generator import generate
 from tests import outward, pipeline
-from tests.browser.given import LOOKS, PASSWORD, demo, person
+from tests.browser.given import PASSWORD, TOGETHER, Look, demo, person
 from tests.browser.look import look_at
 from tests.browser.screenshots import screenshot
 
@@ -243,14 +242,14 @@ def test_without_javascript_everything_can_be_done(browser: Browser, hub: str, f
     context.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+@pytest.mark.parametrize("looks", TOGETHER)
 def test_every_page_of_the_way_out_is_for_everybody(
-    browser: Browser, hub: str, far: Far, scheme: Literal["light", "dark"], width: int
+    browser: Browser, hub: str, far: Far, looks: Sequence[Look]
 ) -> None:
-    observed = look_at(browser, hub, ["/sync/", "/sync/crm/", "/exceptions/"], scheme, width, "integrator")
+    observed = look_at(browser, hub, ["/sync/", "/sync/crm/", "/exceptions/"], looks, "integrator")
     asked = Connection.objects.exclude(adapter="webhook").get()
     request = outward.connections.request_go_live(connection=asked.id, act=outward.ALICE)
-    decided = look_at(browser, hub, ["/sync/", "/sync/crm/"], scheme, width, "admin")
+    decided = look_at(browser, hub, ["/sync/", "/sync/crm/"], looks, "admin")
     outward.connections.decide_go_live(go_live=request.id, approve=True, act=outward.BOB)
     outward.settle(rounds=200)
     (first, *_) = refuse(3)
@@ -262,8 +261,8 @@ def test_every_page_of_the_way_out_is_for_everybody(
         "/", "/sync/", "/sync/crm/", "/sync/crm/?state=failed", "/exceptions/", group, f"/exceptions/{first}/", f"/exceptions/{told.id}/",
         f"/customers/{failed.customer_id}/distribution/", f"/customers/{told.customer_id}/distribution/",
     ]  # fmt: skip
-    live = look_at(browser, hub, pages, scheme, width, "steward")
+    live = look_at(browser, hub, pages, looks, "steward")
     outward.connections.pause(connection=asked.id, act=outward.BOB)
     outward.connections.switch(stopped=True, act=outward.BOB)
-    stopped = look_at(browser, hub, ["/", "/sync/", "/sync/crm/", "/exceptions/"], scheme, width, "admin")
+    stopped = look_at(browser, hub, ["/", "/sync/", "/sync/crm/", "/exceptions/"], looks, "admin")
     assert observed + decided + live + stopped == []
