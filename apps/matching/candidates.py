@@ -13,6 +13,7 @@ import pyarrow as pa
 from django.db import connection, transaction
 
 from apps.common.ids import array as id_array
+from apps.common.plans import find_by_index
 from apps.common.rowset import Rowset, rowset
 from apps.matching import engine
 from apps.matching.blocking import WEAK, kind_of
@@ -38,6 +39,7 @@ def index(records: Mapping[UUID, Mapping[str, Any]], model: Model) -> None:
         return
     ids = list(records)
     prepared = dict(zip(ids, engine.prepare(list(records.values()), model), strict=True))
+    find_by_index()  # tables that were counted while they were empty would be read as a whole for every key
     with connection.cursor() as cursor:
         rows = rowset(
             "incoming_match", _COLUMNS, [(id_, prepared[id_].features, prepared[id_].keys) for id_ in sorted(ids)]
