@@ -115,7 +115,7 @@ def run(command: list[str], timeout: float) -> dict[str, Any]:
                 process.wait()
                 raise Failed(f"no end after {timeout:.0f} s")
             else:
-                time.sleep(0.02)
+                time.sleep(0.02)  # wait4 tells the peak memory of this one process, and has no timeout
         output.seek(0)
         errors.seek(0)
         printed, said = output.read(), errors.read().strip()

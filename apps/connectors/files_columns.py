@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,12 +13,10 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
 from apps.connectors.files import format_of, open_rows
+from apps.connectors.files_csv import CsvReader
 from apps.connectors.files_row import FileProblem
 from apps.connectors.guess import SURE, guess
 from apps.customers.canonical import FLAT_FIELDS
-
-if TYPE_CHECKING:
-    from apps.connectors.files_csv import CsvReader
 
 KNOWN: Final = frozenset((*FLAT_FIELDS, "system"))
 _SAMPLE: Final = 200
@@ -65,7 +63,7 @@ def _read(path: Path, warnings: list[str]) -> pa.Table:
     if kind == "parquet":
         return _parquet(path)
     try:
-        return _csv(path, warnings) if kind in ("csv", "tsv") else _json(path, warnings)
+        return _csv(path, kind, warnings) if kind in ("csv", "tsv") else _json(path, warnings)
     except FileProblem as problem:
         if problem.code not in ("header_only", "empty_file"):
             raise
@@ -80,11 +78,10 @@ def _parquet(path: Path) -> pa.Table:
         raise FileProblem("bad_parquet", f"The Parquet file cannot be read: {error}") from error
 
 
-def _csv(path: Path, warnings: list[str]) -> pa.Table:
-    with open_rows(path) as reader:
-        found: CsvReader = reader  # type: ignore[assignment]  # the format says so
-        header, delimiter, encoding = list(found.header), str(found.delimiter), str(found.encoding)
-        first = found.header_lines
+def _csv(path: Path, kind: str, warnings: list[str]) -> pa.Table:
+    with CsvReader(path, kind) as reader:
+        header, delimiter, encoding = list(reader.header), str(reader.delimiter), str(reader.encoding)
+        first = reader.header_lines
     bad: list[int] = []
 
     def refuse(row: arrow_csv.InvalidRow) -> str:

@@ -149,10 +149,12 @@ def street_core(street: str) -> str:
 def _people(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
     given, family, birth = (table.column(name) for name in ("given", "family", "birth"))
     givens, families, births = given.texts.tolist(), family.texts.tolist(), birth.texts.tolist()
-    spoken = first(given, hash_texts(map(_spoken, givens)))
+    spokens = [_spoken(text) for text in givens]
+    spoken = first(given, hash_texts(spokens))
     initial = np.maximum(first(given, hash_texts(text[:1] for text in givens)), np.uint64(1))  # none is one, too
     sounds = [skeleton(text) for text in families]
-    lasts = listed(family, hash_texts(sounds), most=2)
+    families_by_sound = hash_texts(sounds)
+    lasts = listed(family, families_by_sound, most=2)
     born = first(birth, hash_texts("" if text[4:] == "-00-00" else text for text in births))
     year = first(birth, hash_texts(text[:4] for text in births))
     pairs, initialled = lasts.by(spoken, either_way), lasts.by(initial)
@@ -163,10 +165,10 @@ def _people(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
     yield NAME_BIRTH, dense(spoken).by(born)
     yield NAME_BIRTH, lasts.by(born)
     yield FAMILY_POSTCODE, joined(lasts, postcodes)
-    yield FAMILY_ADDRESS, joined(lasts, places.of(places.house, places.street))
-    yield GIVEN_POSTCODE, joined(dense(spoken), postcodes)
-    letters = hash_texts(text[:1] for text in sounds), hash_texts(_spoken(text)[:1] for text in givens)
     streets = places.of(places.house, places.street)
+    yield FAMILY_ADDRESS, joined(lasts, streets)
+    yield GIVEN_POSTCODE, joined(dense(spoken), postcodes)
+    letters = hash_texts(text[:1] for text in sounds), hash_texts(text[:1] for text in spokens)
     yield LETTER_STREET, joined(listed(family, letters[0], most=2), streets)
     yield LETTER_STREET, joined(dense(first(given, letters[1])), streets)
     yield BIRTH_POSTCODE, postcodes.by(born)
@@ -178,7 +180,7 @@ def _people(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
     phone, email, domain = (table.column(name) for name in ("phone", "email", "domain"))
     yield NAME_PHONE, joined(initials, listed(phone, hash_texts(text[-4:] for text in phone.texts.tolist())))
     yield MAILBOX, listed(email, hash_texts(map(_mailbox, email.texts.tolist())))
-    owner = np.maximum(first(family, hash_texts(sounds)), np.uint64(1))
+    owner = np.maximum(first(family, families_by_sound), np.uint64(1))
     yield DOMAIN, listed(domain, hash_texts(domain.texts)).by(owner)
 
 

@@ -23,11 +23,6 @@ class Encoded:
         self.num_rows = table.num_rows if table is not None else len(self._columns["kind"].start)
 
     @classmethod
-    def of(cls, table: "pa.Table | Encoded") -> "Encoded":
-        """The table encoded; what is encoded already is returned as it is."""
-        return table if isinstance(table, Encoded) else cls(table)
-
-    @classmethod
     def of_rows(cls, rows: Sequence[Row]) -> Self:
         """Records that are rows yet: for a batch quicker than by way of a table."""
         columns = {}

@@ -83,8 +83,9 @@ def explain_scored(table: pa.Table, pair: tuple[Longs, Longs], scores: Scores, m
     told = []
     for at, (left, right) in enumerate(sides):
         change = {comparison: float(bits[at]) for comparison, bits in rarity.items()}
+        # That both are of one country stands in no line: in a small country the prior is another.
+        prior = round(float(model.prior[part[at]]) + change.pop("country", 0.0), 2)
         lines = _lines(left, right, scores.levels[at].tolist(), model.bits[part[at]], change)
-        prior = round(float(model.prior[part[at]]), 2)
         weight = round(float(scores.weight[at]), 2)
         kinship = round(weight - prior - sum(line.bits for line in lines), 2)
         told.append(

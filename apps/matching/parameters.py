@@ -18,12 +18,8 @@ from apps.matching.features import FEATURES_VERSION
 from apps.matching.text import fold, reference, reference_versions
 
 PARTS: Final = ("person", "organization")
-FREQUENCIES: Final = (
-    "given_name",
-    "family_name",
-    "company_name",
-    "country",
-)  # comparisons whose agreement weighs by rarity
+FREQUENCIES: Final = ("given_name", "family_name", "company_name", "country")
+"""What weighs by its rarity where it agrees."""
 GENERIC: Final = ("email", "phone", "domain", "identifier", "birth")  # features whose values may be known to be shared
 DEFAULT: Final = Path(__file__).resolve().parents[2] / "policy" / "matching.toml"
 Doubles = npt.NDArray[np.float64]

@@ -68,15 +68,15 @@ def weigh(levels: Levels, part: npt.NDArray[np.int64], rarity: Doubles, model: M
     return Scores(weight, probability, levels, flags)
 
 
-def packed(levels: Levels, part: npt.NDArray[np.int64]) -> Longs:
-    """Return one number for the part and the levels of each pair."""
-    code = part.astype(np.int64)
+def packed(levels: Levels, head: npt.NDArray[np.int64]) -> Longs:
+    """Return one number for the levels of each pair, and for what stands before them (0 or more, 15 bits)."""
+    code = head.astype(np.int64)
     for place in range(levels.shape[1]):
         code = (code << 4) | levels[:, place]
     return code
 
 
 def unpacked(codes: Longs, comparisons: int) -> tuple[Longs, Longs]:
-    """Return levels and part of such numbers."""
+    """Return levels and head of such numbers."""
     shifts = 4 * np.arange(comparisons - 1, -1, -1)
     return (codes[:, None] >> shifts) & 15, codes >> (4 * comparisons)

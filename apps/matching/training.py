@@ -22,7 +22,7 @@ from apps.matching.frequencies import learned_frequencies
 from apps.matching.labels import NO_LABELS, Labels
 from apps.matching.parameters import PARTS, Model, Part, Thresholds
 from apps.matching.rarity import home, rarity_bits, shares_of
-from apps.matching.scoring import Scores
+from apps.matching.scoring import Scores, packed, unpacked
 
 Doubles = npt.NDArray[np.float64]
 LEAST_RECORDS: Final = 1_000
@@ -131,13 +131,10 @@ def _rarity(table: Encoded, low: Longs, high: Longs, levels: Levels, *, place: i
 
 
 def _patterns(levels: Levels, rarity: Doubles) -> _Patterns:
-    code = np.clip(np.rint(rarity), -_MOST_BITS, _MOST_BITS).astype(np.int64) + int(_MOST_BITS)
-    for place in range(levels.shape[1]):
-        code = (code << 4) | levels[:, place]
-    distinct, count = np.unique(code, return_counts=True)
-    shifts = 4 * np.arange(levels.shape[1] - 1, -1, -1)
-    bits = (distinct >> (4 * levels.shape[1])).astype(np.float64) - _MOST_BITS
-    return _Patterns((distinct[:, None] >> shifts) & 15, bits, count.astype(np.float64))
+    rounded = np.clip(np.rint(rarity), -_MOST_BITS, _MOST_BITS).astype(np.int64) + int(_MOST_BITS)
+    distinct, count = np.unique(packed(levels, rounded), return_counts=True)
+    shown, bits = unpacked(distinct, levels.shape[1])
+    return _Patterns(shown, bits.astype(np.float64) - _MOST_BITS, count.astype(np.float64))
 
 
 def _labelled(table: Encoded, labels: Labels, place: int, model: Model) -> _Patterns:

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,3 +105,16 @@ def test_one_weak_key_is_not_enough_two_are() -> None:
     assert "so they are compared" in engine.missing_keys_sentence(
         firm("nordlicht wiesen"), firm("wiesen nordlicht"), MODEL
     )
+
+
+def test_a_small_country_shows_in_the_starting_point_and_not_as_kinship() -> None:
+    shares = {"no": 0.05, "se": 0.95, "": 0.905}
+    model = engine.Model.from_dict(
+        {**MODEL.to_dict(), "frequencies": {**MODEL.to_dict()["frequencies"], "country": shares}}
+    )
+    one = canonical(given_name="Annika", family_name="Brandvold", city="Bergen", country="NO", birth_date="1971-06-09")
+    left, right = engine.standardise([one, one]).to_pylist()
+    plain, found = engine.explain(left, right, MODEL), engine.explain(left, right, model)
+    assert found.prior - plain.prior == pytest.approx(np.log2(0.905 / 0.05), abs=0.02)
+    assert found.kinship <= 0
+    assert found.lines == plain.lines

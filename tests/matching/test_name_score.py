@@ -77,7 +77,7 @@ def test_the_best_of_several_names_of_a_company_counts() -> None:
 
 def test_wrong_input_says_what_is_wrong() -> None:
     with pytest.raises(ValueError, match="person or organization"):
-        name_score("animal", ["a"], ["b"])  # type: ignore[arg-type]
+        name_score("animal", ["a"], ["b"])  # type: ignore[arg-type]  # what a caller without a type checker may write
     with pytest.raises(ValueError, match="2 names against 1"):
         name_score("person", ["a", "b"], ["c"])
 
