@@ -13,8 +13,7 @@ import pyarrow as pa
 from django.db import connection, transaction
 
 from apps.common.ids import array as id_array
-from apps.common.plans import find_by_index
-from apps.common.rowset import Rowset, rowset
+from apps.common.rowset import rowset
 from apps.matching import engine
 from apps.matching.blocking import WEAK, kind_of
 from apps.matching.parameters import Model
@@ -37,19 +36,18 @@ def index(records: Mapping[UUID, Mapping[str, Any]], model: Model) -> None:
     """Stores features and keys of `records` (id -> canonical); keys they no longer have are taken away."""
     if not records:
         return
-    ids = list(records)
-    prepared = dict(zip(ids, engine.prepare(list(records.values()), model), strict=True))
-    find_by_index()  # tables that were counted while they were empty would be read as a whole for every key
+    prepared = dict(zip(records, engine.prepare(list(records.values()), model), strict=True))
     with connection.cursor() as cursor:
-        rows = rowset(
-            "incoming_match", _COLUMNS, [(id_, prepared[id_].features, prepared[id_].keys) for id_ in sorted(ids)]
+        before = _keys_of(prepared)
+        freed = _take_away(
+            [(key, id_) for id_, keys in before.items() for key in set(keys).difference(prepared[id_].keys)]
         )
-        cursor.execute("SELECT 1 FROM match_record WHERE source_record_id = ANY(%s::uuid[]) LIMIT 1", (id_array(ids),))
-        known = cursor.fetchone() is not None
-        freed = _take_away(cursor, rows) if known else []
+        rows = rowset(
+            "incoming_match", _COLUMNS, [(id_, prepared[id_].features, prepared[id_].keys) for id_ in sorted(prepared)]
+        )
         cursor.execute(
             f"INSERT INTO blocking_key (key, source_record_id) SELECT unnest(keys), source_record_id FROM {rows.source}"  # noqa: S608 - text of our own
-            " ORDER BY 1" + (" ON CONFLICT DO NOTHING" if known else ""),
+            " ORDER BY 1" + (" ON CONFLICT DO NOTHING" if before else ""),
             rows.params,
         )
         cursor.execute(
@@ -62,15 +60,31 @@ def index(records: Mapping[UUID, Mapping[str, Any]], model: Model) -> None:
         _revive(freed, model.thresholds.block_cap)
 
 
-def _take_away(cursor: Any, rows: Rowset) -> list[int]:
-    """Removes the keys that records of incoming_match no longer have; returns them."""
-    cursor.execute(
-        "DELETE FROM blocking_key b USING (SELECT m.source_record_id, unnest(m.keys) AS key, i.keys AS now FROM match_record m"  # noqa: S608 - text of our own
-        f" JOIN {rows.source} USING (source_record_id)) old"
-        " WHERE b.key = old.key AND b.source_record_id = old.source_record_id AND NOT old.key = ANY(old.now) RETURNING b.key",
-        rows.params,
-    )
-    return sorted({row[0] for row in cursor.fetchall()})
+def _keys_of(records: Iterable[UUID]) -> dict[UUID, list[int]]:
+    """The keys that records have now; those that were never keyed are missing."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT source_record_id, keys FROM match_record WHERE source_record_id = ANY(%s::uuid[])",
+            (id_array(records),),
+        )
+        return dict(cursor.fetchall())
+
+
+# OFFSET 0 makes each row be looked up by itself, in the index: a planner that takes the table for empty, as it does of one that was
+# counted while it was, would rather go through the whole table and look for each of its rows in the list.
+_TAKE_AWAY = (
+    "DELETE FROM blocking_key WHERE ctid = ANY(ARRAY(SELECT b.ctid FROM unnest(%s::bigint[], %s::uuid[]) AS gone(key, record),"
+    " LATERAL (SELECT ctid FROM blocking_key k WHERE k.key = gone.key AND k.source_record_id = gone.record OFFSET 0) b))"
+)
+
+
+def _take_away(gone: Sequence[tuple[int, UUID]]) -> list[int]:
+    """Removes keys of records; returns those keys."""
+    keys = [key for key, _ in gone]
+    if gone:
+        with connection.cursor() as cursor:
+            cursor.execute(_TAKE_AWAY, (id_array(keys), id_array(record for _, record in gone)))
+    return sorted(set(keys))
 
 
 def _revive(keys: Sequence[int], cap: int) -> None:

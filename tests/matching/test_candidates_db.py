@@ -1,10 +1,15 @@
 """Keys in, candidates out: the table of blocking keys follows the records, and a key on too many links nobody."""
 
+from collections.abc import Iterator
 from itertools import permutations
+from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from apps.common.ids import uuid7
 from apps.customers.pins import pin
 from apps.matching import candidates, engine
 from apps.matching.model import active_model
@@ -99,3 +104,33 @@ def test_an_anchor_of_pins_has_no_keys() -> None:
     customer = pipeline.customer_of("crm", person(1))
     pin(customer=customer, attribute="language", value="de", act=pipeline.alice())
     assert MatchRecord.objects.count() == 1
+
+
+def test_keys_are_taken_away_one_by_one_even_where_the_table_is_taken_for_empty() -> None:
+    """As after a reset: counted while it held nothing, then filled. A plan that goes through the table is hours long at 100,000."""
+    BlockingKey.objects.bulk_create(BlockingKey(key=number, source_record_id=uuid7()) for number in range(3_000))
+    BlockingKey.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE blocking_key")
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'blocking_key'")
+        assert cursor.fetchone() == (0.0,)
+    pipeline.take("crm", *[person(n) for n in range(60)])
+    ids = pipeline.record_ids()
+    changed = {ids[f"crm:P{n}"]: {"given_name": "Someone", "family_name": f"Else{n}"} for n in range(60)}
+    with CaptureQueriesContext(connection) as asked:
+        candidates.index(changed, active_model().model)
+    assert all(keys(record) == set(MatchRecord.objects.get(source_record=record).keys) for record in changed)
+    (statement,) = [query["sql"] for query in asked if query["sql"].startswith("DELETE FROM blocking_key")]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}")
+        plan = cursor.fetchone()[0][0]["Plan"]
+    assert {node["Node Type"] for node in nodes(plan) if node.get("Relation Name") == "blocking_key"} <= {
+        "ModifyTable", "Tid Scan", "Index Scan", "Index Only Scan",
+    }  # fmt: skip
+    assert all("key = " in node.get("Index Cond", "") for node in nodes(plan) if "Index" in node["Node Type"])
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes(inner)
