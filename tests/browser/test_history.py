@@ -48,6 +48,7 @@ def test_the_timeline_by_keyboard_and_a_moment_of_it(
     page.get_by_role("navigation", name="Customer").get_by_role("link", name="History").click()
     moments = page.locator(".moments > li")
     expect(moments).to_have_count(6)
+    page.wait_for_load_state()  # the keys are heard from then on
     page.keyboard.press("j")
     page.keyboard.press("j")
     expect(moments.nth(1)).to_have_class(re.compile(r"\bat\b"))
