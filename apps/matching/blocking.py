@@ -5,20 +5,23 @@ kinds that join it with a second value still bring its records together, so an o
 Keys are made column by column: one set of functions for one record, for a batch and for a file.
 """
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from apps.matching.blocking_values import Rows, Values, dense, first, joined, listed
+from apps.matching.comparisons_columns import Bools
 from apps.matching.encoded import Encoded
-from apps.matching.hashing import Words, either_way, hash_texts, mixed, together
+from apps.matching.encoded_parts import company_words, identifiers_of, mails_of
+from apps.matching.hashing import Words, either_way, hash_letters, hash_texts, mixed, together
+from apps.matching.letters import Texts, beginnings
 from apps.matching.names import nickname_root
+from apps.matching.sounds import skeletons, sounds
 from apps.matching.standardise_addresses import QUARTERS
-from apps.matching.standardise_contacts import free_provider, role_mailbox
-from apps.matching.text import skeleton, sound
+from apps.matching.standardise_contacts import free_provider
 
 # kind -> what two records share, as said to a steward
 KINDS: Final = (
@@ -94,19 +97,37 @@ def blocking_keys(table: Encoded) -> Keys:
 
 def by_kind(table: Encoded) -> Iterator[tuple[int, Values]]:
     """Yield values for keys, by kind; a kind may come several times, and a value several times in one record."""
+    for some in parts_of_keys(table):
+        yield from some()
+
+
+def parts_of_keys(table: Encoded) -> list[Callable[[], Iterator[tuple[int, Values]]]]:
+    """Return what makes the keys, in two parts that may be made side by side: no key of one is a key of the other."""
+    organization, places = table.organizations(), _places(table)
+    return [
+        lambda: ((kind, values.where(~organization)) for kind, values in _people(table, places)),
+        lambda: chain(
+            _contacts(table),
+            ((ADDRESS, values) for values in _at_home(places, organization)),
+            ((kind, values.where(organization)) for kind, values in _companies(table, places)),
+        ),
+    ]
+
+
+def _at_home(places: "_Places", organization: Bools) -> Iterator[Values]:
+    """House, street and place; of an organisation the city will do, where the post code is not known."""
+    yield places.of(places.house, places.street, places.postcode).where(~organization)
+    yield places.of(places.house, places.street, places.postcode_or_city()).where(organization)
+
+
+def _contacts(table: Encoded) -> Iterator[tuple[int, Values]]:
     mails, phones, identifiers = (table.column(name) for name in ("email", "phone", "identifier"))
     yield EMAIL, listed(mails, hash_texts(mails.texts))
     yield PHONE, listed(phones, hash_texts(text[-8:] for text in phones.texts.tolist()))
-    parts = (text.split("|", 3) for text in identifiers.texts.tolist())
-    numbers = [(scheme, value) for scheme, _, _, value in parts]
-    yield IDENTIFIER, listed(identifiers, hash_texts(scheme + value for scheme, value in numbers))
-    yield DIGITS, listed(identifiers, hash_texts(scheme + "".join(sorted(value)) for scheme, value in numbers))
-    organization = table.organizations()
-    places = _places(table)
-    for kind, values in _people(table, places):
-        yield kind, values.where(~organization)
-    for kind, values in _companies(table, places):
-        yield kind, values.where(organization)
+    numbers = identifiers_of(table)
+    schemes = hash_texts(numbers.schemes)
+    yield IDENTIFIER, listed(identifiers, together(schemes, hash_texts(numbers.values)))
+    yield DIGITS, listed(identifiers, together(schemes, hash_letters(numbers.values)))
 
 
 class _Places(NamedTuple):
@@ -133,27 +154,31 @@ class _Places(NamedTuple):
 
 def _places(table: Encoded) -> _Places:
     row, parts = table.column("address_house").spread()[0], []
-    for name, spoken in (("house", str), ("street", street_core), ("postcode", str), ("city", skeleton)):
+    for name, spoken in (("house", list), ("street", street_cores), ("postcode", list), ("city", skeletons)):
         column = table.column(f"address_{name}")
-        parts.append(np.append(hash_texts(map(spoken, column.texts.tolist())), np.uint64(0))[column.spread()[2]])
+        parts.append(np.append(hash_texts(spoken(column.texts.tolist())), np.uint64(0))[column.spread()[2]])
     return _Places(row, *parts)
 
 
-@lru_cache(maxsize=100_000)
-def street_core(street: str) -> str:
-    """Return the sound of the longest word of a street's name: what remains when type or quarter are left out or misspelt."""
-    parts = street.split()
-    return skeleton(max([part for part in parts if part not in QUARTERS] or parts, key=len)) if parts else ""
+def street_cores(streets: Sequence[str]) -> Texts:
+    """Return the skeleton of the longest word of each street's name: what remains when type or quarter are left out or misspelt."""
+    return skeletons([_longest(street.split()) for street in streets])
+
+
+def _longest(words: list[str]) -> str:
+    return max([word for word in words if word not in QUARTERS] or words, key=len, default="")
 
 
 def _people(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
     given, family, birth = (table.column(name) for name in ("given", "family", "birth"))
     givens, families, births = given.texts.tolist(), family.texts.tolist(), birth.texts.tolist()
-    spokens = [_spoken(text) for text in givens]
-    spoken = first(given, hash_texts(spokens))
+    given_roots = [nickname_root(text) for text in givens]
+    said = skeletons(given_roots)
+    alone = np.fromiter((len(text) < 2 for text in givens), np.bool_, len(givens))  # an initial stands for itself
+    spoken = first(given, np.where(alone, hash_texts(givens), hash_texts(said)))
     initial = np.maximum(first(given, hash_texts(text[:1] for text in givens)), np.uint64(1))  # none is one, too
-    sounds = [skeleton(text) for text in families]
-    families_by_sound = hash_texts(sounds)
+    family_sounds = skeletons(families)
+    families_by_sound = hash_texts(family_sounds)
     lasts = listed(family, families_by_sound, most=2)
     born = first(birth, hash_texts("" if text[4:] == "-00-00" else text for text in births))
     year = first(birth, hash_texts(text[:4] for text in births))
@@ -168,64 +193,56 @@ def _people(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
     streets = places.of(places.house, places.street)
     yield FAMILY_ADDRESS, joined(lasts, streets)
     yield GIVEN_POSTCODE, joined(dense(spoken), postcodes)
-    letters = hash_texts(text[:1] for text in sounds), hash_texts(text[:1] for text in spokens)
+    letters = hash_texts(beginnings(family_sounds, 1)), hash_texts(beginnings(said, 1))
     yield LETTER_STREET, joined(listed(family, letters[0], most=2), streets)
     yield LETTER_STREET, joined(dense(first(given, letters[1])), streets)
     yield BIRTH_POSTCODE, postcodes.by(born)
     yield BIRTH_CITY, cities.by(born)
-    yield ADDRESS, places.of(places.house, places.street, places.postcode)
-    roots = first(given, hash_texts(sound(nickname_root(text)) for text in givens))
-    yield NAME, dense(first(family, hash_texts(map(sound, families)))).by(roots, either_way)
+    roots = first(given, hash_texts(sounds(given_roots)))
+    yield NAME, dense(first(family, hash_texts(sounds(families)))).by(roots, either_way)
     initials = listed(family, letters[0], most=2).by(first(given, letters[1]), either_way)
     phone, email, domain = (table.column(name) for name in ("phone", "email", "domain"))
     yield NAME_PHONE, joined(initials, listed(phone, hash_texts(text[-4:] for text in phone.texts.tolist())))
-    yield MAILBOX, listed(email, hash_texts(map(_mailbox, email.texts.tolist())))
+    mails = mails_of(table)
+    own = (mails.mailbox_length > 5) & ~mails.role
+    yield MAILBOX, listed(email, np.where(own, hash_texts(mails.mailboxes), np.uint64(0)))
     owner = np.maximum(first(family, families_by_sound), np.uint64(1))
     yield DOMAIN, listed(domain, hash_texts(domain.texts)).by(owner)
 
 
-def _spoken(given: str) -> str:
-    return skeleton(nickname_root(given)) if len(given) > 1 else given
-
-
-def _mailbox(email: str) -> str:
-    local = email.partition("@")[0]
-    return local if len(local) > 5 and not role_mailbox(local) else ""
-
-
 def _companies(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
     domain, company = table.column("domain"), table.column("company")
-    domains, names = domain.texts.tolist(), [text.split() for text in company.texts.tolist()]
-    yield DOMAIN, listed(domain, hash_texts(domains))
-    yield COMPANY, listed(domain, hash_texts(map(_label, domains)))
-    yield COMPANY, listed(company, hash_texts(sound("".join(words))[:14] for words in names))
-    words = [[skeleton(word) if len(word) > 3 else word for word in name[:3]] for name in names]
+    names = company.texts.tolist()
+    yield DOMAIN, listed(domain, hash_texts(domain.texts))
+    yield COMPANY, listed(domain, hash_texts(_begin_of_sound(list(map(_label, domain.texts.tolist())))))
+    yield COMPANY, listed(company, hash_texts(_begin_of_sound([name.replace(" ", "") for name in names])))
+    words = company_words(table)
+    short = np.fromiter((len(text) < 4 for text in words.texts.tolist()), np.bool_, len(words.texts))
+    spoken = np.where(short, hash_texts(words.texts), hash_texts(skeletons(words.texts)))
+    nth = [np.append(spoken, np.uint64(0))[words.nth(place)] for place in range(3)]
     for one, other in ((0, 1), (0, 2), (1, 2)):
-        yield COMPANY_WORDS, listed(company, hash_texts(_pair(parts, one, other) for parts in words))
-    leading, second = (listed(company, hash_texts(_nth(parts, place) for parts in words)) for place in (0, 1))
+        both = np.where((nth[one] > 0) & (nth[other] > 0), either_way(nth[one], nth[other]), np.uint64(0))
+        yield COMPANY_WORDS, listed(company, both)
+    leading, second = (listed(company, nth[place]) for place in (0, 1))
     cities = places.of(places.city)
     yield COMPANY_CITY, joined(leading, cities)
     yield COMPANY_CITY, joined(second, cities)
     yield COMPANY_POSTCODE, joined(leading, places.of(places.postcode))
-    somewhere = places.postcode_or_city()
-    yield ACRONYM, joined(listed(company, hash_texts(map(_acronym, names))), places.of(somewhere))
+    acronyms = listed(company, hash_letters(map(_acronym, names)))
+    yield ACRONYM, joined(acronyms, places.of(places.postcode_or_city()))
     yield HOUSE_STREET, places.of(places.house, places.street)
-    yield ADDRESS, places.of(places.house, places.street, somewhere)
+
+
+def _begin_of_sound(words: Sequence[str]) -> Texts:
+    return beginnings(sounds(words), 14)
 
 
 def _label(domain: str) -> str:
-    return "" if free_provider(domain) else sound(domain.partition(".")[0].replace("-", ""))[:14]
+    return "" if free_provider(domain) else domain.partition(".")[0].replace("-", "")
 
 
-def _nth(parts: list[str], place: int) -> str:
-    return parts[place] if len(parts) > place else ""
-
-
-def _pair(parts: list[str], one: int, other: int) -> str:
-    return "|".join(sorted((parts[one], parts[other]))) if len(parts) > other else ""
-
-
-def _acronym(words: list[str]) -> str:
-    """The first letters of several words, or the letters of one short word, in the order of the alphabet; one alone is none."""
-    letters = [word[0] for word in words] if len(words) > 1 else words[0] if words and len(words[0]) < 6 else ""
-    return "".join(sorted(letters)) if len(letters) > 1 else ""
+def _acronym(name: str) -> str:
+    """The first letters of several words, or the letters of one short word; one alone is none."""
+    words = name.split()
+    letters = "".join([word[0] for word in words]) if len(words) > 1 else name if len(name) < 6 else ""
+    return letters if len(letters) > 1 else ""

@@ -51,8 +51,10 @@ def dense(one_each: Words) -> Values:
 
 def joined(a: Values, b: Values) -> Values:
     """Every value of `a` with every value of `b` of the same record."""
-    start = np.searchsorted(b.row, a.row, "left")
-    count = np.searchsorted(b.row, a.row, "right") - start
+    rows = int(max(a.row.max(initial=-1), b.row.max(initial=-1))) + 1
+    size = np.bincount(b.row, minlength=rows)
+    count = size[a.row]
     row = np.repeat(a.row, count)
     within = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-    return Values(row, together(np.repeat(a.hash, count), b.hash[np.repeat(start, count) + within]))
+    start = (np.cumsum(size) - size)[row]
+    return Values(row, together(np.repeat(a.hash, count), b.hash[start + within]))

@@ -1,6 +1,5 @@
 """All comparisons of candidate pairs at once: columns in, a matrix of levels and the flags out."""
 
-from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
@@ -19,34 +18,49 @@ from apps.matching.comparisons_contacts import (
 )
 from apps.matching.comparisons_persons import person_levels
 from apps.matching.encoded import Encoded
+from apps.matching.side_by_side import side_by_side
 
 Flags = npt.NDArray[np.int16]
 _PLACE = {name: place for place, name in enumerate(COMPARISONS)}
 
 
-def compare(table: Encoded, left: Longs, right: Longs) -> Levels:
-    """Return levels (pairs × comparisons, in the order of COMPARISONS) of pairs of rows of one feature table."""
+def compare(table: Encoded, left: Longs, right: Longs, cores: int | None = 1) -> Levels:
+    """Return levels (pairs × comparisons, in the order of COMPARISONS) of pairs of rows of one feature table.
+
+    `cores`: how many to use for what is not compared by several anyway, None for all."""
     result = np.zeros((len(left), len(COMPARISONS)), np.int8)
     if not len(left):
         return result
-    kind = table.column("kind").single()
-    result[:, _PLACE["kind"]] = np.where(kind[left] == kind[right], 1, 2)
-    found: Mapping[str, Levels] = {
-        "suffix": _suffix_levels(table, left, right),
+    for found in side_by_side([lambda: _others(table, left, right), lambda: _companies(table, left, right)], cores):
+        for name, levels in found.items():
+            result[:, _PLACE[name]] = levels
+    _once(result)
+    return result
+
+
+def _companies(table: Encoded, left: Longs, right: Longs) -> dict[str, Levels]:
+    """What names of companies say: about as much work as all the rest."""
+    return {
         "company_name": company_levels(table, left, right),
         "legal_form": legal_form_levels(table, left, right),
+        "identifier": identifier_levels(table, left, right),
+    }
+
+
+def _others(table: Encoded, left: Longs, right: Longs) -> dict[str, Levels]:
+    kind = table.column("kind").single()
+    given, family = person_levels(table, left, right)
+    return {
+        "kind": np.where(kind[left] == kind[right], 1, 2).astype(np.int8),
+        "given_name": given,
+        "family_name": family,
+        "suffix": _suffix_levels(table, left, right),
         "birth_date": birth_levels(table, left, right),
         "email": email_levels(table, left, right),
         "phone": phone_levels(table, left, right),
         "domain": domain_levels(table, left, right),
-        "identifier": identifier_levels(table, left, right),
         "address": address_levels(table, left, right),
     }
-    for name, levels in found.items():
-        result[:, _PLACE[name]] = levels
-    result[:, _PLACE["given_name"]], result[:, _PLACE["family_name"]] = person_levels(table, left, right)
-    _once(result)
-    return result
 
 
 def _suffix_levels(table: Encoded, left: Longs, right: Longs) -> Levels:

@@ -10,7 +10,6 @@ from apps.matching.comparison_levels import LEVELS, level_number
 from apps.matching.comparisons_columns import (
     NONE,
     Bools,
-    Column,
     Ints,
     Levels,
     Longs,
@@ -19,11 +18,10 @@ from apps.matching.comparisons_columns import (
     best,
     cross,
     distinct,
-    edits,
     encode,
-    lengths,
     similar,
 )
+from apps.matching.comparisons_edits import Outlines, outlines, within
 from apps.matching.encoded import Encoded
 from apps.matching.standardise_addresses import QUARTERS
 
@@ -55,10 +53,10 @@ def address_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     codes = {}
     for part in ("house", "street", "unit", "postcode", "city", "country"):
         values = table.column(f"address_{part}")
-        codes[part] = (values, values.codes[crossed.left], values.codes[crossed.right])
+        codes[part] = (outlines(table, f"address_{part}"), values.codes[crossed.left], values.codes[crossed.right])
     parts = _Parts(
         house=_house(*codes["house"]),
-        street=_street(*codes["street"]),
+        street=_street(table.once("streets", lambda: _read(table.column("address_street").texts)), *codes["street"]),
         unit=_exact(*codes["unit"]),
         postcode=_near(*codes["postcode"], most=1, shortest=4),
         city=_near(*codes["city"], most=2, shortest=5),
@@ -90,70 +88,79 @@ def _levels(parts: _Parts) -> Levels:
     return result
 
 
-def _exact(values: Column, a: Ints, b: Ints) -> _Part:
+def _exact(outlines: Outlines, a: Ints, b: Ints) -> _Part:
     known = (a != NONE) & (b != NONE)
     same = known & (a == b)
     return _Part(known, same, same)
 
 
-def _house(values: Column, a: Ints, b: Ints) -> _Part:
+def _house(outlines: Outlines, a: Ints, b: Ints) -> _Part:
     """House numbers are alike when one digit is left out or two are exchanged; another digit is another house."""
-    known, same, _ = _exact(values, a, b)
+    known, same, _ = _exact(outlines, a, b)
     alike = same.copy()
     at = np.flatnonzero(known & ~same)
+    at = at[within(outlines, a[at], b[at], 1)[0]]
     if len(at):
-        low, high, place = distinct(a[at], b[at])
-        one, other = lengths(values.texts)[low], lengths(values.texts)[high]
-        digits = [sum(map(ord, text)) for text in values.texts.tolist()]
-        exchanged = np.array(digits, np.int32)[low] == np.array(digits, np.int32)[high]
-        near = (edits(values.texts, low, high, 1) <= 1) & ((one != other) | exchanged) & (np.minimum(one, other) > 1)
-        alike[at] = near[place]
+        one, other = a[at], b[at]
+        digits = np.fromiter((sum(map(ord, text)) for text in outlines.texts.tolist()), np.int32, len(outlines.texts))
+        size_a, size_b = outlines.length[one], outlines.length[other]
+        exchanged = digits[one] == digits[other]
+        alike[at] = ((size_a != size_b) | exchanged) & (np.minimum(size_a, size_b) > 1)
     return _Part(known, same, alike)
 
 
-def _near(values: Column, a: Ints, b: Ints, *, most: int, shortest: int) -> _Part:
+def _near(outlines: Outlines, a: Ints, b: Ints, *, most: int, shortest: int) -> _Part:
     """Agreement up to `most` edits (one in texts shorter than eight) in texts of `shortest` letters or more."""
-    known, same, _ = _exact(values, a, b)
+    known, same, _ = _exact(outlines, a, b)
     alike = same.copy()
     at = np.flatnonzero(known & ~same)
-    if len(at):
-        low, high, place = distinct(a[at], b[at])
-        size = np.minimum(lengths(values.texts)[low], lengths(values.texts)[high])
-        near = (edits(values.texts, low, high, most) <= np.where(size < 8, 1, most)) & (size >= shortest)
-        alike[at] = near[place]
+    where, distance = within(outlines, a[at], b[at], most)
+    at = at[where]
+    size = np.minimum(outlines.length[a[at]], outlines.length[b[at]])
+    alike[at] = (distance <= np.where(size < 8, 1, most)) & (size >= shortest)
     return _Part(known, same, alike)
 
 
-def _street(values: Column, a: Ints, b: Ints) -> _Part:
+class _Streets(NamedTuple):
+    """Distinct streets as they are compared: without blanks, of several words or long, by name without quarters of the compass (code),
+    and those quarters."""
+
+    whole: Texts
+    several: Bools
+    name: Ints
+    quarters: list[frozenset[str]]
+
+
+def _read(streets: Texts) -> _Streets:
+    texts = streets.tolist()
+    words = [text.split() for text in texts]
+    return _Streets(
+        as_texts(text.replace(" ", "") for text in texts),
+        np.fromiter((" " in text or len(text) > 5 for text in texts), np.bool_, len(texts)),
+        encode([" ".join(word for word in own if word not in QUARTERS) for own in words]),
+        [QUARTERS.intersection(own) for own in words],
+    )
+
+
+def _street(read: _Streets, outlines: Outlines, a: Ints, b: Ints) -> _Part:
     """Streets are alike by edit similarity of the whole, or when one leaves out words of the other."""
-    known, same, _ = _exact(values, a, b)
+    known, same, _ = _exact(outlines, a, b)
     alike = same.copy()
     at = np.flatnonzero(known & ~same)
     if len(at):
         low, high, place = distinct(a[at], b[at])
-        whole = as_texts(text.replace(" ", "") for text in values.texts.tolist())
-        near = similar(whole, low, high, OSA.normalized_similarity, _STREET_ALIKE) >= _STREET_ALIKE
-        several = np.fromiter(
-            (" " in text or len(text) > 5 for text in values.texts.tolist()), np.bool_, len(values.texts)
-        )
-        long = several[low] & several[high]
-        rest = np.flatnonzero(~near & long)
-        near[rest] = similar(values.texts, low[rest], high[rest], fuzz.token_set_ratio) > 99.9
-        names, quarters = _parted(values.texts)
-        one_name = np.flatnonzero(names[low] == names[high])
-        sides = zip(quarters[low[one_name]].tolist(), quarters[high[one_name]].tolist(), strict=True)
-        fits = np.fromiter((not a or not b or bool(a & b) for a, b in sides), np.bool_, len(one_name))
-        equal, across = whole[low] == whole[high], np.zeros(len(low), np.bool_)
+        near = similar(read.whole, low, high, OSA.normalized_similarity, _STREET_ALIKE) >= _STREET_ALIKE
+        rest = np.flatnonzero(~near & read.several[low] & read.several[high])
+        near[rest] = similar(outlines.texts, low[rest], high[rest], fuzz.token_set_ratio) > 99.9
+        one_name = np.flatnonzero(read.name[low] == read.name[high])
+        sides = [
+            (read.quarters[i], read.quarters[j])
+            for i, j in zip(low[one_name].tolist(), high[one_name].tolist(), strict=True)
+        ]
+        fits = np.fromiter((not one or not other or bool(one & other) for one, other in sides), np.bool_, len(one_name))
+        equal, across = read.whole[low] == read.whole[high], np.zeros(len(low), np.bool_)
         equal[one_name] |= fits
         across[one_name] = ~fits
         alike[at] = ((near | equal) & ~across)[place]
         same[at] = equal[place]
     return _Part(known, same, alike)
-
-
-def _parted(streets: Texts) -> tuple[Ints, Texts]:
-    """Return codes of the streets' names without quarters of the compass, and those quarters as sets."""
-    words = [text.split() for text in streets.tolist()]
-    quarters = np.empty(len(words), np.object_)
-    quarters[:] = [QUARTERS.intersection(own) for own in words]
-    return encode([" ".join(word for word in own if word not in QUARTERS) for own in words]), quarters

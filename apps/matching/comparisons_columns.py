@@ -1,7 +1,7 @@
 """Columns of codes: every distinct text of a feature gets a number, so pairs are compared by number and each distinct
 pair of texts only once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rapidfuzz import process
 from rapidfuzz.distance import OSA, Jaro, JaroWinkler
+
+from apps.matching.letters import Texts as AnyTexts
+from apps.matching.letters import as_array
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -63,9 +66,9 @@ class Crossed(NamedTuple):
     right: Longs
 
 
-def encode(values: Sequence[str]) -> Ints:
+def encode(values: AnyTexts) -> Ints:
     """Return a number for each distinct value; '' gets NONE."""
-    return coded(pa.array(values, pa.string()))[0]
+    return coded(as_array(values))[0]
 
 
 def coded(flat: pa.Array) -> tuple[Ints, Texts]:

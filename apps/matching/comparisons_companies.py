@@ -43,28 +43,6 @@ _WEIGHTY = 6  # letters that agree, from which a name is recognised by a part of
 _SHARED = 60.0  # of the words two names have in common
 
 
-class _Name(NamedTuple):
-    compact: str
-    ordered: str
-    initials: str
-    numbers: str
-    beginnings: str
-    strong: str
-
-
-@lru_cache(maxsize=100_000)
-def _read(name: str) -> _Name:
-    tokens = name.split()
-    return _Name(
-        compact="".join(tokens),
-        ordered=" ".join(sorted(tokens)),
-        initials="".join(_SPOKEN.get(token, token[0]) for token in tokens),
-        numbers=" ".join(sorted(token for token in tokens if token.isdigit())),
-        beginnings=" ".join(token[:3] for token in tokens),
-        strong=" ".join(sorted(token for token in tokens if token not in _trades())),
-    )
-
-
 @cache
 def _trades() -> frozenset[str]:
     """Words that say what kind of house it is: people add them or leave them out."""
@@ -100,7 +78,8 @@ def name_levels(names: Sequence[str], left: Longs, right: Longs) -> Levels:
 class _Read(NamedTuple):
     """Distinct names with what is compared of them, as texts and as codes."""
 
-    names: list[_Name]
+    words: list[list[str]]  # in order of the alphabet
+    strong: list[str]  # words that do not say what kind of house it is
     compact_texts: Texts
     ordered_texts: Texts
     length: Ints
@@ -115,18 +94,25 @@ class _Read(NamedTuple):
 
 
 def _read_all(names: Sequence[str]) -> _Read:
-    read = [_read(name) for name in names]
-    columns = zip(*read, strict=True) if read else ([] for _ in _Name._fields)
-    compacts, orders, initials, numbers, beginnings, strong = (list(values) for values in columns)
-    spelled = [
-        *compacts, *initials,
-        *(text[0] + word + text[1] if len(text) == 2 else "" for word in _AND_INITIALS for text in initials),
-    ]  # fmt: skip
-    compact, initial, *lettered = np.split(encode(spelled), range(len(read), len(spelled), max(1, len(read))))
+    parts = [name.split() for name in names]
+    words = [sorted(own) for own in parts]
+    compacts, orders = ["".join(own) for own in parts], [" ".join(own) for own in words]
+    initials = ["".join([_SPOKEN.get(word, word[0]) for word in own]) for own in parts]
+    numbers = [" ".join([word for word in own if word.isdigit()]) for own in words]
+    trades = _trades()
+    strong = [
+        text if trades.isdisjoint(own) else " ".join([word for word in own if word not in trades])
+        for text, own in zip(orders, words, strict=True)
+    ]
+    two = [text if len(text) == 2 else "" for text in initials]
+    between = [text and text[0] + word + text[1] for word in _AND_INITIALS for text in two]
+    codes = encode([*compacts, *initials, *between])
+    compact, initial, *lettered = np.split(codes, range(len(parts), len(codes), max(1, len(parts))))
     compact_texts = as_texts(compacts)
     return _Read(
-        read, compact_texts, as_texts(orders), lengths(compact_texts), compact, initial, encode(orders), encode(numbers),
-        encode(beginnings), encode(strong), np.fromiter((len(text) > 1 for text in initials), np.bool_, len(read)), lettered,
+        words, strong, compact_texts, as_texts(orders), lengths(compact_texts), compact, initial, encode(orders), encode(numbers),
+        encode([" ".join([word[:3] for word in own]) for own in parts]), encode(strong),
+        np.fromiter((len(own) > 1 for own in parts), np.bool_, len(parts)), lettered,
     )  # fmt: skip
 
 
@@ -134,7 +120,7 @@ def _distinct_names(read: _Read, a: Ints, b: Ints) -> Levels:
     compact, initial, ordered, number = read.compact, read.initial, read.ordered, read.number
     beginning, core, several = read.beginning, read.core, read.several
     result = np.full(len(a), _NAME["different"], np.int8)
-    words = similar(read.ordered_texts, a, b, fuzz.token_set_ratio)
+    words = similar(read.ordered_texts, a, b, fuzz.token_set_ratio, _SHARED)
     shorter = np.minimum(read.length[a], read.length[b])
     result[words >= _SHARED] = _NAME["shared_words"]
     result[(words > 99.9) & (shorter >= 4)] = _NAME["part"]
@@ -145,16 +131,17 @@ def _distinct_names(read: _Read, a: Ints, b: Ints) -> Levels:
     close |= bare
     close &= shorter >= 4
     at = np.flatnonzero(bare & close)
-    close[at[_other_trade(read.names, a[at], b[at])]] = False
+    close[at[_other_trade(read, a[at], b[at])]] = False
+    by_word = _ByWord.of(read, a, b, np.flatnonzero(close | (words >= _SHARED)))
     at = np.flatnonzero(close & (core[a] != core[b]) & (beginning[a] != beginning[b]))
     for part in _parts(at):
-        close[part[_other_word(read.names, a[part], b[part])]] = False
+        close[part[_other_word(by_word, a[part], b[part])]] = False
     result[close] = _NAME["alike"]
     lacking = (number[a] != number[b]) & ((number[a] == NONE) | (number[b] == NONE))
     result[lacking & (result == _NAME["alike"])] = _NAME["part"]
     at = np.flatnonzero(result == _NAME["shared_words"])
     for part in _parts(at):
-        result[part] = _word_by_word(read.names, a[part], b[part])
+        result[part] = _word_by_word(by_word, a[part], b[part])
     short = ((compact[a] == initial[b]) & several[b]) | ((compact[b] == initial[a]) & several[a])
     for lettered in read.lettered:  # B A S: Benby and Simpson
         short |= (compact[a] == lettered[b]) & (lettered[b] != NONE) | (compact[b] == lettered[a]) & (
@@ -167,16 +154,33 @@ def _distinct_names(read: _Read, a: Ints, b: Ints) -> Levels:
     return result
 
 
-def _other_trade(read: list[_Name], a: Ints, b: Ints) -> Bools:
+def _other_trade(read: _Read, a: Ints, b: Ints) -> Bools:
     """Tell where both names say what kind of house it is, and not the same, of a name that a house with several of them bears: the
     Grand Regent cafe is not the Grand Regent restaurant. One word's cafe (Katsu) is called a restaurant as well."""
     pairs = zip(a.tolist(), b.tolist(), strict=True)
-    kinds = ((_kinds(read[i]), _kinds(read[j])) for i, j in pairs)
+    kinds = ((_kinds(read, i), _kinds(read, j)) for i, j in pairs)
     return np.fromiter((bool(one and other and not one & other) for one, other in kinds), np.bool_, len(a))
 
 
-def _kinds(name: _Name) -> frozenset[str]:
-    return _trades().intersection(name.ordered.split()) if " " in name.strong else frozenset()
+def _kinds(read: _Read, name: int) -> frozenset[str]:
+    return _trades().intersection(read.words[name]) if " " in read.strong[name] else frozenset()
+
+
+class _ByWord(NamedTuple):
+    """Names that are compared word by word, and each name's place among them."""
+
+    names: Names
+    place: Longs
+
+    @classmethod
+    def of(cls, read: _Read, a: Ints, b: Ints, pairs: Longs) -> "_ByWord":
+        used = np.unique(np.concatenate([a[pairs], b[pairs]]))
+        place = np.zeros(len(read.words), np.int64)
+        place[used] = np.arange(len(used))
+        return cls(names_of([read.words[number] for number in used.tolist()]), place)
+
+    def paired(self, a: Ints, b: Ints) -> Pairing:
+        return pairing(self.names, self.place[a], self.place[b])
 
 
 def _parts(places: Longs) -> Iterator[Longs]:
@@ -184,11 +188,11 @@ def _parts(places: Longs) -> Iterator[Longs]:
     return (places[start : start + _CHUNK] for start in range(0, len(places), _CHUNK))
 
 
-def _word_by_word(read: list[_Name], a: Ints, b: Ints) -> Levels:
+def _word_by_word(by_word: _ByWord, a: Ints, b: Ints) -> Levels:
     """Return the level of names that share words: alike or part where all words of the shorter have their like."""
     result = np.full(len(a), _NAME["shared_words"], np.int8)
-    names, found = _paired(read, a, b)
-    length = np.append(names.tokens.length, 0)
+    found = by_word.paired(a, b)
+    length = np.append(by_word.names.tokens.length, 0)
     there = found.level > 0
     likes = (found.level == SAME) | (found.level == ALIKE) | (found.level == SHORTENED)
     likes &= ~((found.level == ALIKE) & (np.minimum(length[found.left], length[found.mate]) < _OTHER_WORD))
@@ -199,15 +203,9 @@ def _word_by_word(read: list[_Name], a: Ints, b: Ints) -> Levels:
     return result
 
 
-def _paired(read: list[_Name], a: Ints, b: Ints) -> tuple[Names, Pairing]:
-    used, place = np.unique(np.concatenate([a, b]), return_inverse=True)
-    names = names_of([read[number].ordered.split() for number in used.tolist()])
-    return names, pairing(names, place[: len(a)], place[len(a) :])
-
-
-def _other_word(read: list[_Name], a: Ints, b: Ints) -> Bools:
+def _other_word(by_word: _ByWord, a: Ints, b: Ints) -> Bools:
     """Tell of names that resemble one another letter by letter whether they differ by one whole word (Chad, China)."""
-    names, found = _paired(read, a, b)
+    names, found = by_word.names, by_word.paired(a, b)
     whole = (found.level > 0).sum(axis=1)
     other = (found.level == DIFFERENT) & (np.minimum(*_lengths(names, found)) >= _OTHER_WORD)
     one_word = (other.sum(axis=1) == 1) & ((found.level == SAME).sum(axis=1) == whole - 1) & (whole > 1)

@@ -8,16 +8,13 @@ from apps.matching.comparisons_columns import (
     NONE,
     Levels,
     Longs,
-    as_texts,
+    Texts,
     best,
     cross,
-    distinct,
-    edits,
-    encode,
-    lengths,
 )
+from apps.matching.comparisons_edits import Outlines, outlines, within
 from apps.matching.encoded import Encoded
-from apps.matching.standardise_contacts import role_mailbox
+from apps.matching.encoded_parts import identifiers_of, mails_of
 
 _BIRTH = {level: level_number("birth_date", level) for level in ("same", "alike", "year", "partly", "different")}
 _EMAIL = {level: level_number("email", level) for level in ("same", "role", "alike", "mailbox", "different")}
@@ -34,16 +31,22 @@ def birth_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     a, b = codes[left], codes[right]
     result = np.zeros(len(left), np.int8)
     result[(a == b) & (a != NONE)] = _BIRTH["same"]
-    digits = np.zeros((len(dates.texts) + 1, 8), np.int16)  # NONE picks the last
-    for row, text in enumerate(dates.texts.tolist()):
-        if len(text) == 10:
-            digits[row] = [ord(text[place]) - 48 for place in (0, 1, 2, 3, 5, 6, 8, 9)]
+    digits = table.once("birth digits", lambda: _date_digits(dates.texts))
     partial = (digits[:, 4:] == 0).all(axis=1)
     result[(result > 0) & partial[a]] = _BIRTH["year"]
     at = np.flatnonzero((a != b) & (a != NONE) & (b != NONE))
     if len(at):
         result[at] = _dates(digits[a[at]], digits[b[at]], partial[a[at]] | partial[b[at]])
     return result
+
+
+def _date_digits(texts: Texts) -> npt.NDArray[np.int16]:
+    """The eight digits of each date; what is no date has zeros, and so has the last row, which stands for NONE."""
+    digits = np.zeros((len(texts) + 1, 8), np.int16)
+    for row, text in enumerate(texts.tolist()):
+        if len(text) == 10:
+            digits[row] = [ord(text[place]) - 48 for place in (0, 1, 2, 3, 5, 6, 8, 9)]
+    return digits
 
 
 def _dates(one: npt.NDArray[np.int16], other: npt.NDArray[np.int16], partial: npt.NDArray[np.bool_]) -> Levels:
@@ -73,31 +76,24 @@ def email_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     a, b = mails.codes[crossed.left], mails.codes[crossed.right]
     if not len(a):
         return np.zeros(len(left), np.int8)
-    locals_ = as_texts(text.partition("@")[0] for text in mails.texts.tolist())
-    local = encode(locals_.tolist())
+    parts = mails_of(table)
+    box, size = parts.mailbox, parts.length
     result = np.full(len(a), _EMAIL["different"], np.int8)
-    at = np.flatnonzero((local[a] == local[b]) & (a != b))
-    result[
-        at[
-            np.fromiter(
-                (len(text) > 4 and not role_mailbox(text) for text in locals_[a[at]].tolist()), np.bool_, len(at)
-            )
-        ]
-    ] = _EMAIL["mailbox"]
+    own = (parts.mailbox_length > 4) & ~parts.role
+    result[(box[a] == box[b]) & (a != b) & own[a]] = _EMAIL["mailbox"]
     at = np.flatnonzero(a != b)
-    low, high, place = distinct(a[at], b[at])
-    distance = edits(mails.texts, low, high, 2)
-    size = lengths(mails.texts)
-    near = (distance <= 1) | ((local[low] == local[high]) & (distance <= 2) & (np.minimum(size[low], size[high]) >= 12))
-    close = np.flatnonzero(near & (local[low] != local[high]))
+    where, distance = within(outlines(table, "email"), a[at], b[at], 2)
+    low, high = a[at[where]], b[at[where]]
+    near = (distance <= 1) | ((box[low] == box[high]) & (np.minimum(size[low], size[high]) >= 12))
+    close = np.flatnonzero(near & (box[low] != box[high]))
     # Another number is another mailbox (anna1@, anna2@), not a typing error.
     near[close] = [
-        _digits(one) == _digits(other) for one, other in zip(locals_[low[close]], locals_[high[close]], strict=True)
+        _digits(parts.mailboxes[one]) == _digits(parts.mailboxes[other])
+        for one, other in zip(low[close].tolist(), high[close].tolist(), strict=True)
     ]
-    result[at[near[place]]] = _EMAIL["alike"]
+    result[at[where[near]]] = _EMAIL["alike"]
     at = np.flatnonzero(a == b)
-    role = np.fromiter(map(role_mailbox, locals_[a[at]].tolist()), np.bool_, len(at))
-    result[at] = np.where(role, _EMAIL["role"], _EMAIL["same"])
+    result[at] = np.where(parts.role[a[at]], _EMAIL["role"], _EMAIL["same"])
     return best(crossed, result, len(left))
 
 
@@ -111,16 +107,16 @@ def phone_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     crossed = cross(phones, left, right)
     if not len(crossed.pair):
         return np.zeros(len(left), np.int8)
-    tails = phones.mapped(lambda text: text[-8:])
+    tails = table.once("phone tails", lambda: phones.mapped(lambda text: text[-8:]))
     a, b = phones.codes[crossed.left], phones.codes[crossed.right]
     tail_a, tail_b = tails[crossed.left], tails[crossed.right]
     result = np.full(len(a), level_number("phone", "different"), np.int8)
     at = np.flatnonzero(tail_a != tail_b)
     if len(at):
-        low, high, place = distinct(a[at], b[at])
-        size = np.minimum(lengths(phones.texts)[low], lengths(phones.texts)[high])
-        near = (edits(phones.texts, low, high, 1) <= 1) & (size >= 8)
-        result[at[near[place]]] = level_number("phone", "alike")
+        outline = outlines(table, "phone")
+        at = at[within(outline, a[at], b[at], 1)[0]]
+        at = at[np.minimum(outline.length[a[at]], outline.length[b[at]]) >= 8]
+        result[at] = level_number("phone", "alike")
     result[tail_a == tail_b] = level_number("phone", "same")
     return best(crossed, result, len(left))
 
@@ -131,7 +127,7 @@ def domain_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     crossed = cross(domains, left, right)
     if not len(crossed.pair):
         return np.zeros(len(left), np.int8)
-    labels = domains.mapped(lambda text: text.partition(".")[0])
+    labels = table.once("domain labels", lambda: domains.mapped(lambda text: text.partition(".")[0]))
     result = np.full(len(crossed.pair), level_number("domain", "different"), np.int8)
     result[labels[crossed.left] == labels[crossed.right]] = level_number("domain", "alike")
     result[domains.codes[crossed.left] == domains.codes[crossed.right]] = level_number("domain", "same")
@@ -144,11 +140,8 @@ def identifier_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     crossed = cross(identifiers, left, right)
     if not len(crossed.pair):
         return np.zeros(len(left), np.int8)
-    parts = [text.split("|", 3) for text in identifiers.texts.tolist()]
-    kind, country, value = (encode([part[place] for part in parts]) for place in (0, 1, 3))
-    flag = np.array([part[2] == "v" for part in parts], np.bool_)
-    values = as_texts(part[3] for part in parts)
-    size = np.fromiter((len(part[3]) for part in parts), np.int32, len(parts))
+    parts = identifiers_of(table)
+    kind, country, value, size, flag = parts.scheme, parts.country, parts.value, parts.length, parts.verified
     a, b = identifiers.codes[crossed.left], identifiers.codes[crossed.right]
     result = np.zeros(len(a), np.int8)
     one_place = (country[a] == country[b]) | (country[a] == NONE) | (country[b] == NONE)
@@ -158,8 +151,8 @@ def identifier_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     result[comparable & both & (size[a] == size[b]) & (country[a] == country[b])] = _ID["different_verified"]
     at = np.flatnonzero(comparable & (value[a] != value[b]))
     if len(at):
-        low, high, place = distinct(a[at], b[at])
-        result[at[(edits(values, low, high, 1) <= 1)[place]]] = _ID["alike"]
+        outline = table.once("outlines identifier value", lambda: Outlines(parts.value_texts))
+        result[at[within(outline, a[at], b[at], 1)[0]]] = _ID["alike"]
     equal = (kind[a] == kind[b]) & (value[a] == value[b])
     result[equal] = np.where(both[equal] & (country[a] == country[b])[equal], _ID["same_verified"], _ID["same"])
     return best(crossed, result, len(left))

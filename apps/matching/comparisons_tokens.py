@@ -25,7 +25,7 @@ from apps.matching.comparisons_columns import (
     similar,
 )
 from apps.matching.names import MOST_GROUPS, nickname_groups
-from apps.matching.text import sound
+from apps.matching.sounds import sounds
 
 _SIMILAR = 0.82  # Jaro–Winkler
 _SERVANT = "abdul"
@@ -62,7 +62,7 @@ def tokens_of(texts: Texts) -> Tokens:
     servant = np.fromiter((text.startswith(_SERVANT) for text in plain), np.bool_, len(plain))
     own = np.where(servant, length - len(_SERVANT), length).astype(np.int32)
     return Tokens(
-        texts, length, own, encode([_spoken(text) for text in plain]), encode(consonants), bare, first, groups
+        texts, length, own, encode(sounds([_written(text) for text in plain])), encode(consonants), bare, first, groups
     )
 
 
@@ -82,9 +82,9 @@ def _bare(text: str) -> bool:
     return len(text) - text.count("a") > 2 and text.count("a") <= len(text) // 4 and not _VOWEL.search(text)
 
 
-def _spoken(text: str) -> str:
-    """The sound of a word; what Chinese names begin with is written x, hs or sh."""
-    return sound("s" + text[1:] if text[:1] == "x" else text[1:] if text[:2] == "hs" else text)
+def _written(text: str) -> str:
+    """A word as its sound is to be taken; what Chinese names begin with is written x, hs or sh."""
+    return "s" + text[1:] if text[:1] == "x" else text[1:] if text[:2] == "hs" else text
 
 
 # Such a script writes p as b and v as f; w and y may stand for vowels, h at the end for nothing.

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from apps.matching.letters import as_array, as_list, letters_of
+
 Words = npt.NDArray[np.uint64]
 _BASE: Final = 0x9E3779B97F4A7C15  # odd, so that no byte is lost modulo 2**64
 _LONGEST: Final = 1024  # bytes; longer texts are cut
@@ -37,18 +39,17 @@ def mixed(values: Words) -> Words:
     return x
 
 
-def hash_texts(texts: Iterable[str]) -> Words:
+_LETTERS: Final = mixed(np.arange(1, 257, dtype=np.uint64))
+
+
+def hash_texts(texts: Iterable[str] | pa.StringArray) -> Words:
     """Return a number for each text: a polynomial over its UTF-8 bytes, mixed; '' gives 0."""
-    listed = texts if isinstance(texts, list) else list(texts)
+    listed = texts if isinstance(texts, list | pa.Array) else list(texts)
     size = len(listed)
     if size <= _FEW:
-        return np.array([_hash_text(text) for text in listed], np.uint64)
-    array = pa.array(listed, pa.string())
-    ends = np.frombuffer(array.buffers()[1], np.int32, size + 1).astype(np.int64)
-    data = (
-        np.frombuffer(array.buffers()[2], np.uint8)[ends[0] : ends[-1]] if ends[-1] > ends[0] else np.zeros(0, np.uint8)
-    )
-    starts, lengths = ends[:-1] - ends[0], np.diff(ends)
+        return np.array([_hash_text(text) for text in as_list(listed)], np.uint64)
+    data, lengths = letters_of(as_array(listed))
+    starts = np.cumsum(lengths) - lengths
     place = np.arange(len(data)) - np.repeat(starts, lengths)
     letters = np.where(place < _LONGEST, data.astype(np.uint64) + np.uint64(1), np.uint64(0))
     letters *= _POWERS[np.minimum(place, _LONGEST - 1)]
@@ -57,6 +58,17 @@ def hash_texts(texts: Iterable[str]) -> Words:
     if len(there):
         total[there] = np.add.reduceat(letters, starts[there])
         total[there] = mixed(total[there] + lengths[there].astype(np.uint64)) | np.uint64(1)
+    return total
+
+
+def hash_letters(texts: Iterable[str]) -> Words:
+    """Return a number for each text that is the same in whatever order its bytes stand; '' gives 0."""
+    listed = list(texts)
+    data, lengths = letters_of(as_array(listed))
+    starts, there = np.cumsum(lengths) - lengths, np.flatnonzero(lengths > 0)
+    total = np.zeros(len(listed), np.uint64)
+    if len(there):
+        total[there] = mixed(np.add.reduceat(_LETTERS[data], starts[there])) | np.uint64(1)
     return total
 
 

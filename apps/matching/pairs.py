@@ -1,15 +1,17 @@
 """Candidate pairs of a file against itself: records that share a key which is not oversized, or two weak ones."""
 
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from apps.matching.blocking import WEAK, Keys, by_kind, kind_of, numbered
+from apps.matching.blocking import WEAK, Keys, kind_of, numbered, parts_of_keys
 from apps.matching.blocking_values import Values
 from apps.matching.encoded import Encoded
+from apps.matching.side_by_side import side_by_side
 
 Longs = npt.NDArray[np.int64]
 
@@ -24,6 +26,16 @@ class Block(NamedTuple):
     largest: int
     pairs: int
 
+    def beside(self, other: "Block") -> "Block":
+        """What the kind did in both of two sets of keys that have none in common."""
+        return Block(
+            self.kind,
+            self.keys + other.keys,
+            self.oversized + other.oversized,
+            max(self.largest, other.largest),
+            self.pairs + other.pairs,
+        )
+
 
 class Candidates(NamedTuple):
     """Each pair of rows (low < high, sorted) once, and what each kind of key did."""
@@ -33,16 +45,23 @@ class Candidates(NamedTuple):
     blocks: list[Block]
 
 
-def pairs_of(table: Encoded, cap: int) -> Candidates:
-    """Return the pairs of records that share a key; a key with more than `cap` records brings nobody together."""
+def pairs_of(table: Encoded, cap: int, cores: int | None = 1) -> Candidates:
+    """Return the pairs of records that share a key; a key with more than `cap` records brings nobody together.
+
+    `cores`: how many to use, None for all."""
+    parts = [partial(_of_part, make, cap, table.num_rows) for make in parts_of_keys(table)]
+    return _met_again(side_by_side(parts, cores))
+
+
+def _of_part(make: Callable[[], Iterable[tuple[int, Values]]], cap: int, rows: int) -> list[tuple[int, Longs, Block]]:
     together: dict[int, list[Values]] = {}
-    for kind, values in by_kind(table):
+    for kind, values in make():
         together.setdefault(kind, []).append(values)
     kinds = (
         (kind, numbered(kind, np.concatenate([one.hash for one in own])), np.concatenate([one.row for one in own]))
         for kind, own in together.items()
     )
-    return _gathered(kinds, cap, table.num_rows)
+    return _by_block(kinds, cap, rows)
 
 
 def candidate_pairs(keys: Keys, cap: int) -> tuple[Longs, Longs]:
@@ -52,22 +71,23 @@ def candidate_pairs(keys: Keys, cap: int) -> tuple[Longs, Longs]:
         (int(kind), keys.key[kinds == kind], keys.row[kinds == kind].astype(np.int64)) for kind in np.unique(kinds)
     )
     rows = int(keys.row.max()) + 1 if len(keys.row) else 0
-    return _gathered(of_each, cap, rows)[:2]
+    return _met_again([_by_block(of_each, cap, rows)])[:2]
 
 
-def _gathered(kinds: Iterable[tuple[int, Longs, Longs]], cap: int, rows: int) -> Candidates:
-    """Sorting is the work of other cores: it goes on while the next kind's keys are made."""
-    with ThreadPoolExecutor(2) as pool:
-        waiting = [(kind, pool.submit(_of_kind, kind, key, row, cap=cap, rows=rows)) for kind, key, row in kinds]
-    strong, weak, blocks = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], []
-    for kind, done in waiting:
-        found, block = done.result()
-        blocks.append(block)
+def _by_block(kinds: Iterable[tuple[int, Longs, Longs]], cap: int, rows: int) -> list[tuple[int, Longs, Block]]:
+    return [(kind, *_of_kind(kind, key, row, cap=cap, rows=rows)) for kind, key, row in kinds]
+
+
+def _met_again(parts: Iterable[list[tuple[int, Longs, Block]]]) -> Candidates:
+    """Of each pair that met one; of pairs that met under weak keys alone those that met twice."""
+    strong, weak, blocks = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], dict[int, Block]()
+    for kind, found, block in chain.from_iterable(parts):
+        blocks[kind] = block.beside(blocks[kind]) if kind in blocks else block
         (weak if kind in WEAK else strong).append(found)
     met = np.sort(np.concatenate(weak))
     twice = met[1:][met[1:] == met[:-1]]
     codes = _distinct(np.concatenate((*strong, twice)))
-    return Candidates(codes >> 32, codes & 0xFFFFFFFF, sorted(blocks))
+    return Candidates(codes >> 32, codes & 0xFFFFFFFF, sorted(blocks.values()))
 
 
 def _of_kind(kind: int, key: Longs, row: Longs, *, cap: int, rows: int) -> tuple[Longs, Block]:

@@ -21,7 +21,7 @@ from apps.matching.frequencies import generic_values
 from apps.matching.labels import NO_LABELS, Labels
 from apps.matching.labels_threshold import Advice, advise
 from apps.matching.many_processes import many_processes
-from apps.matching.pairs import Block, pairs_of
+from apps.matching.pairs import Block, Candidates, pairs_of
 from apps.matching.parameters import Model
 from apps.matching.partition import partition_file
 from apps.matching.scoring import Scores, score_rows, weigh_rows
@@ -123,13 +123,13 @@ def resolve_standardised(
     with clock.phase("block"):
         generic = generic_values(records)
         records = records.without(generic)
-        found = pairs_of(records, model.thresholds.block_cap)
+        found = pairs_of(records, model.thresholds.block_cap, options.cores)
     with clock.phase("compare"):
-        levels = compare(records, found.low, found.high)
+        levels = compare(records, found.low, found.high, options.cores)
     trained = None
     if options.train and records.num_rows >= LEAST_RECORDS:
         with clock.phase("train"):
-            model, trained, refusal = _learned(records, found.low, found.high, levels, model, options.labels)
+            model, trained, refusal = _learned(records, found, levels, model, options)
             warnings += refusal
     with clock.phase("score"):
         scores = weigh_rows(records, found.low, found.high, levels, model)
@@ -160,10 +160,10 @@ def resolve_standardised(
 
 
 def _learned(
-    records: Encoded, low: Longs, high: Longs, levels: Levels, model: Model, labels: Labels
+    records: Encoded, found: Candidates, levels: Levels, model: Model, options: Options
 ) -> tuple[Model, Trained | None, list[str]]:
     try:
-        trained = train(records, low, high, levels, model, labels=labels)
+        trained = train(records, found.low, found.high, levels, model, labels=options.labels, cores=options.cores)
     except Degenerate as error:
         return model, None, [f"The shipped parameters were used. {error}"]
     return trained.model, trained, []

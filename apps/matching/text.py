@@ -68,27 +68,29 @@ def undotted(value: str) -> str:
 
 
 # Letters that stand for one sound, in this order: what is written first is what a longer one would hide.
-_SPELLED = (
+SPELLED = (
     ("tsch", "s"), ("tch", "s"), ("sch", "s"), ("sh", "s"), ("ch", "s"), ("zh", "s"), ("cz", "s"), ("sz", "s"), ("tz", "s"), ("ts", "s"),
     ("ph", "f"), ("pf", "f"), ("ck", "k"), ("kh", "k"), ("gh", "k"), ("q", "k"), ("x", "k"),
     ("ce", "se"), ("ci", "si"), ("cy", "si"), ("c", "k"), ("th", "t"), ("dt", "t"),
 )  # fmt: skip
-_ONE_LETTER = str.maketrans("wzyj", "vsii")
-_VOWELS = (("iie", "i"), ("ie", "i"), ("ei", "i"), ("ou", "u"))
+ONE_LETTER = str.maketrans("wzyj", "vsii")
+VOWELS = (("iie", "i"), ("ie", "i"), ("ei", "i"), ("ou", "u"))
+# Consonants that are taken for one another.
+CODED = str.maketrans("bpfvgkdtlrmnszx", "bbbbggddlrmmsss")
 _TWICE = re.compile(r"(.)\1+")
 
 
 @lru_cache(maxsize=_CACHE)
 def sound(token: str) -> str:
     """One spelling for words that sound alike in the languages of the hub: Sergey, Sergei; Zoya, Zoia; Meyer, Meier."""
-    for written, spoken in _SPELLED:
+    for written, spoken in SPELLED:
         if written in token:
             token = token.replace(written, spoken)
-    token = token.translate(_ONE_LETTER)
+    token = token.translate(ONE_LETTER)
     if "h" in token:
         token = token[0] + token[1:].replace("h", "")
     token = _TWICE.sub(r"\1", token)
-    for written, spoken in _VOWELS:
+    for written, spoken in VOWELS:
         if written in token:
             token = token.replace(written, spoken)
     return _TWICE.sub(r"\1", token)
@@ -101,7 +103,7 @@ def skeleton(token: str) -> str:
     if not spoken:
         return ""
     rest = "".join(letter for letter in spoken[1:] if letter not in "aeiou")
-    coded = rest.translate(str.maketrans("bpfvgkdtlrmnszx", "bbbbggddlrmmsss"))
+    coded = rest.translate(CODED)
     return spoken[0] + re.sub(r"(.)\1+", r"\1", coded)[:3]
 
 

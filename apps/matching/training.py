@@ -9,6 +9,7 @@ verdict are of a known kind, which takes the place of what is supposed of them: 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from apps.matching.labels import NO_LABELS, Labels
 from apps.matching.parameters import PARTS, Model, Part, Thresholds
 from apps.matching.rarity import home, rarity_bits, shares_of
 from apps.matching.scoring import Scores, packed, unpacked
+from apps.matching.side_by_side import side_by_side
 
 Doubles = npt.NDArray[np.float64]
 LEAST_RECORDS: Final = 1_000
@@ -74,8 +76,9 @@ class _Patterns(NamedTuple):
 
 
 def train(
-    table: Encoded, low: Longs, high: Longs, levels: Levels, model: Model, *, labels: Labels = NO_LABELS, seed: int = 1
-) -> Trained:
+    table: Encoded, low: Longs, high: Longs, levels: Levels, model: Model, *, labels: Labels = NO_LABELS, seed: int = 1,
+    cores: int | None = 1,
+) -> Trained:  # fmt: skip
     """Return `model` with parameters learned from a file's candidate pairs (`levels`: what they were compared to) and from pairs
     with a verdict, all but those that are held out.
 
@@ -84,35 +87,67 @@ def train(
     frequencies = learned_frequencies(table, organization, model.frequencies)
     document = {**model.to_dict(), "frequencies": frequencies}
     base = Model.from_dict(document)
-    rng = np.random.default_rng(seed)
-    learned: dict[str, Mapping[str, float]] = {}
-    for place, name in enumerate(PARTS):
+
+    def of_part(place: int) -> _Learned | None:
         records = np.flatnonzero(organization == (place == 1))
         inside = np.flatnonzero((organization[low] == (place == 1)) & (organization[high] == (place == 1)))
         if len(records) < _FEW or len(inside) < _FEW:
-            continue
-        rarity = _rarity(table, low[inside], high[inside], levels[inside], place=place, model=base)
-        drawn = _drawn(table, records, rng)
+            return None
         known = labels.where(
             ~labels.held_out & (organization[labels.low] == (place == 1)) & (organization[labels.high] == (place == 1))
         )
-        verdicts = {same: _labelled(table, known.where(known.same == same), place, base) for same in (True, False)}
-        found = _Estimate(base.parts[name], drawn.pairs, verdicts)
-        found.fit(_patterns(levels[inside], rarity), drawn)
-        if name == "organization":
-            rare = _Rare.of(table, low[inside], high[inside], levels[inside], frequencies["company_name"])
-            for _ in range(_ROUNDS_OF_RARE):
-                share = rare.by_chance(found, levels[inside], rarity)
-                found = _Estimate(base.parts[name], drawn.pairs, verdicts)
-                found.fit(_patterns(levels[inside], rarity - np.log2(share) * rare.pairs), drawn)
-                rarity = rarity - np.log2(share) * rare.pairs
-                rare.share *= share
-            frequencies["company_name"] = rare.scaled(frequencies["company_name"])
-        found.check(name)
-        document[name], learned[name] = found.described(), found.told()
-    document["frequencies"] = frequencies
+        pairs = _Pairs(table, low[inside], high[inside], levels[inside], place)
+        return _estimated(pairs, records, known, base, np.random.default_rng((seed, place)))
+
+    learned: dict[str, Mapping[str, float]] = {}
+    found = side_by_side([partial(of_part, place) for place in range(len(PARTS))], cores)
+    for name, part in zip(PARTS, found, strict=True):
+        if part is not None:
+            document[name], learned[name] = part.described, part.told
+            frequencies |= part.frequencies
     document["thresholds"] = {**document["thresholds"], "outweigh": _OUTWEIGH}
     return Trained(Model.from_dict(document), learned)
+
+
+class _Pairs(NamedTuple):
+    """Compared pairs of one part: 0 people, 1 companies."""
+
+    table: Encoded
+    low: Longs
+    high: Longs
+    levels: Levels
+    place: int
+
+
+class _Learned(NamedTuple):
+    """Of one part: the part as plain data, what it was learned from, and frequencies with what was learned of rare names."""
+
+    described: dict[str, Any]
+    told: dict[str, float]
+    frequencies: dict[str, dict[str, float]]
+
+
+def _estimated(pairs: _Pairs, records: Longs, labels: Labels, base: Model, rng: np.random.Generator) -> _Learned:
+    """Return the parameters of one part; raises Degenerate."""
+    table, low, high, levels, place = pairs
+    name, frequencies = PARTS[place], dict[str, dict[str, float]]()
+    rarity = _rarity(table, low, high, levels, place=place, model=base)
+    drawn = _drawn(table, records, rng)
+    verdicts = {same: _labelled(table, labels.where(labels.same == same), place, base) for same in (True, False)}
+    found = _Estimate(base.parts[name], drawn.pairs, verdicts)
+    found.fit(_patterns(levels, rarity), drawn)
+    if name == "organization":
+        names = base.frequencies["company_name"]
+        rare = _Rare.of(table, low, high, levels, names)
+        for _ in range(_ROUNDS_OF_RARE):
+            share = rare.by_chance(found, levels, rarity)
+            rarity = rarity - np.log2(share) * rare.pairs
+            found = _Estimate(base.parts[name], drawn.pairs, verdicts)
+            found.fit(_patterns(levels, rarity), drawn)
+            rare.share *= share
+        frequencies["company_name"] = rare.scaled(names)
+    found.check(name)
+    return _Learned(found.described(), found.told(), frequencies)
 
 
 def for_precision(thresholds: Thresholds, scores: Scores, precision: float) -> Thresholds:
