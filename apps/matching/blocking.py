@@ -29,7 +29,7 @@ KINDS: Final = (
     "the same phone number",
     "the same identifier",
     "the same name before the @ and the same family name",
-    "the same web or mail domain",
+    "the same web or mail domain (of people: and a similar family name)",
     "the same full name",
     "a similar name in the same city",
     "a similar family name, first letter and birth year",
@@ -44,11 +44,11 @@ KINDS: Final = (
     "the same initials of the company name in the same city or post code",
     "the same house number and street in the same city or post code",
     "a similar name and the same phone ending",
-    "the same house number and street",
+    "a similar word of the company name at the same house number and street",
     "the same birth date in the same city",
     "a similar family name and the same initial in the same city",
-    "the same house number and street and the same first letter of a name",
-    "the same digits of an identifier in another order",
+    "the same house number and street and the same first letters of the name",
+    "the same digits of an identifier in another order and the same first letter of the name or post code",
     "a similar given name in the same post code",
 )
 EMAIL, PHONE, IDENTIFIER, MAILBOX, DOMAIN, NAME, NAME_CITY, FAMILY_YEAR, NAME_BIRTH, FAMILY_POSTCODE = range(10)
@@ -107,7 +107,7 @@ def parts_of_keys(table: Encoded) -> list[Callable[[], Iterator[tuple[int, Value
     return [
         lambda: ((kind, values.where(~organization)) for kind, values in _people(table, places)),
         lambda: chain(
-            _contacts(table),
+            _contacts(table, places),
             ((ADDRESS, values) for values in _at_home(places, organization)),
             ((kind, values.where(organization)) for kind, values in _companies(table, places)),
         ),
@@ -120,14 +120,26 @@ def _at_home(places: "_Places", organization: Bools) -> Iterator[Values]:
     yield places.of(places.house, places.street, places.postcode_or_city()).where(organization)
 
 
-def _contacts(table: Encoded) -> Iterator[tuple[int, Values]]:
+def _contacts(table: Encoded, places: "_Places") -> Iterator[tuple[int, Values]]:
     mails, phones, identifiers = (table.column(name) for name in ("email", "phone", "identifier"))
     yield EMAIL, listed(mails, hash_texts(mails.texts))
     yield PHONE, listed(phones, hash_texts(text[-8:] for text in phones.texts.tolist()))
     numbers = identifiers_of(table)
     schemes = hash_texts(numbers.schemes)
     yield IDENTIFIER, listed(identifiers, together(schemes, hash_texts(numbers.values)))
-    yield DIGITS, listed(identifiers, together(schemes, hash_letters(numbers.values)))
+    digits = listed(identifiers, together(schemes, hash_letters(numbers.values)))
+    yield DIGITS, digits.by(_letters_of_names(table))
+    yield DIGITS, joined(digits, places.of(places.postcode))
+
+
+def _letters_of_names(table: Encoded) -> Words:
+    """The first letter of each record's family or company name, as it sounds; 1 where it has none."""
+    found = np.ones(table.num_rows, np.uint64)
+    for name in ("family", "company"):
+        column = table.column(name)
+        letters = first(column, hash_texts(beginnings(skeletons(beginnings(column.texts.tolist(), 4)), 1)))
+        found = np.where(letters > 0, letters, found)
+    return found
 
 
 class _Places(NamedTuple):
@@ -194,20 +206,19 @@ def _people(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
     yield FAMILY_ADDRESS, joined(lasts, streets)
     yield GIVEN_POSTCODE, joined(dense(spoken), postcodes)
     letters = hash_texts(beginnings(family_sounds, 1)), hash_texts(beginnings(said, 1))
-    yield LETTER_STREET, joined(listed(family, letters[0], most=2), streets)
-    yield LETTER_STREET, joined(dense(first(given, letters[1])), streets)
+    initials = listed(family, letters[0], most=2).by(np.maximum(first(given, letters[1]), np.uint64(1)), either_way)
+    yield LETTER_STREET, joined(initials, streets)
     yield BIRTH_POSTCODE, postcodes.by(born)
     yield BIRTH_CITY, cities.by(born)
     roots = first(given, hash_texts(sounds(given_roots)))
     yield NAME, dense(first(family, hash_texts(sounds(families)))).by(roots, either_way)
-    initials = listed(family, letters[0], most=2).by(first(given, letters[1]), either_way)
     phone, email, domain = (table.column(name) for name in ("phone", "email", "domain"))
     yield NAME_PHONE, joined(initials, listed(phone, hash_texts(text[-4:] for text in phone.texts.tolist())))
     mails = mails_of(table)
     own = (mails.mailbox_length > 5) & ~mails.role
     yield MAILBOX, listed(email, np.where(own, hash_texts(mails.mailboxes), np.uint64(0)))
     owner = np.maximum(first(family, families_by_sound), np.uint64(1))
-    yield DOMAIN, listed(domain, hash_texts(domain.texts)).by(owner)
+    yield DOMAIN, listed(domain, hash_texts(domain.texts)).by(owner).by(initial)
 
 
 def _companies(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
@@ -230,7 +241,9 @@ def _companies(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
     yield COMPANY_POSTCODE, joined(leading, places.of(places.postcode))
     acronyms = listed(company, hash_letters(map(_acronym, names)))
     yield ACRONYM, joined(acronyms, places.of(places.postcode_or_city()))
-    yield HOUSE_STREET, places.of(places.house, places.street)
+    streets = places.of(places.house, places.street)
+    yield HOUSE_STREET, joined(leading, streets)
+    yield HOUSE_STREET, joined(second, streets)
 
 
 def _begin_of_sound(words: Sequence[str]) -> Texts:

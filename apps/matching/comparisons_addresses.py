@@ -54,14 +54,13 @@ def address_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     for part in ("house", "street", "unit", "postcode", "city", "country"):
         values = table.column(f"address_{part}")
         codes[part] = (outlines(table, f"address_{part}"), values.codes[crossed.left], values.codes[crossed.right])
-    parts = _Parts(
-        house=_house(*codes["house"]),
-        street=_street(table.once("streets", lambda: _read(table.column("address_street").texts)), *codes["street"]),
-        unit=_exact(*codes["unit"]),
-        postcode=_near(*codes["postcode"], most=1, shortest=4),
-        city=_near(*codes["city"], most=2, shortest=5),
-        country=_exact(*codes["country"]),
-    )
+    house, unit, country = _house(*codes["house"]), _exact(*codes["unit"]), _exact(*codes["country"])
+    postcode = _near(*codes["postcode"], most=1, shortest=4)
+    city = _near(*codes["city"], most=2, shortest=5)
+    # Elsewhere, at another house, it does not matter what the street is called.
+    asked = postcode.alike | city.alike | house.same
+    streets = table.once("streets", lambda: _read(table.column("address_street").texts))
+    parts = _Parts(house, _street(streets, *codes["street"], asked), unit, postcode, city, country)
     return best(crossed, _levels(parts), len(left))
 
 
@@ -142,11 +141,11 @@ def _read(streets: Texts) -> _Streets:
     )
 
 
-def _street(read: _Streets, outlines: Outlines, a: Ints, b: Ints) -> _Part:
-    """Streets are alike by edit similarity of the whole, or when one leaves out words of the other."""
+def _street(read: _Streets, outlines: Outlines, a: Ints, b: Ints, asked: Bools) -> _Part:
+    """Streets are alike by edit similarity of the whole, or when one leaves out words of the other; looked at where it is `asked`."""
     known, same, _ = _exact(outlines, a, b)
     alike = same.copy()
-    at = np.flatnonzero(known & ~same)
+    at = np.flatnonzero(known & ~same & asked)
     if len(at):
         low, high, place = distinct(a[at], b[at])
         near = similar(read.whole, low, high, OSA.normalized_similarity, _STREET_ALIKE) >= _STREET_ALIKE

@@ -21,9 +21,9 @@ from apps.matching.comparisons_columns import (
     cross,
     distinct,
     encode,
-    lengths,
     similar,
 )
+from apps.matching.comparisons_edits import Outlines
 from apps.matching.comparisons_pairing import Names, Pairing, names_of, pairing
 from apps.matching.comparisons_tokens import ALIKE, DIFFERENT, SAME, SHORTENED
 from apps.matching.encoded import Encoded
@@ -80,9 +80,8 @@ class _Read(NamedTuple):
 
     words: list[list[str]]  # in order of the alphabet
     strong: list[str]  # words that do not say what kind of house it is
-    compact_texts: Texts
+    outlines: Outlines  # of the names without spaces
     ordered_texts: Texts
-    length: Ints
     compact: Ints
     initial: Ints
     ordered: Ints
@@ -108,9 +107,8 @@ def _read_all(names: Sequence[str]) -> _Read:
     between = [text and text[0] + word + text[1] for word in _AND_INITIALS for text in two]
     codes = encode([*compacts, *initials, *between])
     compact, initial, *lettered = np.split(codes, range(len(parts), len(codes), max(1, len(parts))))
-    compact_texts = as_texts(compacts)
     return _Read(
-        words, strong, compact_texts, as_texts(orders), lengths(compact_texts), compact, initial, encode(orders), encode(numbers),
+        words, strong, Outlines(as_texts(compacts)), as_texts(orders), compact, initial, encode(orders), encode(numbers),
         encode([" ".join([word[:3] for word in own]) for own in parts]), encode(strong),
         np.fromiter((len(own) > 1 for own in parts), np.bool_, len(parts)), lettered,
     )  # fmt: skip
@@ -121,11 +119,15 @@ def _distinct_names(read: _Read, a: Ints, b: Ints) -> Levels:
     beginning, core, several = read.beginning, read.core, read.several
     result = np.full(len(a), _NAME["different"], np.int8)
     words = similar(read.ordered_texts, a, b, fuzz.token_set_ratio, _SHARED)
-    shorter = np.minimum(read.length[a], read.length[b])
+    shorter = np.minimum(read.outlines.length[a], read.outlines.length[b])
     result[words >= _SHARED] = _NAME["shared_words"]
     result[(words > 99.9) & (shorter >= 4)] = _NAME["part"]
-    close = similar(read.compact_texts, a, b, OSA.normalized_similarity, _ALIKE) >= _ALIKE
-    close |= (words >= _SHARED) & (similar(read.ordered_texts, a, b, fuzz.ratio, _SORTED) >= _SORTED)
+    close = np.zeros(len(a), np.bool_)
+    longer = np.maximum(read.outlines.length[a], read.outlines.length[b])
+    at = read.outlines.may_be_near(a, b, np.floor((1.0 - _ALIKE) * longer + 1e-6).astype(np.int32))
+    close[at] = similar(read.outlines.texts, a[at], b[at], OSA.normalized_similarity, _ALIKE) >= _ALIKE
+    at = np.flatnonzero(words >= _SHARED)
+    close[at] |= similar(read.ordered_texts, a[at], b[at], fuzz.ratio, _SORTED) >= _SORTED
     close |= (words >= _SHARED) & (beginning[a] == beginning[b])  # abbreviated words
     bare = (core[a] == core[b]) & (core[a] != NONE)
     close |= bare

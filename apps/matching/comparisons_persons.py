@@ -63,8 +63,9 @@ def person_levels(table: Encoded, left: Longs, right: Longs) -> tuple[Levels, Le
         return np.zeros(len(left), np.int8), np.zeros(len(left), np.int8)
     given, family = table.once("names", lambda: one_numbering(table.column("given"), table.column("family")))
     tokens = table.once("tokens", lambda: tokens_of(given.texts))
-    straight_given = _given(tokens, given, given, left, right)
-    straight_family = _family(tokens, family, family, left, right)
+    pair = left, right
+    straight_given = _given(tokens, given, given, *pair, first=_first(tokens, given, given, *pair))
+    straight_family = _family(tokens, family, family, *pair, first=_first(tokens, family, family, *pair))
     poor = (straight_given == _GIVEN["different"]) | (straight_family == _FAMILY["different"])
     at = np.flatnonzero(
         poor & (given.size[left] + family.size[left] > 0) & (given.size[right] + family.size[right] > 0)
@@ -80,9 +81,14 @@ def person_levels(table: Encoded, left: Longs, right: Longs) -> tuple[Levels, Le
 
 def _crossed(tokens: Tokens, given: Column, family: Column, left: Longs, right: Longs) -> tuple[Levels, Levels]:
     """Return levels with one record's names exchanged: the better of both records, so that sides do not matter."""
-    options = []
-    for one, other in ((left, right), (right, left)):
-        options.append((_given(tokens, given, family, one, other), _family(tokens, family, given, one, other)))
+    straight, turned = _first(tokens, given, family, left, right), _first(tokens, given, family, right, left)
+    options = [
+        (
+            _given(tokens, given, family, one, other, first=own),
+            _family(tokens, family, given, one, other, first=theirs),
+        )
+        for one, other, own, theirs in ((left, right, straight, turned), (right, left, turned, straight))
+    ]
     rank = [
         (_GIVEN_COST[first].astype(np.int32) + _FAMILY_COST[second]) * 10_000 + first.astype(np.int32) * 100 + second
         for first, second in options
@@ -107,8 +113,12 @@ def _any_other(tokens: Tokens, one: Column, other: Column, left: Longs, right: L
     return np.asarray(agree.any(axis=0), np.bool_)
 
 
-def _given(tokens: Tokens, one: Column, other: Column, left: Longs, right: Longs) -> Levels:
-    first = token_levels(tokens, one.nth(0)[left], other.nth(0)[right])
+def _first(tokens: Tokens, one: Column, other: Column, left: Longs, right: Longs) -> Levels:
+    """Return how the first words of names agree, whichever side they stand on."""
+    return token_levels(tokens, one.nth(0)[left], other.nth(0)[right])
+
+
+def _given(tokens: Tokens, one: Column, other: Column, left: Longs, right: Longs, *, first: Levels) -> Levels:
     result = _TO_GIVEN[first]
     several = (one.size[left] > 1) | (other.size[right] > 1)
     at = np.flatnonzero(((first == DIFFERENT) | (first == SIMILAR) | (first == NEAR)) & several)
@@ -121,8 +131,7 @@ def _given(tokens: Tokens, one: Column, other: Column, left: Longs, right: Longs
     return result
 
 
-def _family(tokens: Tokens, one: Column, other: Column, left: Longs, right: Longs) -> Levels:
-    first = token_levels(tokens, one.nth(0)[left], other.nth(0)[right])
+def _family(tokens: Tokens, one: Column, other: Column, left: Longs, right: Longs, *, first: Levels) -> Levels:
     result = _TO_FAMILY[first]
     several = (first > 0) & ((one.size[left] > 1) | (other.size[right] > 1))
     at = np.flatnonzero(several & (result != _FAMILY["same"]))

@@ -41,8 +41,7 @@ class Tokens(NamedTuple):
     length: Ints
     own: Ints  # letters that tell the word from others of its kind: Abdul- says nothing
     sound: Ints
-    bones: Ints
-    bare: Bools
+    bare: Bools  # of a script that leaves out most vowels
     first: Ints
     groups: Ints
 
@@ -56,14 +55,10 @@ def tokens_of(texts: Texts) -> Tokens:
         if numbers:
             groups[row, : len(numbers)] = numbers
     first = np.fromiter((ord(text[0]) if text else 0 for text in plain), np.int32, len(plain))
-    bare = np.fromiter(map(_bare, plain), np.bool_, len(plain))
-    consonants = list(map(_consonants, plain)) if bare.any() else plain  # compared only beside a bare token
     length = lengths(texts)
     servant = np.fromiter((text.startswith(_SERVANT) for text in plain), np.bool_, len(plain))
     own = np.where(servant, length - len(_SERVANT), length).astype(np.int32)
-    return Tokens(
-        texts, length, own, encode(sounds([_written(text) for text in plain])), encode(consonants), bare, first, groups
-    )
+    return Tokens(texts, length, own, encode(sounds([_written(text) for text in plain])), _bare(plain), first, groups)
 
 
 def one_numbering(one: Column, other: Column) -> tuple[Column, Column]:
@@ -77,9 +72,10 @@ def one_numbering(one: Column, other: Column) -> tuple[Column, Column]:
     return renumbered[0], renumbered[1]
 
 
-def _bare(text: str) -> bool:
-    """Tell whether a token came from a script that leaves out most vowels; the one it has is read as a."""
-    return len(text) - text.count("a") > 2 and text.count("a") <= len(text) // 4 and not _VOWEL.search(text)
+def _bare(texts: list[str]) -> Bools:
+    """Tell which tokens came from a script that leaves out most vowels; the one it has is read as a."""
+    vowels = ((len(text), text.count("a")) if not _VOWEL.search(text) else (0, 0) for text in texts)
+    return np.fromiter((size - a > 2 and a <= size // 4 for size, a in vowels), np.bool_, len(texts))
 
 
 def _written(text: str) -> str:
@@ -119,7 +115,9 @@ def _distinct_tokens(tokens: Tokens, a: Ints, b: Ints) -> Levels:
     share = (tokens.groups[a][:, :, None] == tokens.groups[b][:, None, :]) & (tokens.groups[a][:, :, None] > 0)
     result[words & share.any(axis=(1, 2))] = NICKNAME
     alike = tokens.sound[a] == tokens.sound[b]
-    alike |= (tokens.bones[a] == tokens.bones[b]) & (tokens.bare[a] | tokens.bare[b])
+    at = np.flatnonzero((tokens.bare[a] | tokens.bare[b]) & words & ~alike)
+    pairs = zip(tokens.texts[a[at]].tolist(), tokens.texts[b[at]].tolist(), strict=True)
+    alike[at] = [_consonants(one) == _consonants(other) for one, other in pairs]
     result[words & alike] = ALIKE
     near = np.flatnonzero(words & (result != ALIKE) & (shorter > 2) & (longer - shorter <= 3))
     distance = edits(tokens.texts, a[near], b[near], 3)

@@ -5,10 +5,10 @@ from typing import Final
 
 import numpy as np
 
-from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Longs, Texts, numbered
+from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Longs, Texts, encode, numbered
 from apps.matching.encoded import Encoded
 from apps.matching.rarity import FEATURE, Home, home
-from apps.matching.text import skeleton
+from apps.matching.sounds import skeletons
 
 _ENOUGH: Final = 500
 """Of fewer records with a name the file's own frequencies say nothing."""
@@ -86,9 +86,8 @@ def _parties(table: Encoded) -> Longs:
 
 
 def _sounds(column: Column) -> Longs:
-    sounds = {"": -1}
-    numbers = [sounds.setdefault(skeleton(text.partition(" ")[0]), len(sounds)) for text in column.texts.tolist()]
-    return np.array([*numbers, -1], np.int64)[column.nth(0)]
+    codes = encode(skeletons([text.partition(" ")[0] for text in column.texts.tolist()]))
+    return np.append(codes, NONE).astype(np.int64)[column.nth(0)]
 
 
 def _of_many(column: Column, party: Longs) -> frozenset[str]:

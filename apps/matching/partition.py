@@ -1,7 +1,8 @@
 """A whole file's pairs to clusters: the pairs fall into components, and each is decided by itself."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +11,11 @@ from apps.matching.clusters import Pair
 from apps.matching.comparison_levels import FORCED, VETO
 from apps.matching.decide import Component, Doubt, decide
 from apps.matching.parameters import Thresholds
+from apps.matching.side_by_side import side_by_side
 
 Longs = npt.NDArray[np.int64]
+MANY: Final = 5_000
+"""Components from which it pays to decide them on two cores."""
 
 
 class Pairs(NamedTuple):
@@ -55,10 +59,12 @@ def partition_file(
     distinct_systems: frozenset[int] = frozenset(),
     must: Sequence[Pair] = (),
     cannot: Sequence[Pair] = (),
+    cores: int | None = 1,
 ) -> tuple[Longs, list[Doubt]]:
     """Decide all records 0 … n-1 of a file; place in the file stands for the id. Returns labels and doubts.
 
-    The same as `decide` on everything at once, since records of different components never touch.
+    The same as `decide` on everything at once, since records of different components never touch. `cores`: how many to use, None for
+    all.
     """
     left, right = np.asarray(a, np.int64), np.asarray(b, np.int64)
     low, high = np.minimum(left, right), np.maximum(left, right)
@@ -79,11 +85,26 @@ def partition_file(
         distinct_systems=distinct_systems,
         a=(), b=(), weight=(), flags=(), must=must, cannot=cannot,
     )  # fmt: skip
-    for ids, component in _components(np.flatnonzero(sizes > 1), root, pairs, whole):
-        decision = decide(component, thresholds)
-        label[ids] = ids[decision.label]
-        doubts += [doubt._replace(a=int(ids[doubt.a]), b=int(ids[doubt.b])) for doubt in decision.doubts]
+    heads = np.flatnonzero(sizes > 1)
+    parts = np.array_split(heads, 2) if len(heads) >= MANY else [heads]
+    found = side_by_side([partial(_decided, part, root, pairs, whole, thresholds) for part in parts], cores)
+    for ids, own, doubtful in found:
+        label[ids] = own
+        doubts += doubtful
     return label, doubts
+
+
+def _decided(
+    heads: Longs, root: Longs, pairs: Pairs, whole: Component, thresholds: Thresholds
+) -> tuple[Longs, Longs, list[Doubt]]:
+    """Return the records of some components, the label of each, and the doubts."""
+    records, labels, doubts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], list[Doubt]()
+    for ids, component in _components(heads, root, pairs, whole):
+        decision = decide(component, thresholds)
+        records.append(ids)
+        labels.append(ids[decision.label])
+        doubts += [doubt._replace(a=int(ids[doubt.a]), b=int(ids[doubt.b])) for doubt in decision.doubts]
+    return np.concatenate(records), np.concatenate(labels), doubts
 
 
 def _roots(n: int, pairs: Pairs, verdicts: Longs, thresholds: Thresholds) -> Longs:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.matching.comparison_levels import COMPARISONS, level_number
-from apps.matching.comparisons_columns import NONE, Ints, Levels, Longs, Texts
+from apps.matching.comparisons_columns import NONE, Ints, Levels, Longs, Texts, numbered
 from apps.matching.encoded import Encoded
 from apps.matching.parameters import PARTS, Model
 
@@ -56,10 +56,13 @@ def shares_of(
     names, countries = table.column(FEATURE[comparison]), home(table)
     texts, first = np.append(names.texts, ""), names.nth(0)  # NONE picks the last
     one, other = first[left], first[right]
-    swap = np.asarray(texts[one] > texts[other], np.bool_)
-    name = np.where(swap, one, other).astype(np.int64) % len(texts)
+    differ = np.flatnonzero(one != other)
+    last = np.asarray(texts[one[differ]] > texts[other[differ]], np.bool_)
+    name = one.astype(np.int64)
+    name[differ] = np.where(last, other[differ], one[differ])
+    name %= len(texts)
     country = np.where(countries.codes[left] == countries.codes[right], countries.codes[left], NONE).astype(np.int64)
-    distinct, place = np.unique((country + 1 << 32) | name, return_inverse=True)
+    distinct, place = numbered((country + 1 << 32) | name)
     known = {key.partition("|")[0] for key in frequencies if "|" in key}
     shares, rare = [], []
     for code in distinct.tolist():

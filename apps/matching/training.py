@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from apps.matching.comparison_levels import COMPARISONS, LEVELS, MOST_LEVELS, VETO, level_number
 from apps.matching.comparisons import compare
-from apps.matching.comparisons_columns import NONE, Levels, Longs
+from apps.matching.comparisons_columns import NONE, Levels, Longs, numbered
 from apps.matching.encoded import Encoded
 from apps.matching.frequencies import learned_frequencies
 from apps.matching.labels import NO_LABELS, Labels
@@ -167,9 +167,11 @@ def _rarity(table: Encoded, low: Longs, high: Longs, levels: Levels, *, place: i
 
 def _patterns(levels: Levels, rarity: Doubles) -> _Patterns:
     rounded = np.clip(np.rint(rarity), -_MOST_BITS, _MOST_BITS).astype(np.int64) + int(_MOST_BITS)
-    distinct, count = np.unique(packed(levels, rounded), return_counts=True)
+    distinct, own = numbered(packed(levels, rounded))
     shown, bits = unpacked(distinct, levels.shape[1])
-    return _Patterns(shown, bits.astype(np.float64) - _MOST_BITS, count.astype(np.float64))
+    return _Patterns(
+        shown, bits.astype(np.float64) - _MOST_BITS, np.bincount(own, minlength=len(distinct)).astype(np.float64)
+    )
 
 
 def _labelled(table: Encoded, labels: Labels, place: int, model: Model) -> _Patterns:
