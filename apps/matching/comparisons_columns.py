@@ -2,6 +2,7 @@
 pair of texts only once."""
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,24 +28,32 @@ _ONE_SIDED = frozenset(
 NONE = -1  # code of an empty value
 
 
-class Column(NamedTuple):
-    """A feature of many records: all values' codes in a row, where each record's begin, how many, the texts."""
-
+class _Column(NamedTuple):
     codes: Ints
     start: Longs
     size: Longs
     texts: Texts
+
+
+class Column(_Column):
+    """A feature of many records: all values' codes in a row, where each record's begin, how many, the texts."""
+
+    @cached_property
+    def _nth(self) -> dict[int, Ints]:
+        return {}
 
     def single(self) -> Ints:
         """Return the first value's code of each record, NONE where there is none."""
         return self.nth(0)
 
     def nth(self, place: int) -> Ints:
-        """Return the code of each record's value number `place`, NONE where there is none."""
-        result = np.full(len(self.start), NONE, np.int32)
-        there = self.size > place
-        result[there] = self.codes[self.start[there] + place]
-        return result
+        """Return the code of each record's value number `place`, NONE where there is none. It is kept: do not write to it."""
+        if place not in self._nth:
+            result = np.full(len(self.start), NONE, np.int32)
+            there = self.size > place
+            result[there] = self.codes[self.start[there] + place]
+            self._nth[place] = result
+        return self._nth[place]
 
     def spread(self) -> tuple[Longs, Longs, Ints]:
         """Return every value's record, place in that record and code, by record."""

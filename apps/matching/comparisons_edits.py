@@ -10,7 +10,8 @@ from apps.matching.comparisons_columns import Ints, Longs, Texts, distinct, edit
 from apps.matching.encoded import Encoded
 from apps.matching.letters import as_array, letters_of
 
-_FEW: Final = 2_000  # pairs; below that looking at letters costs more than it saves
+_FEW: Final = 2_000
+"""Of fewer pairs, or of a quarter as many as there are texts, looking at all texts' letters costs more than it saves."""
 
 
 class Outlines:
@@ -41,7 +42,7 @@ class Outlines:
     def may_be_near(self, a: Ints, b: Ints, most: int | Ints) -> Longs:
         """Return the places of pairs that may be `most` edits apart or fewer: one edit changes the length by one, and which letters
         occur by two."""
-        if len(a) < _FEW:
+        if len(a) < max(_FEW, len(self.texts) // 4):
             return np.arange(len(a))
         near = np.abs(self.length[a] - self.length[b]) <= most
         at = np.flatnonzero(near)

@@ -1,12 +1,14 @@
 """Words of two names put in pairs, the best first: for whole names, where nobody knows which word is which part."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from apps.matching.comparisons_columns import NONE, Bools, Ints, Levels, Longs, as_texts
-from apps.matching.comparisons_tokens import ALIKE, Tokens, token_levels, tokens_of
+from apps.matching.comparisons_columns import NONE, Bools, Ints, Levels, Longs, as_texts, encode
+from apps.matching.comparisons_tokens import ALIKE, Tokens, token_levels, tokens_of, written
+from apps.matching.sounds import sounds
 
 _WORDS: Final = 10  # of a name that are compared
 _OTHER_PART: Final = 20  # what it costs when a given name is put beside a family name
@@ -17,28 +19,43 @@ _CHOICE: Final = np.array([_FAR, 0, 100, 200, 300, 330, 400, 350, 1000], np.int3
 
 
 class Names(NamedTuple):
-    """Names as rows of codes of words; NONE where a name has fewer."""
+    """Names as rows of words; NONE where a name has fewer."""
 
-    words: Ints  # name × word
-    joined: Ints  # name × word: each word and the next as one
-    letters: Ints  # name × word: the first letters of a word and the next
+    words: Ints  # name × word: code
+    joined: Ints  # name × word: what each word and the next sound like as one
+    letters: Ints  # name × word: the first letters of a word and the next, in the numbers of `heard`
+    heard: Ints  # word: a number for what it sounds like; the last one stands for NONE
     tokens: Tokens
 
 
 def names_of(names: Sequence[Sequence[str]]) -> Names:
     """Prepare names, given as their words, for being put in pairs."""
     cut = [name[:_WORDS] for name in names]
-    numbers: dict[str, int] = {}
-    shape = (len(cut), max([len(name) for name in cut] + [2]))
-    words, joined, letters = (np.full(shape, NONE, np.int32) for _ in range(3))
-    for row, name in enumerate(cut):
-        for place, word in enumerate(name):
-            words[row, place] = numbers.setdefault(word, len(numbers))
-            if place:
-                before = name[place - 1]
-                joined[row, place - 1] = numbers.setdefault(before + word, len(numbers))
-                letters[row, place - 1] = numbers.setdefault(before[0] + word[0], len(numbers))
-    return Names(words, joined, letters, tokens_of(as_texts(numbers)))
+    size = np.fromiter(map(len, cut), np.int64, len(cut))
+    numbers, made = dict[str, int](), dict[str, int]()
+    flat = [numbers.setdefault(word, len(numbers)) for name in cut for word in name]
+    joined = [made.setdefault(one + other, len(made)) for name in cut for one, other in pairwise(name)]
+    letters = [made.setdefault(one[0] + other[0], len(made)) for name in cut for one, other in pairwise(name)]
+    texts = [*numbers, *made]
+    long = np.fromiter((len(text) >= _LONG for text in texts), np.bool_, len(texts))
+    # Short words may sound like two others by chance: they have to be written as those are.
+    heard = np.where(long, encode(sounds(list(map(written, texts)))), -2 - encode(texts)).astype(np.int32)
+    width = max(2, int(size.max(initial=0)))
+    of_words, of_made, fewer = heard[: len(numbers)], heard[len(numbers) :], np.maximum(size - 1, 0)
+    return Names(
+        _rows(np.array(flat, np.int32), size, width),
+        _rows(of_made[joined], fewer, width),
+        _rows(of_made[letters], fewer, width),
+        np.append(of_words, NONE),
+        tokens_of(as_texts(numbers)),
+    )
+
+
+def _rows(flat: Ints, size: Longs, width: int) -> Ints:
+    """Lay lists of codes out as rows, filled up with NONE."""
+    result = np.full((len(size), width), NONE, np.int32)
+    result[np.arange(width) < size[:, None]] = flat
+    return result
 
 
 class Pairing(NamedTuple):
@@ -88,12 +105,9 @@ def pairing(names: Names, left: Longs, right: Longs, given: Longs | None = None)
 
 def _join(names: Names, one: Ints, other: Ints, made: Ints) -> Ints:
     """Take out of both names a word that sounds like two of the other written as one; return 1 where that was so."""
-    # Short words may sound like two others by chance.
-    long = names.tokens.length >= _LONG
-    sound = np.append(np.where(long, names.tokens.sound, len(long) + np.arange(len(long))), NONE)
     own = (one == NONE) | _known(one, other)  # a word that the other name has too is not joined
     there = (made != NONE) & ~own & ~np.roll(own, -1, axis=1)
-    equal = (sound[made][:, :, None] == sound[other][:, None, :]) & there[:, :, None] & ~_known(other, one)[:, None, :]
+    equal = (made[:, :, None] == names.heard[other][:, None, :]) & there[:, :, None] & ~_known(other, one)[:, None, :]
     flat = equal.reshape(len(one), -1)
     at = np.flatnonzero(flat.any(axis=1))
     place, partner = np.divmod(flat[at].argmax(axis=1), other.shape[1])

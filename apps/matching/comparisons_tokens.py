@@ -58,7 +58,7 @@ def tokens_of(texts: Texts) -> Tokens:
     length = lengths(texts)
     servant = np.fromiter((text.startswith(_SERVANT) for text in plain), np.bool_, len(plain))
     own = np.where(servant, length - len(_SERVANT), length).astype(np.int32)
-    return Tokens(texts, length, own, encode(sounds([_written(text) for text in plain])), _bare(plain), first, groups)
+    return Tokens(texts, length, own, encode(sounds([written(text) for text in plain])), _bare(plain), first, groups)
 
 
 def one_numbering(one: Column, other: Column) -> tuple[Column, Column]:
@@ -78,7 +78,7 @@ def _bare(texts: list[str]) -> Bools:
     return np.fromiter((size - a > 2 and a <= size // 4 for size, a in vowels), np.bool_, len(texts))
 
 
-def _written(text: str) -> str:
+def written(text: str) -> str:
     """A word as its sound is to be taken; what Chinese names begin with is written x, hs or sh."""
     return "s" + text[1:] if text[:1] == "x" else text[1:] if text[:2] == "hs" else text
 

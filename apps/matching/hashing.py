@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -11,20 +12,28 @@ import pyarrow as pa
 from apps.matching.letters import as_array, as_list, letters_of
 
 Words = npt.NDArray[np.uint64]
+Rows = npt.NDArray[np.int64]
 _BASE: Final = 0x9E3779B97F4A7C15  # odd, so that no byte is lost modulo 2**64
 _LONGEST: Final = 1024  # bytes; longer texts are cut
 
 
-def _powers() -> Words:
-    value, found = 1, []
-    for _ in range(_LONGEST):
-        found.append(value)
-        value = value * _BASE & 0xFFFFFFFFFFFFFFFF
-    return np.array(found, np.uint64)
+_INVERSE: Final = pow(_BASE, -1, 2**64)
+_PIECE: Final = 1 << 18  # bytes whose powers are kept
 
 
-_POWERS: Final = _powers()
-_POWERS_AS_INTS: Final = tuple(_POWERS.tolist())
+@lru_cache(maxsize=8)
+def _all_powers(base: int, size: int) -> Words:
+    powers = np.full(size, base, np.uint64)
+    powers[0] = 1
+    return np.multiply.accumulate(powers)
+
+
+def _powers(base: int, size: int) -> Words:
+    """The first `size` powers of `base` modulo 2**64."""
+    return _all_powers(base, 1 << max(12, (size - 1).bit_length()))[:size]
+
+
+_POWERS_AS_INTS: Final = tuple(_powers(_BASE, _LONGEST).tolist())
 _ALL: Final = 0xFFFFFFFFFFFFFFFF
 _FEW: Final = 500  # texts
 
@@ -49,15 +58,29 @@ def hash_texts(texts: Iterable[str] | pa.StringArray) -> Words:
     if size <= _FEW:
         return np.array([_hash_text(text) for text in as_list(listed)], np.uint64)
     data, lengths = letters_of(as_array(listed))
-    starts = np.cumsum(lengths) - lengths
-    place = np.arange(len(data)) - np.repeat(starts, lengths)
-    letters = np.where(place < _LONGEST, data.astype(np.uint64) + np.uint64(1), np.uint64(0))
-    letters *= _POWERS[np.minimum(place, _LONGEST - 1)]
-    total = np.zeros(size, np.uint64)
+    ends = np.cumsum(lengths)
+    cuts = np.r_[0, np.searchsorted(ends, np.arange(_PIECE, len(data), _PIECE)), size]
+    pieces = [_hash_piece(data, ends - lengths, lengths, slice(*cut)) for cut in pairwise(np.unique(cuts).tolist())]
+    return np.concatenate(pieces)
+
+
+def _hash_piece(data: npt.NDArray[np.uint8], starts: Rows, lengths: Rows, piece: slice) -> Words:
+    """Numbers of some texts that follow one another. Each is first weighed with the powers of its place in the piece, then brought
+    back to those of its place in the text: the base has an inverse."""
+    starts, lengths = starts[piece], lengths[piece]
+    total = np.zeros(len(lengths), np.uint64)
     there = np.flatnonzero(lengths > 0)
-    if len(there):
-        total[there] = np.add.reduceat(letters, starts[there])
-        total[there] = mixed(total[there] + lengths[there].astype(np.uint64)) | np.uint64(1)
+    if not len(there):
+        return total
+    begin, longest = starts[0], int(lengths.max())
+    ahead = starts[there] - begin
+    letters = data[begin : starts[-1] + lengths[-1]].astype(np.uint64) + np.uint64(1)
+    if longest > _LONGEST:
+        place = np.arange(len(letters)) - np.repeat(starts - begin, lengths)
+        letters[place >= _LONGEST] = 0
+    weighed = np.add.reduceat(letters * _powers(_BASE, len(letters)), ahead)
+    total[there] = weighed * _powers(_INVERSE, len(letters))[ahead]
+    total[there] = mixed(total[there] + lengths[there].astype(np.uint64)) | np.uint64(1)
     return total
 
 

@@ -33,11 +33,11 @@ def sounds(words: Texts) -> Texts:
     return _sounds(as_array(words))
 
 
-def skeletons(words: Texts) -> Texts:
-    """Return the skeleton of each word."""
+def skeletons(words: Texts, spoken: Texts | None = None) -> Texts:
+    """Return the skeleton of each word; `spoken`: its sound, where that is known already."""
     if not _many(words):
         return [skeleton(word) for word in as_list(words)]
-    letters = letters_of(_sounds(as_array(words)))
+    letters = letters_of(as_array(spoken if spoken is not None else _sounds(as_array(words))))
     letters = letters.where(letters.first() | ~_IS_VOWEL[letters.data])
     first = letters.first()
     letters = Letters(np.where(first, letters.data, _CODED[letters.data]), letters.size)
