@@ -71,10 +71,8 @@ REASONS = {
     "weak_bridge": "This pair ({weight:.1f} bits) alone does not hold two groups of records together.",
     "review_band": "They may be the same ({weight:.1f} bits), which is not enough to join them without asking.",
 }
-_WORTH_A_QUESTION, _NOT_KEPT = (
-    1.0,
-    -1.5,
-)  # bits; pairs that nobody kept, or compared, speak a little against one customer
+WORTH_A_QUESTION, _NOT_KEPT = 1.0, -1.5
+"""Bits, of each pair between two groups; pairs that nobody kept, or compared, speak a little against one customer."""
 _RANK = {reason: rank for rank, reason in enumerate(REASONS)}
 
 
@@ -191,7 +189,7 @@ def _too_weak(clusters: Clusters, near: Near, edge: _Edge, thresholds: Threshold
     known = sorted(found.weight for record in smaller for end, found in near[record] if clusters.of[end] == away)
     cross = len(one) * len(other)
     told = sum(known) + _NOT_KEPT * (cross - len(known))
-    return "weak_bridge" if told < _WORTH_A_QUESTION * cross else ""
+    return "weak_bridge" if told < WORTH_A_QUESTION * cross else ""
 
 
 def _join(clusters: Clusters, component: Component, edges: list[_Edge], thresholds: Thresholds) -> list[Doubt]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from apps.matching.clusters import Pair
 from apps.matching.comparison_levels import FORCED, VETO
-from apps.matching.decide import Component, Doubt, decide
+from apps.matching.decide import WORTH_A_QUESTION, Component, Doubt, decide
 from apps.matching.parameters import Thresholds
 from apps.matching.side_by_side import side_by_side
 
@@ -76,9 +76,9 @@ def partition_file(
     label = np.arange(n)
     doubts: list[Doubt] = []
     if not distinct_systems:
-        free = _free_pairs(pairs, root, sizes, verdicts, thresholds)
-        label[pairs.high[free]] = pairs.low[free]
-        sizes[root[pairs.low[free]]] = 0
+        complete = _complete(pairs, root, sizes, verdicts, thresholds)
+        label = np.where(complete[root], root, label)
+        sizes[complete] = 0
     whole = Component(
         ids=range(n),
         systems=systems or np.zeros(n, np.int8).tolist(),
@@ -113,15 +113,20 @@ def _roots(n: int, pairs: Pairs, verdicts: Longs, thresholds: Thresholds) -> Lon
     return connected(n, np.r_[pairs.low[bound], verdicts[:, 0]], np.r_[pairs.high[bound], verdicts[:, 1]])
 
 
-def _free_pairs(
+def _complete(
     pairs: Pairs, root: Longs, sizes: Longs, verdicts: Longs, thresholds: Thresholds
 ) -> npt.NDArray[np.bool_]:
-    """Tell which pairs are a whole component of two records that joins without any rule but the threshold."""
+    """Tell which components (by root) join by the threshold alone: each of their pairs is strong, so none is too weak a bridge for the
+    others, and nothing speaks against one."""
     spoken = np.zeros(len(root), np.bool_)
-    spoken[verdicts.ravel()] = True
-    strong = (pairs.weight >= thresholds.automatic) | ((pairs.flags & FORCED) > 0)
-    plain = ((pairs.flags & VETO) == 0) & ~spoken[pairs.low] & ~spoken[pairs.high]
-    return np.asarray((sizes[root[pairs.low]] == 2) & strong & plain)
+    spoken[root[verdicts.ravel()]] = True
+    of = root[pairs.low]
+    strong = pairs.weight >= max(thresholds.automatic, WORTH_A_QUESTION)
+    strong |= (sizes[of] == 2) & ((pairs.weight >= thresholds.automatic) | ((pairs.flags & FORCED) > 0))
+    strong &= (pairs.flags & VETO) == 0
+    joined = np.bincount(of[strong], minlength=len(root))
+    fits = (sizes > 1) & (sizes <= thresholds.cluster_cap) & ~spoken
+    return np.asarray(fits & (joined == sizes * (sizes - 1) // 2))
 
 
 def _components(heads: Longs, root: Longs, pairs: Pairs, whole: Component) -> Iterator[tuple[Longs, Component]]:

@@ -1,5 +1,7 @@
 """partition_file: a whole file decided component by component, the same as all at once."""
 
+from itertools import combinations
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,3 +56,31 @@ def test_the_sides_of_a_pair_do_not_matter() -> None:
     one, _ = partition_file(3, [2, 1], [0, 0], weight=[5.0, 4.0], flags=[0, 0], thresholds=LIMITS)
     other, _ = partition_file(3, [0, 0], [2, 1], weight=[5.0, 4.0], flags=[0, 0], thresholds=LIMITS)
     assert one.tolist() == other.tolist() == [0, 0, 0]
+
+
+@given(
+    st.lists(
+        st.integers(2, 6).flatmap(
+            lambda n: st.lists(st.floats(-4.0, 12.0), min_size=n * (n - 1) // 2, max_size=n * (n - 1) // 2)
+        ),
+        min_size=1, max_size=4,
+    ),
+    st.booleans(),
+)  # fmt: skip
+def test_groups_of_which_all_pairs_are_known_equal_the_whole(groups: list[list[float]], strong: bool) -> None:
+    a, b, weight, size = list[int](), list[int](), list[float](), 0
+    for weights in groups:
+        records = next(n for n in range(2, 7) if n * (n - 1) // 2 == len(weights))
+        for (one, other), own in zip(combinations(range(records), 2), weights, strict=True):
+            a.append(size + one)
+            b.append(size + other)
+            weight.append(abs(own) + LIMITS.automatic if strong else own)
+        size += records
+    flags = [0] * len(a)
+    label, doubts = partition_file(size, a, b, weight=weight, flags=flags, thresholds=LIMITS)
+    whole = decide(
+        Component(ids=range(size), systems=[0] * size, distinct_systems=frozenset(), a=a, b=b, weight=weight, flags=flags, must=(), cannot=()),
+        LIMITS,
+    )  # fmt: skip
+    assert label.tolist() == whole.label
+    assert sorted(doubts) == sorted(whole.doubts)
