@@ -10,7 +10,10 @@ import importlib
 import re
 import unicodedata
 from functools import cache, lru_cache
-from typing import Final, NamedTuple, Protocol
+from types import ModuleType
+from typing import Any, Final, NamedTuple, Protocol
+
+from stdnum import util
 
 KINDS: Final = ("tax_id", "national_id", "lei", "duns", "registration_number")
 
@@ -58,8 +61,11 @@ _VAT_PREFIX: Final = {code: {"EL": "GR", "XI": "GB"}.get(code, code) for code in
 _LETTER_AFTER_PREFIX: Final = frozenset({"AT", "ES", "FR"})
 # Schemes in which punctuation says something (the century of birth, the parts of a register entry).
 _READ_PUNCTUATION: Final = frozenset({"fi.hetu", "se.personnummer", "ro.onrc"})
+READ_PUNCTUATION: Final = frozenset(name[:2].upper() for name in _READ_PUNCTUATION)
+"""Countries in which punctuation may say something."""
 _DUNS: Final = re.compile(r"\d{9}", re.ASCII)
-_PREFIXED: Final = re.compile(r"([A-Z]{2})([0-9A-Z]{7,13})", re.ASCII)
+# What follows a country's letters is a number: a digit is among its first four signs.
+_PREFIXED: Final = re.compile(r"([A-Z]{2})(?=[0-9A-Z]{0,3}[0-9])([0-9A-Z]{7,13})", re.ASCII)
 # The tax's name behind a Swiss number says which language the sender speaks, not who the company is.
 _SWISS_TAX: Final = re.compile(r"(CHE\d{9})(?:MWST|TVA|IVA|TPV)", re.ASCII)
 _NOT_KEPT: Final = re.compile(r"[^0-9A-Z]+", re.ASCII)
@@ -99,7 +105,7 @@ def _without_prefix(number: str, country: str | None) -> tuple[str | None, str]:
     """Country and number of a tax id that may begin with a VAT prefix."""
     found = _PREFIXED.fullmatch(number)
     home = _VAT_PREFIX.get(found[1]) if found else None
-    if found is None or home is None or not any(char.isdigit() for char in found[2][:4]):
+    if found is None or home is None:
         return country, number
     if found[2][0].isalpha() and home not in _LETTER_AFTER_PREFIX:
         return country, number
@@ -107,14 +113,19 @@ def _without_prefix(number: str, country: str | None) -> tuple[str | None, str]:
 
 
 def _checked(kind: str, number: str, text: str, country: str | None) -> Identifier:
-    schemes = _schemes(kind).get(country, ()) if country else ()
-    for name in schemes:
-        scheme = _scheme(name)
+    schemes = _schemes_of(kind, country) if country else ()
+    for scheme, reads_punctuation in schemes:
         if scheme.is_valid(number):
             return Identifier(compact(scheme.compact(number)) or number, country, verified=True)
-        if name in _READ_PUNCTUATION and scheme.is_valid(text):
+        if reads_punctuation and scheme.is_valid(text):
             return Identifier(compact(scheme.compact(text)) or number, country, verified=True)
     return Identifier(number, country, verified=False if schemes else None)
+
+
+@cache
+def _schemes_of(kind: str, country: str) -> tuple[tuple[_Scheme, bool], ...]:
+    """A country's schemes in order, and whether punctuation says something in them."""
+    return tuple((_scheme(name), name in _READ_PUNCTUATION) for name in _schemes(kind).get(country, ()))
 
 
 @cache
@@ -130,5 +141,24 @@ def _schemes(kind: str) -> dict[str, tuple[str, ...]]:
 
 @cache
 def _scheme(name: str) -> _Scheme:
-    module: _Scheme = importlib.import_module(f"stdnum.{name}")
-    return module
+    module = importlib.import_module(f"stdnum.{name}")
+    for one in (module, *vars(module).values()):
+        if isinstance(one, ModuleType) and getattr(one, "clean", None) is _LIBRARYS_CLEAN:
+            one.clean = _clean  # type: ignore[attr-defined]
+    scheme: _Scheme = module
+    return scheme
+
+
+_LIBRARYS_CLEAN: Final = util.clean
+
+
+def _clean(number: Any, deletechars: str = "") -> str:
+    """What the library's `clean` does character by character, several times a number: here with a table."""
+    if isinstance(number, str) and number.isascii():
+        return number.translate(_cleaned(deletechars))
+    return str(_LIBRARYS_CLEAN(number, deletechars))
+
+
+@cache
+def _cleaned(deletechars: str) -> dict[int, str]:
+    return {code: _LIBRARYS_CLEAN(chr(code), deletechars) for code in range(128)}

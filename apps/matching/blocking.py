@@ -6,7 +6,6 @@ Keys are made column by column: one set of functions for one record, for a batch
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -102,16 +101,21 @@ def by_kind(table: Encoded) -> Iterator[tuple[int, Values]]:
 
 
 def parts_of_keys(table: Encoded) -> list[Callable[[], Iterator[tuple[int, Values]]]]:
-    """Return what makes the keys, in two parts that may be made side by side: no key of one is a key of the other."""
+    """Return what makes the keys, in two parts that may be made side by side: no key of one is a key of the other, and all weak ones
+    are in one."""
     organization, places = table.organizations(), _places(table)
-    return [
-        lambda: ((kind, values.where(~organization)) for kind, values in _people(table, places)),
-        lambda: chain(
-            _contacts(table, places),
-            ((ADDRESS, values) for values in _at_home(places, organization)),
-            ((kind, values.where(organization)) for kind, values in _companies(table, places)),
-        ),
-    ]
+
+    def people_and_contacts() -> Iterator[tuple[int, Values]]:
+        yield from _contacts(table, places)
+        yield from ((ADDRESS, values) for values in _at_home(places, organization))
+        if not organization.all():
+            yield from ((kind, values.where(~organization)) for kind, values in _people(table, places))
+
+    def companies() -> Iterator[tuple[int, Values]]:
+        if organization.any():
+            yield from ((kind, values.where(organization)) for kind, values in _companies(table, places))
+
+    return [people_and_contacts, companies]
 
 
 def _at_home(places: "_Places", organization: Bools) -> Iterator[Values]:

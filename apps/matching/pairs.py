@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -50,10 +49,11 @@ def pairs_of(table: Encoded, cap: int, cores: int | None = 1) -> Candidates:
 
     `cores`: how many to use, None for all."""
     parts = [partial(_of_part, make, cap, table.num_rows) for make in parts_of_keys(table)]
-    return _met_again(side_by_side(parts, cores))
+    (one, blocks), (other, others) = side_by_side(parts, cores)
+    return _candidates(_distinct(np.concatenate([one, other])), [*blocks, *others])
 
 
-def _of_part(make: Callable[[], Iterable[tuple[int, Values]]], cap: int, rows: int) -> list[tuple[int, Longs, Block]]:
+def _of_part(make: Callable[[], Iterable[tuple[int, Values]]], cap: int, rows: int) -> tuple[Longs, list[Block]]:
     together: dict[int, list[Values]] = {}
     for kind, values in make():
         together.setdefault(kind, []).append(values)
@@ -61,7 +61,7 @@ def _of_part(make: Callable[[], Iterable[tuple[int, Values]]], cap: int, rows: i
         (kind, numbered(kind, np.concatenate([one.hash for one in own])), np.concatenate([one.row for one in own]))
         for kind, own in together.items()
     )
-    return _by_block(kinds, cap, rows)
+    return _met(kinds, cap, rows)
 
 
 def candidate_pairs(keys: Keys, cap: int) -> tuple[Longs, Longs]:
@@ -71,23 +71,27 @@ def candidate_pairs(keys: Keys, cap: int) -> tuple[Longs, Longs]:
         (int(kind), keys.key[kinds == kind], keys.row[kinds == kind].astype(np.int64)) for kind in np.unique(kinds)
     )
     rows = int(keys.row.max()) + 1 if len(keys.row) else 0
-    return _met_again([_by_block(of_each, cap, rows)])[:2]
+    return _candidates(*_met(of_each, cap, rows))[:2]
 
 
-def _by_block(kinds: Iterable[tuple[int, Longs, Longs]], cap: int, rows: int) -> list[tuple[int, Longs, Block]]:
-    return [(kind, *_of_kind(kind, key, row, cap=cap, rows=rows)) for kind, key, row in kinds]
-
-
-def _met_again(parts: Iterable[list[tuple[int, Longs, Block]]]) -> Candidates:
-    """Of each pair that met one; of pairs that met under weak keys alone those that met twice."""
-    strong, weak, blocks = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], dict[int, Block]()
-    for kind, found, block in chain.from_iterable(parts):
-        blocks[kind] = block.beside(blocks[kind]) if kind in blocks else block
+def _met(kinds: Iterable[tuple[int, Longs, Longs]], cap: int, rows: int) -> tuple[Longs, list[Block]]:
+    """Return codes of pairs, sorted, and what each kind did: of pairs that met under weak keys alone those that met twice."""
+    strong, weak, blocks = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], list[Block]()
+    for kind, key, row in kinds:
+        found, block = _of_kind(kind, key, row, cap=cap, rows=rows)
+        blocks.append(block)
         (weak if kind in WEAK else strong).append(found)
     met = np.sort(np.concatenate(weak))
     twice = met[1:][met[1:] == met[:-1]]
-    codes = _distinct(np.concatenate((*strong, twice)))
-    return Candidates(codes >> 32, codes & 0xFFFFFFFF, sorted(blocks.values()))
+    return _distinct(np.concatenate((*strong, twice))), blocks
+
+
+def _candidates(codes: Longs, blocks: Iterable[Block]) -> Candidates:
+    """Pairs of codes; a kind of which there are several blocks is told of once."""
+    kinds = dict[int, Block]()
+    for block in blocks:
+        kinds[block.kind] = block.beside(kinds[block.kind]) if block.kind in kinds else block
+    return Candidates(codes >> 32, codes & 0xFFFFFFFF, sorted(kinds.values()))
 
 
 def _of_kind(kind: int, key: Longs, row: Longs, *, cap: int, rows: int) -> tuple[Longs, Block]:
@@ -99,7 +103,7 @@ def _of_kind(kind: int, key: Longs, row: Longs, *, cap: int, rows: int) -> tuple
     packed >>= bits
     start = np.flatnonzero(np.r_[True, packed[1:] != packed[:-1]]) if len(packed) else np.zeros(0, np.int64)
     size = np.diff(np.r_[start, len(packed)])
-    met = _met(row, start, size, cap)
+    met = _in_blocks(row, start, size, cap)
     shared = size > 1
     return met, Block(kind, int(shared.sum()), int((size > cap).sum()), int(size.max(initial=0)), len(met))
 
@@ -109,7 +113,7 @@ def _distinct(codes: Longs) -> Longs:
     return codes[np.r_[True, codes[1:] != codes[:-1]]] if len(codes) else codes
 
 
-def _met(row: Longs, start: Longs, size: Longs, cap: int) -> Longs:
+def _in_blocks(row: Longs, start: Longs, size: Longs, cap: int) -> Longs:
     """Return a code of each pair of rows in each block; a block is `size` rows, ascending, from `start`."""
     found = [np.zeros(0, np.int64)]
     for rows in np.unique(size[(size > 1) & (size <= cap)]).tolist():

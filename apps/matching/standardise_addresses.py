@@ -41,6 +41,8 @@ _ORDINAL = re.compile(r"^\d+(?:st|nd|rd|th)\b")
 _DOTS = re.compile(r"\b(?:p\.?\s?o\.?)(?=\s*box)")
 
 
+_WHITE = re.compile(r"\s+")
+_NOT_CODE = re.compile(r"[^a-z0-9]+")
 _PLAIN_FIRST = re.compile(r"(\d{1,6})([a-z])? ([a-z][a-z' ]*)")
 _PLAIN_LAST = re.compile(r"([a-z][a-z' ]*[a-z])\.?,? (\d{1,5})([a-z])?")
 
@@ -54,15 +56,15 @@ def line(text: str) -> tuple[str, str, str]:
         house, unit, street = found.groups()
     elif found := _PLAIN_LAST.fullmatch(clean):
         street, house, unit = found.groups()
-    if found and (read := _plain_street(street)):
+    if found and (read := plain_street(street)):
         return house.lstrip("0"), read, unit or ""
-    return _whole_line(clean)
+    return whole_line(clean)
 
 
 @lru_cache(maxsize=_CACHE)
-def _plain_street(text: str) -> str:
+def plain_street(text: str) -> str:
     """Return a street's name without a number, '' where it may be more than a name; there are far fewer streets than lines."""
-    house, street, unit = _whole_line(text)
+    house, street, unit = whole_line(text)
     words = text.split()
     odd = house or unit or street == "po box" or words[0] in _NUMBER_WORDS or words[-1] in _NUMBER_WORDS
     return "" if odd or any(word in _odd_words() for word in words) else street
@@ -79,10 +81,11 @@ def _odd_words() -> frozenset[str]:
     return frozenset(part for word in words for part in fold(word).split())
 
 
-def _whole_line(text: str) -> tuple[str, str, str]:
+def whole_line(text: str) -> tuple[str, str, str]:
+    """The same of any line in plain form."""
     unit_of, box_of, short, glued = _patterns()
     line = _DOTS.sub("po", text).strip(" .,;")
-    line = _CROSSING.sub("", _HOUSE_GLUED.sub(r"\1 ", re.sub(r"\s+", " ", line)))
+    line = _CROSSING.sub("", _HOUSE_GLUED.sub(r"\1 ", _WHITE.sub(" ", line)))
     box = box_of.search(line)
     if box:
         return box[1], "po box", ""
@@ -125,10 +128,17 @@ def _ends() -> frozenset[str]:
     return frozenset(reference("street_types")["ends"])
 
 
+@cache
+def _glued_endings() -> tuple[str, ...]:
+    return tuple(ending for ending, _ in _patterns()[3])
+
+
 def _short(word: str, short: dict[str, str], glued: tuple[tuple[str, str], ...]) -> str:
     found = short.get(word)
     if found:
         return found
+    if not word.endswith(_glued_endings()):
+        return word
     for ending, abbreviation in glued:
         if len(word) > len(ending) + 2 and word.endswith(ending):
             return word[: -len(ending)] + abbreviation
@@ -154,7 +164,7 @@ def city_name(text: str) -> str:
 @lru_cache(maxsize=_CACHE)
 def postcode_of(text: str, country: str) -> str:
     """Return a post code without spaces and country; `country`: lower-case ISO code or ''."""
-    compact = re.sub(r"[^a-z0-9]", "", plain_ascii(text))  # code, not words: AE4 keeps its E
+    compact = _NOT_CODE.sub("", plain_ascii(text))  # code, not words: AE4 keeps its E
     if country and compact.startswith(country) and compact[len(country) :].isdigit():
         compact = compact[len(country) :]
     return compact[:5] if country == "us" and len(compact) == 9 else compact

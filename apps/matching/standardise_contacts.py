@@ -7,12 +7,21 @@ from typing import NamedTuple
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from apps.matching.standardise_typing_errors import Near
 from apps.matching.text import LONGEST, plain_ascii, reference
 
 _CACHE = 200_000
 _DIGITS = re.compile(r"\d+")
 _EXTENSION = re.compile(r"(?:x|ext\.?|extension|durchwahl|#|;ext=)\s*\d{1,6}\s*$", re.IGNORECASE)
+_COMPACT = re.compile(r"[A-Z0-9]{1,40}")
 _NOT_ALNUM = re.compile(r"[^A-Z0-9]+")
+_HOST = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,2}")
+_URL_SCHEME = re.compile(r"^[a-z]+:/*")
+_HOST_END = re.compile(r"[/?#:\s]")
+SHORTEST_MAIL = 6
+"""Characters of mailbox and domain."""
+SHORTEST_PHONE = 6
+"""Digits of a number."""
 
 
 class Mail(NamedTuple):
@@ -34,6 +43,16 @@ def _generic() -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(data["birth_dates"]), frozenset(data["email_locals"])
 
 
+def generic_locals() -> frozenset[str]:
+    """Mailboxes that stand for "no address"."""
+    return _generic()[1]
+
+
+def free_domains() -> frozenset[str]:
+    """Domains of mail providers."""
+    return _mail_words()[0]
+
+
 def role_mailbox(local: str) -> bool:
     """Tell whether a mailbox belongs to a role (info, billing), not to a person."""
     return local.rstrip("0123456789.-_") in _mail_words()[1]
@@ -48,42 +67,36 @@ def mail(value: str) -> Mail:
         free = _mail_words()[0]
         domain = next((known for known in sorted(free, key=len, reverse=True) if text.endswith(known)), "")
         local = text[: -len(domain)] if domain else ""
-    domain, company, dotless = _mail_domain(domain)
+    domain, company, dotless = mail_domain(domain)
     local = local.split("+", 1)[0].strip(".@ ")
     if dotless:
         local = local.replace(".", "")
-    if not local or not domain or local in _generic()[1] or len(local) + len(domain) < 6:
+    if not local or not domain or local in generic_locals() or len(local) + len(domain) < SHORTEST_MAIL:
         return Mail("", "")
     return Mail(f"{local}@{domain}", company)
 
 
 @lru_cache(maxsize=_CACHE)
-def _mail_domain(text: str) -> tuple[str, str, bool]:
+def mail_domain(text: str) -> tuple[str, str, bool]:
     """Return a mail domain, the company's domain it speaks of, and whether dots before the @ count for nothing there."""
     free, _, dotless, same = _mail_words()
     domain = text.strip(".")
     domain = same.get(domain, domain if domain in free else _meant(domain))
-    company = "" if domain in free or "." not in domain else registrable(domain)
+    company = "" if domain in free or "." not in domain else registrable.__wrapped__(domain)
     return domain, company, domain in dotless
 
 
-@lru_cache(maxsize=_CACHE)
 def _meant(domain: str) -> str:
     """Return the mail provider a mistyped domain means (gmial.com, yahhoo.com), or the domain itself."""
-    if len(domain) < 8 or _without_one(domain).isdisjoint(_near_providers()):
+    if len(domain) < 8 or not _near_providers().may_be(domain):
         return domain
     found = process.extractOne(domain, _long_providers(), scorer=OSA.distance, score_cutoff=1)
     return str(found[0]) if found else domain
 
 
-def _without_one(text: str) -> set[str]:
-    """The text, and the text without one letter each: texts one typing error apart share one of these."""
-    return {text, *(text[:place] + text[place + 1 :] for place in range(len(text)))}
-
-
 @cache
-def _near_providers() -> frozenset[str]:
-    return frozenset(near for known in _long_providers() for near in _without_one(known))
+def _near_providers() -> Near:
+    return Near.to(_long_providers())
 
 
 @cache
@@ -94,26 +107,29 @@ def _long_providers() -> tuple[str, ...]:
 @lru_cache(maxsize=_CACHE)
 def registrable(value: str) -> str:
     """Return the domain a web address is registered under: https://www.shop.acme.co.uk/de becomes acme.co.uk."""
-    host = re.split(r"[/?#:\s]", re.sub(r"^[a-z]+:/*", "", plain_ascii(value).strip()), maxsplit=1)[0].strip(".")
-    labels = [label for label in host.rpartition("@")[2].split(".") if label]
+    if _HOST.fullmatch(value):
+        labels = value.split(".")
+    else:
+        host = _HOST_END.split(_URL_SCHEME.sub("", plain_ascii(value).strip()), maxsplit=1)[0].strip(".")
+        labels = [label for label in host.rpartition("@")[2].split(".") if label]
     if len(labels) < 2:
         return ""
-    size = 3 if len(labels) > 2 and labels[-2] in _second_level() and len(labels[-1]) == 2 else 2
+    size = 3 if len(labels) > 2 and labels[-2] in second_level() and len(labels[-1]) == 2 else 2
     return ".".join(labels[-size:])
 
 
 @cache
-def _second_level() -> frozenset[str]:
+def second_level() -> frozenset[str]:
     return frozenset(reference("mail_domains")["second_level"])
 
 
 def free_provider(domain: str) -> bool:
     """Tell whether a domain is a mail provider's."""
-    return domain in _mail_words()[0]
+    return domain in free_domains()
 
 
 @cache
-def _calling_codes() -> frozenset[str]:
+def calling_codes() -> frozenset[str]:
     return frozenset(reference("calling_codes")["codes"])
 
 
@@ -127,13 +143,13 @@ def phone_digits(value: str) -> str:
     international = text.startswith(("+", "00"))
     digits = "".join(_DIGITS.findall(text)).lstrip("0") if not text.startswith("+") else "".join(_DIGITS.findall(text))
     if international:
-        codes = _calling_codes()
+        codes = calling_codes()
         size = next((size for size in (1, 2, 3) if digits[:size] in codes), 0)
-        if len(digits) - size >= 6:
+        if len(digits) - size >= SHORTEST_PHONE:
             digits = digits[size:].lstrip("0")
     elif len(digits) == 11 and digits[0] == "1":
         digits = digits[1:]
-    if len(digits) < 6 or len(set(digits)) < 2 or digits in "01234567890" or digits in "9876543210":
+    if len(digits) < SHORTEST_PHONE or len(set(digits)) < 2 or digits in "01234567890" or digits in "9876543210":
         return ""
     return digits[-10:]
 
@@ -151,7 +167,7 @@ def birth(value: str) -> str:
 @lru_cache(maxsize=_CACHE)
 def identifier(kind: str, country: str, value: str, *, verified: bool | None) -> str:
     """Return type|country|v, f or n|value; a tax number's own country prefix is taken off; '' for placeholders."""
-    compact = _NOT_ALNUM.sub("", plain_ascii(value).upper())
+    compact = value if _COMPACT.fullmatch(value) else _NOT_ALNUM.sub("", plain_ascii(value).upper())
     if (
         kind == "tax_id"
         and len(compact) > 6

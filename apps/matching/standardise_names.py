@@ -3,12 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
-from itertools import product
 from typing import NamedTuple
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
+from apps.matching.standardise_legal_forms import legal_forms, spaced_forms, strip_form
 from apps.matching.text import fold, folded, plain, reference, undotted
 
 _CACHE = 100_000
@@ -60,13 +57,22 @@ def _person_words() -> _PersonWords:
 
 
 @cache
-def _generic_text() -> frozenset[str]:
+def words_with_meaning() -> frozenset[str]:
+    """Words that, beside others, may be something else than a name, or part of the next one."""
+    words = _person_words()
+    own = words.titles | words.particles | words.links | words.joined | words.servants | words.leading
+    return own | words.suffixes.keys() | _DIN
+
+
+@cache
+def generic_texts() -> frozenset[str]:
+    """Folded texts that stand for "no value"."""
     return frozenset(fold(value) for value in reference("generic_values")["text"])
 
 
 def generic_text(value: str) -> bool:
     """Tell whether a text stands for "no value": unknown, n/a, test."""
-    return fold(value) in _generic_text()
+    return fold(value) in generic_texts()
 
 
 def _tokens(text: str) -> list[str]:
@@ -235,90 +241,18 @@ _SERIES = {"i": "1", "v": "5", "x": "10"}  # Roman at the end of a name; elsewhe
 _TENS = frozenset({"20", "30", "40", "50", "60", "70", "80", "90"})
 
 
-_LONG_WORD = 9  # letters from which a typing error in a legal form is recognised
-
-
-class _Forms(NamedTuple):
-    """Legal forms by their words, the most words of one, and which stand in front of a name."""
-
-    ids: dict[tuple[str, ...], str]
-    longest: int
-    front: frozenset[tuple[str, ...]]
-    front_only: frozenset[tuple[str, ...]]
-    inner: frozenset[tuple[str, ...]]
-
-
 @cache
-def _legal_forms() -> _Forms:
-    data = reference("legal_forms")
-    ids = {tuple(fold(text).split()): form for form, texts in data["forms"].items() for text in texts}
-    front, front_only, inner = (
-        frozenset(tuple(fold(text).split()) for text in data[key]) for key in ("front", "front_only", "inner")
-    )
-    return _Forms(ids, max(map(len, ids)), front, front_only, inner)
-
-
-@cache
-def _long_words() -> tuple[str, ...]:
-    return tuple(sorted({word for words in _legal_forms().ids for word in words if len(word) >= _LONG_WORD}))
-
-
-@lru_cache(maxsize=_CACHE)
-def _mended(word: str) -> str:
-    """Return the word of a legal form that a long word misspells (Aktiengeselschaft), or the word itself."""
-    if word in _long_words():
-        return word
-    found = process.extractOne(word, _long_words(), scorer=OSA.distance, score_cutoff=1 + len(word) // 16)
-    return found[0] if found else word
-
-
-@cache
-def _company_words() -> tuple[frozenset[str], dict[str, str], dict[str, str], re.Pattern[str]]:
+def _company_words() -> tuple[frozenset[str], dict[str, str], re.Pattern[str]]:
     data = reference("company_words")
-    marks = sorted(data["trading_as"], key=len, reverse=True)
-    split = re.compile(r"(?:^|[\s,;(])(?:" + "|".join(re.escape(mark) for mark in marks) + r")[\s:.]+", re.IGNORECASE)
+    marks = "|".join(map(re.escape, trading_marks()))
+    split = re.compile(rf"(?:^|[\s,;(])(?:{marks})[\s:.]+", re.IGNORECASE)
     long_form = {fold(key): fold(value) for key, value in data["long_form"].items()}
-    return frozenset(fold(word) for word in data["fillers"]), long_form, dict(data["numbers"]), split
+    return frozenset(fold(word) for word in data["fillers"]), long_form | data["numbers"], split
 
 
-def _strip_form(tokens: list[str]) -> tuple[list[str], str]:
-    """Take the legal form off the end, or off the front (OOO Romashka); a name that is only a form stays."""
-    forms, longest, front, front_only, inner = _legal_forms()
-    tokens = [_mended(token) if len(token) >= _LONG_WORD else token for token in tokens]
-    form = ""
-    for _ in range(2):  # "Ltd. & Co. KG", "AB (publ)"
-        for size in range(min(longest, len(tokens) - 1), 0, -1):
-            last, first = tuple(tokens[-size:]), tuple(tokens[:size])
-            if last in forms and last not in front_only:
-                form = form or forms[last]
-                tokens = tokens[:-size]
-                break
-            if first in forms and (first in front or (not form and (size > 1 or len(tokens[0]) > 1))):
-                form = form or forms[first]
-                tokens = tokens[size:]
-                break
-        while len(tokens) > 1 and tokens[-1] == "and":
-            tokens = tokens[:-1]
-    if not form and len(tokens) > 2:
-        for start, size in product(range(1, len(tokens) - 1), range(min(longest, 4), 0, -1)):
-            words = tuple(tokens[start : start + size])
-            if words in inner:
-                return tokens[:start] + tokens[start + size :], forms[words]
-    return tokens, form
-
-
-@cache
-def _written_forms() -> dict[str, str]:
-    written = reference("legal_forms")["written"]
-    return {form: f" {written[form]} " for form in sorted(written, key=len, reverse=True)}
-
-
-def _spaced_forms(text: str) -> str:
-    """Part a legal form from a name written without spaces, and put it last."""
-    for form, latin in _written_forms().items():
-        if form in text:
-            return text.replace(form, " ") + latin
-    return text
+def trading_marks() -> list[str]:
+    """Words that part one name of a company from another, the longest first."""
+    return sorted(reference("company_words")["trading_as"], key=len, reverse=True)
 
 
 def _one_company(text: str, city: str) -> tuple[str, str]:
@@ -327,20 +261,28 @@ def _one_company(text: str, city: str) -> tuple[str, str]:
         text = _AND.sub(" and ", text)
     if " " not in text.strip():
         end = _FORM_END.search(text)
-        if end and (fold(end[0]),) in _legal_forms().ids:
+        if end and (fold(end[0]),) in legal_forms().ids:
             text = f"{text[: end.start()]} {end[0]}"
     main, dash, tail = text.rpartition(" - ")
     if dash and fold(main):
-        ended = _strip_form(folded(undotted(plain(main))).split())[1]
+        ended = strip_form(folded(undotted(plain(main))).split())[1]
         if ended or fold(tail) == fold(city):
             text = main  # what follows the legal form, or is the record's own city, is a branch's place
-    tokens, form = _strip_form(folded(undotted(plain(text))).split())
-    fillers, long_form, numbers, _ = _company_words()
+    return company_words(folded(undotted(plain(text))))
+
+
+def company_words(text: str) -> tuple[str, str]:
+    """Return name and legal form of a company's folded words."""
+    tokens, form = strip_form(text.split())
+    fillers, long_form, _ = _company_words()
     if len(tokens) > 1 and tokens[-1] in _SERIES and len(tokens[-2]) > 2 and tokens[-2] != "and":
         tokens[-1] = _SERIES[tokens[-1]]
-    tokens = _counted([numbers.get(word, long_form.get(word, word)) for word in tokens])
+    tokens = [long_form.get(word, word) for word in tokens]
+    if not _TENS.isdisjoint(tokens):
+        tokens = _counted(tokens)
     if not fillers.isdisjoint(tokens):
-        lettered = any(len(word) == 1 and word.isalpha() and word not in fillers for word in tokens)  # E & H
+        single = [word for word in tokens if len(word) == 1]
+        lettered = bool(single) and any(word.isalpha() and word not in fillers for word in single)  # E & H
         core = [word for word in tokens if word not in fillers or (lettered and len(word) == 1)]
         tokens = core if sum(map(len, core)) > 1 else tokens
     return " ".join(tokens[:12]), form
@@ -348,8 +290,6 @@ def _one_company(text: str, city: str) -> tuple[str, str]:
 
 def _counted(tokens: list[str]) -> list[str]:
     """Add up numbers in words: forty four is 44."""
-    if _TENS.isdisjoint(tokens):
-        return tokens
     found: list[str] = []
     for word in tokens:
         if found and found[-1] in _TENS and len(word) == 1 and word in "123456789":
@@ -375,7 +315,7 @@ def company_name(text: str, city: str) -> CompanyName:
         return CompanyName((), "")
     names: list[str] = []
     form = ""
-    for part in _company_words()[3].split(text if text.isascii() else _spaced_forms(text)):
+    for part in _company_words()[2].split(text if text.isascii() else spaced_forms(text)):
         whole = _BRACKETS.sub(lambda inner: _bracketed(inner, city), part) if "(" in part or "[" in part else part
         parted = _RUN_AND.sub(" and ", whole) if "nd" in whole else whole
         for reading in (whole,) if parted == whole else (parted, whole):

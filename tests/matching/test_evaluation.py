@@ -19,7 +19,7 @@ from apps.matching.evaluation_report import html
 from apps.matching.frequencies import generic_values
 from apps.matching.pairs import pairs_of
 from apps.matching.resolving import Clock, Options, resolve_standardised
-from apps.matching.standardise_columns import one_by_one, standardise_columns
+from apps.matching.standardise_columns import standardise_columns
 from mdmhub.demo.generator import generate
 from tests.matching.given import MODEL
 
@@ -84,7 +84,7 @@ def judged() -> tuple[Any, Any, Any, dict[str, Any]]:
     names = sorted({name for one in records for name in one.item} - {"record_id"})
     table = pa.table({n: pa.array([one.item.get(n) or None for one in records], pa.string()) for n in names})
     entity = evaluation.codes([one.entity_id for one in records])
-    encoded = standardise_columns(table, one_by_one)
+    encoded = standardise_columns(table)
     found = resolve_standardised(encoded, MODEL, Options(cores=1), Clock(lambda phase: None), [])
     return encoded, found, entity, of_file(encoded, found, entity)
 

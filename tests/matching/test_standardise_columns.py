@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from apps.customers.canonical import parse
 from apps.matching import features
 from apps.matching.encoded import Encoded
-from apps.matching.many_processes import many_processes
+from apps.matching.many_processes import here, many_processes
 from apps.matching.standardise import standardise
+from apps.matching.standardise_addresses_columns import read_lines
 from apps.matching.standardise_columns import COLUMNS, standardise_columns
+from apps.matching.standardise_contacts_columns import read_phones
+from apps.matching.standardise_text_columns import batch
 from mdmhub.demo.generator import generate
 
 FLAT = COLUMNS[1:]  # all but the system
@@ -85,6 +88,17 @@ def test_columns_that_are_all_empty_are_no_trouble(rows: int) -> None:
 
 
 def test_many_processes_read_what_one_reads() -> None:
-    texts = [f"{n} Elm Street" for n in range(12_000)]
+    names = batch(texts=pa.array([f"{n} Elm Street" for n in range(70_000)]))
+    phones = batch(texts=pa.array([f"+44 30 {n:07}" for n in range(50_000)]))
     with many_processes(2) as each:
-        assert each(str.upper, texts) == [text.upper() for text in texts]
+        begun = [each(read_lines, names), each(read_phones, phones), each(read_lines, names.slice(0, 10))]
+        assert [later() for later in begun] == [here(read_lines, names)(), here(read_phones, phones)(), begun[2]()]
+
+
+def test_a_work_that_fails_says_so_wherever_it_is_done() -> None:
+    with many_processes(2) as each, pytest.raises(KeyError):
+        each(_fails, batch(texts=pa.array(["x"] * 50_000)))()
+
+
+def _fails(rows: pa.RecordBatch) -> pa.RecordBatch:
+    raise KeyError(rows.num_rows)

@@ -5,7 +5,7 @@ import pytest
 
 from apps.matching.encoded import Encoded
 from apps.matching.parameters import Model
-from apps.matching.standardise_columns import one_by_one, standardise_columns
+from apps.matching.standardise_columns import standardise_columns
 from apps.matching.training import Degenerate
 from apps.matching.training_model import MOST_MOVED, Learned, changes, learn
 from mdmhub.demo.generator import generate
@@ -20,7 +20,7 @@ def records(count: int) -> Encoded:
     names = sorted({name for one in made for name in one.item} - {"record_id"})
     columns = {name: [one.item.get(name) or None for one in made] for name in names}
     columns["email"] = [SWITCHBOARD if n % 20 == 0 else email for n, email in enumerate(columns["email"])]
-    return standardise_columns(pa.table({n: pa.array(v, pa.string()) for n, v in columns.items()}), one_by_one)
+    return standardise_columns(pa.table({n: pa.array(v, pa.string()) for n, v in columns.items()}))
 
 
 @pytest.fixture(scope="module")
@@ -54,4 +54,4 @@ def test_too_little_is_refused() -> None:
         learn(records(500), MODEL)
     nobody = pa.table({"given_name": pa.array([""] * 1_000), "family_name": pa.array([""] * 1_000)})
     with pytest.raises(Degenerate, match="nothing to learn from"):
-        learn(standardise_columns(nobody, one_by_one), MODEL)
+        learn(standardise_columns(nobody), MODEL)

@@ -19,7 +19,7 @@ from apps.matching.evaluation_document import UNKNOWN, of_clusters, of_file, of_
 from apps.matching.evaluation_report import html
 from apps.matching.parameters import Model, ModelError
 from apps.matching.resolving import Clock, Options, resolve_standardised
-from apps.matching.standardise_columns import one_by_one, standardise_columns
+from apps.matching.standardise_columns import standardise_columns
 from apps.matching.verdicts import judged
 
 
@@ -117,7 +117,7 @@ def _records(truth: Path, files: list[Path], maps: list[str], *, train: bool) ->
     if not (place >= 0).any():
         raise CommandError(f"{truth.name} knows none of the records: is its record_id theirs?")
     entity = np.where(place >= 0, _codes(told.column("entity_id"))[place], UNKNOWN).astype(np.int64)
-    records = standardise_columns(table, one_by_one)
+    records = standardise_columns(table)
     found = resolve_standardised(records, Model.load_default(), Options(train=train), Clock(lambda phase: None), [])
     return {**of_file(records, found, entity), "model": found.model.hash}
 
