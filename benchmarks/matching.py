@@ -44,7 +44,7 @@ def run(paths: Sequence[Path], truth: Path | None, output: Path | None) -> dict[
     clock.append(time.perf_counter())
     features = engine.standardise(records)
     clock.append(time.perf_counter())
-    low, high = candidate_pairs(engine.blocking_keys(features, model), model.thresholds.block_cap)
+    low, high = candidate_pairs(engine.blocking_keys(features, model), model)
     clock.append(time.perf_counter())
     scores = engine.score(features, features, low, high, model)
     clock.append(time.perf_counter())

@@ -11,6 +11,33 @@ from typing import Final, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from apps.matching.blocking_kinds import (
+    ACRONYM,
+    ADDRESS,
+    BIRTH_CITY,
+    BIRTH_POSTCODE,
+    COMPANY,
+    COMPANY_CITY,
+    COMPANY_POSTCODE,
+    COMPANY_WORDS,
+    DIGITS,
+    DOMAIN,
+    EMAIL,
+    FAMILY_ADDRESS,
+    FAMILY_POSTCODE,
+    FAMILY_YEAR,
+    GIVEN_POSTCODE,
+    HOUSE_STREET,
+    IDENTIFIER,
+    INITIAL_CITY,
+    LETTER_STREET,
+    MAILBOX,
+    NAME,
+    NAME_BIRTH,
+    NAME_CITY,
+    NAME_PHONE,
+    PHONE,
+)
 from apps.matching.blocking_values import Rows, Values, dense, first, joined, listed
 from apps.matching.comparisons_columns import Bools
 from apps.matching.encoded import Encoded
@@ -22,42 +49,6 @@ from apps.matching.sounds import skeletons, sounds
 from apps.matching.standardise_addresses import QUARTERS
 from apps.matching.standardise_contacts import free_provider
 
-# kind -> what two records share, as said to a steward
-KINDS: Final = (
-    "the same email",
-    "the same phone number",
-    "the same identifier",
-    "the same name before the @ and the same family name",
-    "the same web or mail domain (of people: and a similar family name)",
-    "the same full name",
-    "a similar name in the same city",
-    "a similar family name, first letter and birth year",
-    "a similar name and the same birth date",
-    "a similar family name in the same post code",
-    "a similar family name at the same house number and street",
-    "the same birth date and post code",
-    "the same company name",
-    "two similar words of the company name",
-    "a similar word of the company name in the same city",
-    "a similar word of the company name in the same post code",
-    "the same initials of the company name in the same city or post code",
-    "the same house number and street in the same city or post code",
-    "a similar name and the same phone ending",
-    "a similar word of the company name at the same house number and street",
-    "the same birth date in the same city",
-    "a similar family name and the same initial in the same city",
-    "the same house number and street and the same first letters of the name",
-    "the same digits of an identifier in another order and the same first letter of the name or post code",
-    "a similar given name in the same post code",
-)
-EMAIL, PHONE, IDENTIFIER, MAILBOX, DOMAIN, NAME, NAME_CITY, FAMILY_YEAR, NAME_BIRTH, FAMILY_POSTCODE = range(10)
-FAMILY_ADDRESS, BIRTH_POSTCODE, COMPANY, COMPANY_WORDS, COMPANY_CITY, COMPANY_POSTCODE, ACRONYM = range(10, 17)
-ADDRESS, NAME_PHONE, HOUSE_STREET, BIRTH_CITY, INITIAL_CITY, LETTER_STREET, DIGITS, GIVEN_POSTCODE = range(
-    17, len(KINDS)
-)
-
-WEAK: Final = frozenset((COMPANY_WORDS, COMPANY_CITY))
-"""Kinds that strangers share too often: one such key alone brings nobody together, two of them do."""
 _KIND_BITS: Final = 5
 
 Number = TypeVar("Number", int, npt.NDArray[np.int64])
@@ -101,8 +92,7 @@ def by_kind(table: Encoded) -> Iterator[tuple[int, Values]]:
 
 
 def parts_of_keys(table: Encoded) -> list[Callable[[], Iterator[tuple[int, Values]]]]:
-    """Return what makes the keys, in two parts that may be made side by side: no key of one is a key of the other, and all weak ones
-    are in one."""
+    """Return what makes the keys, in two parts that may be made side by side: no key of one is a key of the other."""
     organization, places = table.organizations(), _places(table)
 
     def people_and_contacts() -> Iterator[tuple[int, Values]]:

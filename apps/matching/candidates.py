@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from apps.common.ids import array as id_array
 from apps.common.rowset import rowset
 from apps.matching import engine
-from apps.matching.blocking import WEAK, kind_of
+from apps.matching.blocking import kind_of
 from apps.matching.parameters import Model
 
 
@@ -144,7 +144,7 @@ def pairs_for(records: Sequence[UUID], model: Model) -> list[tuple[UUID, UUID]]:
             "SELECT DISTINCT unnest(keys) FROM match_record WHERE source_record_id = ANY(%s::uuid[])",
             (id_array(records),),
         )
-        keys = [row[0] for row in cursor.fetchall()]
+        keys = [row[0] for row in cursor.fetchall() if kind_of(row[0]) not in model.keys.off]
     asking = set(records)
     near: dict[UUID, set[UUID]] = {}
     once: dict[UUID, set[UUID]] = {}  # by a weak key, so far
@@ -153,7 +153,7 @@ def pairs_for(records: Sequence[UUID], model: Model) -> list[tuple[UUID, UUID]]:
         if block.oversized:
             oversized.append(block.key)
             continue
-        weak = kind_of(block.key) in WEAK
+        weak = kind_of(block.key) in model.keys.weak
         for a in block.records:
             if a not in asking:
                 continue

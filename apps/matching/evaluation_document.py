@@ -57,7 +57,7 @@ def of_file(records: Encoded, found: Resolved, entity: Longs) -> dict[str, Any]:
     judged = (entity[found.low] != UNKNOWN) & (entity[found.high] != UNKNOWN)
     scores = found.scores.where(np.flatnonzero(judged))
     same = entity[found.low[judged]] == entity[found.high[judged]]
-    keys = keys_of_pairs(records, low, high, found.model.thresholds.block_cap)
+    keys = keys_of_pairs(records, low, high, found.model)
     never = np.zeros(len(low), np.bool_)
     never[keys.pop("never")] = True
     weighed = np.isin(packed(low, high), packed(found.low, found.high))

@@ -4,34 +4,41 @@ from typing import Any
 
 import numpy as np
 
-from apps.matching.blocking import KINDS, WEAK, by_kind, numbered
+from apps.matching.blocking import by_kind, numbered
+from apps.matching.blocking_kinds import SENTENCES
 from apps.matching.comparisons_columns import Longs
 from apps.matching.encoded import Encoded
 from apps.matching.evaluation import packed, pairs_within
+from apps.matching.parameters import Model
 from apps.matching.partition import connected
 
 
-def keys_of_pairs(table: Encoded, low: Longs, high: Longs, cap: int) -> dict[str, Any]:
+def keys_of_pairs(table: Encoded, low: Longs, high: Longs, model: Model) -> dict[str, Any]:
     """Of true pairs (rows, low < high): how many meet under a key, and by kind how many it brings, and how many it alone brings.
 
-    `table` without generic values, as keys are made of it. A key with more than `cap` records brings nobody together, and a weak
-    kind only with a second weak key."""
+    `table` without generic values, as keys are made of it. A key with more records than the model's cap brings nobody
+    together, a weak kind only with a second weak key, and a kind that is off not at all."""
+    weak_kinds = model.keys.weak
     wanted, place = np.unique(packed(low, high), return_index=True)
     strong, weak = np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.int64)
     by = {}
     group = _groups(table.num_rows, low, high)
     for kind, keys, rows in _keys(table):
-        met = _met(keys, rows, group, cap, wanted)
+        if kind in model.keys.off:
+            continue
+        met = _met(keys, rows, group, model.thresholds.block_cap, wanted)
         by[kind] = met > 0
-        if kind in WEAK:
+        if kind in weak_kinds:
             weak += met
         else:
             strong += met > 0
     together = (strong > 0) | (weak > 1)
     kinds = []
     for kind, mine in sorted(by.items(), key=lambda one: -int(one[1].sum())):
-        alone = mine & (strong == 1) & (weak < 2) if kind not in WEAK else mine & (strong == 0) & together
-        kinds.append({"key": KINDS[kind], "pairs": int(mine.sum()), "alone": int(alone.sum()), "weak": kind in WEAK})
+        alone = mine & (strong == 1) & (weak < 2) if kind not in weak_kinds else mine & (strong == 0) & together
+        kinds.append(
+            {"key": SENTENCES[kind], "pairs": int(mine.sum()), "alone": int(alone.sum()), "weak": kind in weak_kinds}
+        )
     never = place[~together]
     return {"true": len(wanted), "never_met": len(never), "kinds": kinds, "never": np.sort(never)}
 

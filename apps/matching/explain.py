@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from apps.matching import features
-from apps.matching.blocking import KINDS, WEAK, blocking_keys, kind_of
+from apps.matching.blocking import blocking_keys, kind_of
+from apps.matching.blocking_kinds import SENTENCES
 from apps.matching.comparison_levels import COMPARISONS, FORCED, LEVELS, VETO, level_name
 from apps.matching.comparisons import vetoes
 from apps.matching.comparisons_columns import Levels, Longs
@@ -192,20 +193,22 @@ def missing_keys_sentence(left: Features, right: Features, model: Model, oversiz
     for key in shared:
         kind = kind_of(key)
         if key not in told[0] or key not in told[1]:
-            reasons.append(f"{KINDS[kind]}, a value that strangers share")
+            reasons.append(f"{SENTENCES[kind]}, a value that strangers share")
         elif key in oversized:
-            reasons.append(f"{KINDS[kind]}, which more than {model.thresholds.block_cap} records have")
-        elif kind in WEAK:
-            weak.append(f"{KINDS[kind]}, which many strangers share too")
+            reasons.append(f"{SENTENCES[kind]}, which more than {model.thresholds.block_cap} records have")
+        elif kind in model.keys.off:
+            reasons.append(f"{SENTENCES[kind]}, which the policy does not look at")
+        elif kind in model.keys.weak:
+            weak.append(f"{SENTENCES[kind]}, which many strangers share too")
         else:
-            return f"They share a key ({KINDS[kind]}), so they are compared."
+            return f"They share a key ({SENTENCES[kind]}), so they are compared."
     if len(weak) > 1:
         return f"They share two keys ({'; '.join(dict.fromkeys(weak))}), so they are compared."
     reasons += weak
     if reasons:
         return "They share only " + "; ".join(dict.fromkeys(reasons)) + ". Such keys bring nobody together."
     kinds = sorted({kind_of(key) for key in one} & {kind_of(key) for key in other})
-    tried = ", ".join(KINDS[kind].removeprefix("the ") for kind in kinds)
+    tried = ", ".join(SENTENCES[kind].removeprefix("the ") for kind in kinds)
     return (
         f"They share no key. Tried on both sides: {tried}."
         if tried

@@ -1,15 +1,17 @@
 """Candidate pairs of a file against itself: records that share a key which is not oversized, or two weak ones."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from apps.matching.blocking import WEAK, Keys, kind_of, numbered, parts_of_keys
+from apps.matching.blocking import Keys, kind_of, numbered, parts_of_keys
 from apps.matching.blocking_values import Values
 from apps.matching.encoded import Encoded
+from apps.matching.parameters import Model
 from apps.matching.side_by_side import side_by_side
 
 Longs = npt.NDArray[np.int64]
@@ -44,16 +46,15 @@ class Candidates(NamedTuple):
     blocks: list[Block]
 
 
-def pairs_of(table: Encoded, cap: int, cores: int | None = 1) -> Candidates:
-    """Return the pairs of records that share a key; a key with more than `cap` records brings nobody together.
+def pairs_of(table: Encoded, model: Model, cores: int | None = 1) -> Candidates:
+    """Return the pairs of records that share a key, by the model's rules; a key with more records than its cap brings nobody together.
 
     `cores`: how many to use, None for all."""
-    parts = [partial(_of_part, make, cap, table.num_rows) for make in parts_of_keys(table)]
-    (one, blocks), (other, others) = side_by_side(parts, cores)
-    return _candidates(_distinct(np.concatenate([one, other])), [*blocks, *others])
+    parts = [partial(_of_part, make, model, table.num_rows) for make in parts_of_keys(table)]
+    return _candidates(side_by_side(parts, cores))
 
 
-def _of_part(make: Callable[[], Iterable[tuple[int, Values]]], cap: int, rows: int) -> tuple[Longs, list[Block]]:
+def _of_part(make: Callable[[], Iterable[tuple[int, Values]]], model: Model, rows: int) -> "_Met":
     together: dict[int, list[Values]] = {}
     for kind, values in make():
         together.setdefault(kind, []).append(values)
@@ -61,35 +62,54 @@ def _of_part(make: Callable[[], Iterable[tuple[int, Values]]], cap: int, rows: i
         (kind, numbered(kind, np.concatenate([one.hash for one in own])), np.concatenate([one.row for one in own]))
         for kind, own in together.items()
     )
-    return _met(kinds, cap, rows)
+    return _met(kinds, model, rows)
 
 
-def candidate_pairs(keys: Keys, cap: int) -> tuple[Longs, Longs]:
-    """Return each pair of rows (low < high, sorted) once; a key with more than `cap` rows brings nobody together."""
+def candidate_pairs(keys: Keys, model: Model) -> tuple[Longs, Longs]:
+    """Return each pair of rows (low < high, sorted) once, by the model's rules and cap."""
     kinds = kind_of(keys.key)
     of_each = (
         (int(kind), keys.key[kinds == kind], keys.row[kinds == kind].astype(np.int64)) for kind in np.unique(kinds)
     )
     rows = int(keys.row.max()) + 1 if len(keys.row) else 0
-    return _candidates(*_met(of_each, cap, rows))[:2]
+    return _candidates([_met(of_each, model, rows)])[:2]
 
 
-def _met(kinds: Iterable[tuple[int, Longs, Longs]], cap: int, rows: int) -> tuple[Longs, list[Block]]:
-    """Return codes of pairs, sorted, and what each kind did: of pairs that met under weak keys alone those that met twice."""
+class _Met(NamedTuple):
+    """Codes of pairs under some keys, each once: `together`, and `weakly`: that met under one weak key alone, so far; and what each kind did."""
+
+    together: Longs
+    weakly: Longs
+    blocks: list[Block]
+
+
+def _met(kinds: Iterable[tuple[int, Longs, Longs]], model: Model, rows: int) -> _Met:
     strong, weak, blocks = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], list[Block]()
     for kind, key, row in kinds:
-        found, block = _of_kind(kind, key, row, cap=cap, rows=rows)
+        if kind in model.keys.off:
+            continue
+        found, block = _of_kind(kind, key, row, cap=model.thresholds.block_cap, rows=rows)
         blocks.append(block)
-        (weak if kind in WEAK else strong).append(found)
-    met = np.sort(np.concatenate(weak))
-    twice = met[1:][met[1:] == met[:-1]]
-    return _distinct(np.concatenate((*strong, twice))), blocks
+        (weak if kind in model.keys.weak else strong).append(found)
+    once, twice = _counted(np.concatenate(weak))
+    return _Met(_distinct(np.concatenate((*strong, twice))), once, blocks)
 
 
-def _candidates(codes: Longs, blocks: Iterable[Block]) -> Candidates:
-    """Pairs of codes; a kind of which there are several blocks is told of once."""
+def _counted(codes: Longs) -> tuple[Longs, Longs]:
+    """Return the codes that stand there once, and those that do more often."""
+    distinct, times = np.unique(codes, return_counts=True)
+    return distinct[times == 1], distinct[times > 1]
+
+
+def _candidates(parts: Sequence[_Met]) -> Candidates:
+    """The pairs of all parts; a kind of which there are several blocks is told of once."""
+    together = [part.together for part in parts]
+    weakly = [part.weakly for part in parts if len(part.weakly)]
+    if len(weakly) > 1:
+        together.append(_counted(np.concatenate(weakly))[1])
+    codes = _distinct(np.concatenate(together))
     kinds = dict[int, Block]()
-    for block in blocks:
+    for block in chain.from_iterable(part.blocks for part in parts):
         kinds[block.kind] = block.beside(kinds[block.kind]) if block.kind in kinds else block
     return Candidates(codes >> 32, codes & 0xFFFFFFFF, sorted(kinds.values()))
 

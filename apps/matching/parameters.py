@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from apps.matching.blocking_kinds import KeyRules
 from apps.matching.comparison_levels import COMPARISONS, LEVELS, MOST_LEVELS
 from apps.matching.features import FEATURES_VERSION
 from apps.matching.text import fold, reference, reference_versions
@@ -90,13 +91,14 @@ class Model:
     """A frozen model. Its hash covers all that can change a score, versions of features and reference files included.
 
     frequencies: comparison -> folded value -> share of records with it; generic: values by feature that
-    strangers share: they say nothing.
+    strangers share: they say nothing; keys: what each kind of blocking key counts for.
     """
 
     parts: Mapping[str, Part]
     thresholds: Thresholds
     generic: Mapping[str, frozenset[str]]
     frequencies: Mapping[str, Mapping[str, float]]
+    keys: KeyRules
     bits: Doubles  # part × comparison × level: log2(m/u)
     related_bits: Doubles  # part × class × comparison × level: log2(r/u)
     prior: Doubles  # per part
@@ -118,6 +120,10 @@ class Model:
             0 < share <= 1 for table in frequencies.values() for share in table.values()
         ):
             raise ModelError(f"frequencies are shares above 0 of {', '.join(FREQUENCIES)}")
+        try:
+            keys = KeyRules.of(document.get("keys") or {})
+        except ValueError as error:
+            raise ModelError(str(error)) from error
         generic = {name: frozenset(values) for name, values in (document.get("generic") or {}).items()}
         if not set(generic) <= set(GENERIC):
             raise ModelError(f"generic values are of {', '.join(GENERIC)}")
@@ -130,12 +136,13 @@ class Model:
         )
         for array in (bits, related_bits, prior, related_prior):
             array.setflags(write=False)
-        plain = _plain(parts, thresholds, generic, frequencies)
+        plain = _plain(parts, thresholds, generic, frequencies, keys)
         return Model(
             MappingProxyType(parts),
             thresholds,
             MappingProxyType(generic),
             MappingProxyType(frequencies),
+            keys,
             bits,
             related_bits,
             prior,
@@ -150,7 +157,7 @@ class Model:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the model as plain data that `from_dict` reads and JSON can hold."""
-        return _plain(self.parts, self.thresholds, self.generic, self.frequencies)
+        return _plain(self.parts, self.thresholds, self.generic, self.frequencies, self.keys)
 
 
 @lru_cache(maxsize=1)
@@ -203,6 +210,7 @@ def _plain(
     thresholds: Thresholds,
     generic: Mapping[str, frozenset[str]],
     frequencies: Mapping[str, Mapping[str, float]],
+    keys: KeyRules,
 ) -> dict[str, Any]:
     described: dict[str, Any] = {
         name: {
@@ -217,6 +225,7 @@ def _plain(
     }
     described["thresholds"] = dict(vars(thresholds))
     described["generic"] = {name: sorted(values) for name, values in sorted(generic.items())}
+    described["keys"] = keys.to_dict()
     described["frequencies"] = {name: dict(sorted(table.items())) for name, table in frequencies.items()}
     return described
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from apps.matching.blocking import KINDS
+from apps.matching.blocking_kinds import SENTENCES
 from apps.matching.comparisons import compare
 from apps.matching.comparisons_columns import Levels, Longs
 from apps.matching.decide import Doubt
@@ -85,7 +85,7 @@ class Resolved:
             "automatic_from": round(1.0 / (1.0 + 2.0**-self.model.thresholds.automatic), 4),
             "labels": self.advice.to_dict() if self.advice else None,
             "keys": {
-                KINDS[block.kind]: {
+                SENTENCES[block.kind]: {
                     "shared": block.keys, "oversized": block.oversized, "largest": block.largest, "pairs": block.pairs,
                 }
                 for block in self.blocks
@@ -141,7 +141,7 @@ def resolve_standardised(
     with clock.phase("block"):
         generic = generic_values(records)
         records = records.without(generic)
-        found = pairs_of(records, model.thresholds.block_cap, options.cores)
+        found = pairs_of(records, model, options.cores)
     with clock.phase("compare"):
         levels = compare(records, found.low, found.high, options.cores)
     trained = None

@@ -42,7 +42,7 @@ def learn(records: Encoded, base: Model, labels: Labels = NO_LABELS, *, precisio
         raise Degenerate(f"there are {records.num_rows:,} records; {LEAST_RECORDS:,} are the least to learn from")
     generic = generic_values(records)
     records = records.without(generic)
-    found = pairs_of(records, base.thresholds.block_cap)
+    found = pairs_of(records, base)
     levels = compare(records, found.low, found.high)
     trained = train(records, found.low, found.high, levels, base, labels=labels)
     if not trained.learned:

@@ -11,7 +11,8 @@ from django.db import connection
 
 from apps.common.ids import array
 from apps.matching import candidates, engine
-from apps.matching.blocking import WEAK, kind_of
+from apps.matching.blocking import kind_of
+from apps.matching.blocking_kinds import KeyRules
 from apps.matching.labels import Bools, Labels, labels_from
 from apps.matching.model import active_model
 from apps.matching.parameters import Thresholds
@@ -59,7 +60,7 @@ def judged() -> Judged:
     left = np.array([place[a] for a, _ in told], np.int64)
     right = np.array([place[b] for _, b in told], np.int64)
     keys = _usable_keys(ids)
-    met = np.array([_meet(keys[a], keys[b]) for a, b in told], np.bool_)
+    met = np.array([_meet(keys[a], keys[b], model.model.keys) for a, b in told], np.bool_)
     scores = engine.score(table, table, left, right, model.model)
     return Judged(np.array(list(told.values()), np.bool_), scores, met, model.model.thresholds, model.version)
 
@@ -74,7 +75,7 @@ def _usable_keys(ids: list[UUID]) -> dict[UUID, set[int]]:
         return {record: set(keys) for record, keys in cursor.fetchall()}
 
 
-def _meet(one: set[int], other: set[int]) -> bool:
+def _meet(one: set[int], other: set[int], rules: KeyRules) -> bool:
     """One key is enough, of the weak kinds two."""
-    counted = Counter(kind_of(key) in WEAK for key in one & other)
+    counted = Counter(kind_of(key) in rules.weak for key in one & other if kind_of(key) not in rules.off)
     return counted[False] > 0 or counted[True] > 1

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.matching import blocking, engine, features
+from apps.matching.blocking_kinds import SENTENCES
 from apps.matching.hashing import hash_texts
 from tests.matching.given import CASES, MODEL, canonical, canonicals
 
@@ -13,7 +14,7 @@ from tests.matching.given import CASES, MODEL, canonical, canonicals
 def kinds_shared(left: dict[str, object], right: dict[str, object]) -> set[str]:
     keys = engine.blocking_keys(engine.standardise([left, right]), MODEL)
     both = set(keys.key[keys.row == 0].tolist()) & set(keys.key[keys.row == 1].tolist())
-    return {blocking.KINDS[int(kind)] for key, kind in zip(keys.key, keys.kind, strict=True) if int(key) in both}
+    return {SENTENCES[int(kind)] for key, kind in zip(keys.key, keys.kind, strict=True) if int(key) in both}
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case["expect"] == "join"], ids=lambda case: case["name"])

@@ -63,7 +63,7 @@ def test_the_table_finds_the_pairs_that_a_file_has() -> None:
     pipeline.take("crm", *firms)
     model = active_model().model
     known, table = candidates.features_of(pipeline.record_ids().values())
-    low, high = candidate_pairs(engine.blocking_keys(table, model), model.thresholds.block_cap)
+    low, high = candidate_pairs(engine.blocking_keys(table, model), model)
     expected = {tuple(sorted((known[a], known[b]))) for a, b in zip(low.tolist(), high.tolist(), strict=True)}
     found = candidates.pairs_for(known, model)
     assert len(found) == len(set(found))

@@ -110,9 +110,9 @@ def test_keys_that_bring_pairs_together_are_those_that_matching_uses(
     encoded, _, entity, document = judged
     records = encoded.without(generic_values(encoded))
     low, high = evaluation.pairs_within(entity)
-    met = set(zip(*(side.tolist() for side in pairs_of(records, MODEL.thresholds.block_cap)[:2]), strict=True))
+    met = set(zip(*(side.tolist() for side in pairs_of(records, MODEL)[:2]), strict=True))
     true = list(zip(low.tolist(), high.tolist(), strict=True))
-    found = keys_of_pairs(records, low, high, MODEL.thresholds.block_cap)
+    found = keys_of_pairs(records, low, high, MODEL)
     assert {true[at] for at in found["never"].tolist()} == set(true) - met
     assert document["keys"]["never_met"] == len(set(true) - met) > 0
     kinds = {kind["key"]: kind for kind in found["kinds"]}

@@ -16,7 +16,7 @@ from apps.matching.comparisons_edits import Outlines, within
 from apps.matching.encoded import Encoded
 from apps.matching.pairs import pairs_of
 from apps.matching.side_by_side import side_by_side
-from tests.matching.given import canonicals
+from tests.matching.given import MODEL, canonicals
 
 
 def _fails(error: Exception) -> int:
@@ -51,7 +51,7 @@ def test_a_copy_that_dies_is_told() -> None:
 @given(st.lists(canonicals, min_size=2, max_size=6))
 def test_one_core_and_several_find_the_same(records: list[dict[str, object]]) -> None:
     table = engine.standardise(records)
-    one, several = (pairs_of(Encoded(table), 50, cores) for cores in (1, 2))
+    one, several = (pairs_of(Encoded(table), MODEL, cores) for cores in (1, 2))
     assert one.low.tolist() == several.low.tolist()
     assert one.high.tolist() == several.high.tolist()
     assert one.blocks == several.blocks
