@@ -1,5 +1,8 @@
 """How the database plans the statements of a batch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.db import connection
 
 _BY_INDEX = (
@@ -19,6 +22,16 @@ def find_by_index() -> None:
     such step made all plans look equally dear, so there the whole table stays allowed."""
     with connection.cursor() as cursor:
         cursor.execute(_BY_INDEX, ("off" if _server_version() >= _COUNTS_FORBIDDEN_STEPS else "on",))
+
+
+@contextmanager
+def never_whole_tables() -> Iterator[None]:
+    """In a transaction: statements inside, which read no temporary table, go by index however small a table is taken for."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('enable_seqscan'), set_config('enable_seqscan', 'off', true)")
+        before = cursor.fetchone()[0]
+        yield
+        cursor.execute("SELECT set_config('enable_seqscan', %s, true)", (before,))
 
 
 def _server_version() -> int:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from django.db import connection, transaction
 
 from apps.common.ids import array as id_array
+from apps.common.plans import never_whole_tables
 from apps.common.rowset import rowset
 from apps.matching import engine
 from apps.matching.blocking import kind_of
@@ -82,7 +83,7 @@ def _take_away(gone: Sequence[tuple[int, UUID]]) -> list[int]:
     """Removes keys of records; returns those keys."""
     keys = [key for key, _ in gone]
     if gone:
-        with connection.cursor() as cursor:
+        with never_whole_tables(), connection.cursor() as cursor:
             cursor.execute(_TAKE_AWAY, (id_array(keys), id_array(record for _, record in gone)))
     return sorted(set(keys))
 

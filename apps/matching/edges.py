@@ -147,12 +147,13 @@ class Neighbourhood:
 
 
 _MEMBER, _EDGE, _VERDICT = range(3)  # what a row of a ring is
+# OFFSET 0: first the records asked for, then each one's customer by index, whatever size the planner takes the table for.
 _RING = """
 SELECT 0, s.id, s.customer_id, s.system_id::float8, 0::smallint, s.external_id
   FROM source_record s WHERE s.id = ANY(%(ids)s::uuid[])
 UNION ALL SELECT 0, s.id, s.customer_id, s.system_id, 0, s.external_id
-  FROM source_record s JOIN source_record o ON o.customer_id = s.customer_id AND o.id <> s.id
-  WHERE s.follows_id IS NULL AND o.id = ANY(%(ids)s::uuid[])
+  FROM (SELECT DISTINCT customer_id FROM source_record WHERE id = ANY(%(ids)s::uuid[]) AND customer_id IS NOT NULL OFFSET 0) o,
+  LATERAL (SELECT id, customer_id, system_id, external_id FROM source_record f WHERE f.customer_id = o.customer_id AND f.follows_id IS NULL OFFSET 0) s
 UNION ALL SELECT 1, record_a_id, record_b_id, weight, flags, ''
   FROM edge WHERE superseded_at IS NULL AND record_a_id = ANY(%(ids)s::uuid[])
 UNION ALL SELECT 1, record_a_id, record_b_id, weight, flags, ''
