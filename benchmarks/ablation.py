@@ -38,6 +38,7 @@ def _instead(place: Any, name: str, other: Any) -> Idea:
     """Run with `other` in the place of something."""
 
     def change(stack: ExitStack, model: Model, options: Options) -> Changed:
+        # Replaced from here: the product has no switch for doing without an idea, and needs none.
         stack.enter_context(mock.patch.object(place, name, other))
         return model, options
 

@@ -77,7 +77,7 @@ def measured(path: Path) -> dict[str, Any]:
 
     values = sum(len(table.column(name).unique()) for name in COLUMNS if name in table.column_names)
     found = resolve(table, Model.load_default(), Options())
-    # Counted on one core: what a copy of this process counts is lost.
+    # Counted from outside, so that nothing is counted where it costs time; on one core, for what a copy of this process counts is lost.
     with mock.patch.object(process, "cpdist", comparing), mock.patch.object(pairs, "_distinct", keying):
         one = resolve(table, Model.load_default(), Options(cores=1))
     work = {

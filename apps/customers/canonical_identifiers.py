@@ -10,10 +10,7 @@ import importlib
 import re
 import unicodedata
 from functools import cache, lru_cache
-from types import ModuleType
-from typing import Any, Final, NamedTuple, Protocol
-
-from stdnum import util
+from typing import Final, NamedTuple, Protocol
 
 KINDS: Final = ("tax_id", "national_id", "lei", "duns", "registration_number")
 
@@ -141,24 +138,5 @@ def _schemes(kind: str) -> dict[str, tuple[str, ...]]:
 
 @cache
 def _scheme(name: str) -> _Scheme:
-    module = importlib.import_module(f"stdnum.{name}")
-    for one in (module, *vars(module).values()):
-        if isinstance(one, ModuleType) and getattr(one, "clean", None) is _LIBRARYS_CLEAN:
-            one.clean = _clean  # type: ignore[attr-defined]
-    scheme: _Scheme = module
-    return scheme
-
-
-_LIBRARYS_CLEAN: Final = util.clean
-
-
-def _clean(number: Any, deletechars: str = "") -> str:
-    """What the library's `clean` does character by character, several times a number: here with a table."""
-    if isinstance(number, str) and number.isascii():
-        return number.translate(_cleaned(deletechars))
-    return str(_LIBRARYS_CLEAN(number, deletechars))
-
-
-@cache
-def _cleaned(deletechars: str) -> dict[int, str]:
-    return {code: _LIBRARYS_CLEAN(chr(code), deletechars) for code in range(128)}
+    module: _Scheme = importlib.import_module(f"stdnum.{name}")
+    return module

@@ -40,10 +40,9 @@ def side_by_side(tasks: Sequence[Callable[[], T]], cores: int | None = None) -> 
 
 def _answer(task: Callable[[], Any], answering: Connection) -> None:
     try:
-        answer = True, task()
-    except Exception as error:
-        answer = False, error
-    answering.send(answer)
+        answering.send((True, task()))
+    except Exception as error:  # whatever it is: whoever asked is told, and raises it
+        answering.send((False, error))
 
 
 def _answer_of(answers: Connection) -> Any:

@@ -1,7 +1,5 @@
 """Identifiers: compact, read in their country, checked, never rejected."""
 
-import doctest
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,23 +62,3 @@ def test_identifiers_never_raise_and_are_compact(kind, text, country):
     if found is None:
         return
     assert found.value and found.value == identifiers.compact(found.value)
-
-
-@given(
-    st.text(max_size=20) | st.from_regex(r"[A-Z]{0,2}[0-9 ./–-]{4,14}[A-Z]?", fullmatch=True),
-    st.text(" -./:,ABC0", max_size=6),
-)
-def test_numbers_are_cleaned_as_the_library_does_it(number, deleted):
-    assert identifiers._clean(number, deleted) == identifiers._LIBRARYS_CLEAN(number, deleted)
-
-
-_EXAMPLES = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL | doctest.NORMALIZE_WHITESPACE
-
-
-def test_every_schemes_own_examples_hold_with_the_quicker_cleaning():
-    for kind in ("tax_id", "national_id", "registration_number"):
-        for names in identifiers._schemes(kind).values():
-            for name in names:
-                scheme = identifiers._scheme(name)
-                assert getattr(scheme, "clean", identifiers._clean) is identifiers._clean
-                assert doctest.testmod(scheme, optionflags=_EXAMPLES).failed == 0, name

@@ -2,6 +2,7 @@
 
 import os
 from functools import partial
+from pickle import PicklingError
 
 import numpy as np
 import pytest
@@ -71,3 +72,8 @@ def test_near_texts_are_found_among_many(texts: list[str], most: int) -> None:
     assert dict(zip(places.tolist(), distances.tolist(), strict=True)) == {
         place: distance for place, distance in enumerate(wanted) if distance <= most
     }
+
+
+def test_an_answer_that_cannot_be_sent_says_so() -> None:
+    with pytest.raises((TypeError, AttributeError, PicklingError)):
+        side_by_side([partial(int, 1), lambda: lambda: None], cores=2)  # type: ignore[list-item]  # an answer of another kind
