@@ -3,7 +3,7 @@
 
 A set is a folder with records.csv or records.parquet and truth.csv (record_id, entity_id). Each is standardised once; then it is
 resolved as it is, and once without each idea: the function or the parameter that stands for it is replaced for that run. What is
-printed is the F1 of pairs in one cluster and what it loses, in points of a hundred; P and R with --json. No labels, no settings."""
+printed is the F1 of pairs in one cluster, what it loses, in points of a hundred, and the precision; more with --json. No labels, no settings."""
 
 import argparse
 import json
@@ -18,17 +18,23 @@ from unittest import mock
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from apps.connectors.files_columns import read_columns
-from apps.matching import comparisons_persons, names, resolving, training
+from apps.matching import (
+    comparisons_contacts,
+    comparisons_persons,
+    decide,
+    frequencies,
+    names,
+    rarity,
+    resolving,
+    training,
+)
 from apps.matching.blocking_kinds import KINDS
 from apps.matching.encoded import Encoded
-from apps.matching.features import NAMES
 from apps.matching.parameters import Model, Thresholds
 from apps.matching.partition import connected
-from apps.matching.resolving import Clock, Options, resolve_standardised
-from apps.matching.standardise_columns import standardise_columns
+from apps.matching.resolving import Options
+from benchmarks.known import Known
 from benchmarks.peers_run import Set
-from benchmarks.quality import judge, read
 
 Changed = tuple[Model, Options]
 Idea = Callable[[ExitStack, Model, Options], Changed]
@@ -75,6 +81,17 @@ def _straight(_tokens: Any, _given: Any, _family: Any, left: Any, _right: Any) -
     )
 
 
+def _large_alone(codes: Any, record: Any, where: Any, texts: Any, countries: Any) -> dict[str, float]:
+    """Shares of names in all, and in countries of 500 records or more."""
+    many = np.append(
+        np.bincount(where[where >= 0], minlength=len(countries)) >= 500, False
+    )  # -1, not known, is the last
+    return _AT_HOME(codes, record, np.where(many[where], where, -1), texts, countries)
+
+
+_AT_HOME = frequencies._at_home
+
+
 class _Anywhere:
     """Every record's country unknown."""
 
@@ -90,6 +107,10 @@ IDEAS: Final[dict[str, Idea]] = {
     "strangers drawn from all countries": _instead(training, "home", _Anywhere),
     "rare company names not counted": _instead(training, "_ROUNDS_OF_RARE", 0),
     "joined from even odds on": lambda _s, model, options: (model, replace(options, threshold=0.5)),
+    "a rare company name is rare whatever its words": _instead(rarity, "_together", lambda _w, names, *_r: np.ones(len(names))),
+    "countries of few records are like the world": _instead(frequencies, "_at_home", _large_alone),
+    "a mailbox made of the name counts": _instead(comparisons_contacts, "_named", lambda _t, _r, mails: np.zeros(len(mails), bool)),
+    "groups joined by their best pair": _instead(decide, "_BEST", 1.0),
     "connected components": _instead(resolving, "partition_file", _chained),
     "values of many parties used": _instead(resolving, "generic_values", lambda table: {}),
     "no nicknames": _instead(names, "_groups", lambda: ({}, {})),
@@ -107,20 +128,12 @@ def without(idea: str, model: Model, options: Options) -> Iterator[Changed]:
 
 def rows(one: Set, ideas: list[str]) -> list[dict[str, Any]]:
     """The figures of one set, a row for each idea."""
-    assert one.records is not None
-    table = read_columns(one.records).table
-    ids, records, truth = (
-        table.column("record_id").to_pylist(),
-        standardise_columns(table),
-        read(one.truth, "entity_id"),
-    )
-    found = []
+    known, found = Known(one), []
     for idea in ideas:
         print(f"{one.name}: {idea}", file=sys.stderr, flush=True)
         with without(idea, Model.load_default(), Options(cores=1)) as (model, options):
-            fresh = Encoded(None, {name: records.column(name) for name in NAMES})
-            done = resolve_standardised(fresh, model, options, Clock(lambda _: None), [])
-        figures = judge(truth, dict(zip(ids, map(str, done.label.tolist()), strict=True)))
+            done = known.resolved(model, options)
+        figures = known.judged(done.label)
         found.append({"set": one.name, "without": idea, "pairs_compared": done.compared, **figures})
     return found
 
@@ -145,9 +158,9 @@ def main() -> None:
 
 
 def _cell(row: dict[str, Any], whole: dict[str, float]) -> str:
-    f1 = f"{row['pair_f1']:.4f}"
+    f1, precision = (f"{row[name]:.4f}" for name in ("pair_f1", "pair_precision"))
     lost = (row["pair_f1"] - whole.get(row["set"], row["pair_f1"])) * 100
-    return f1 if row["without"] == "as it is" else f"{f1} ({lost:+.1f})"
+    return f"{f1}, P {precision}" if row["without"] == "as it is" else f"{f1} ({lost:+.1f}), P {precision}"
 
 
 if __name__ == "__main__":

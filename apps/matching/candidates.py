@@ -101,15 +101,26 @@ def _revive(keys: Sequence[int], cap: int) -> None:
         redo_holders(revived, "a key links again")
 
 
+_REDO = (
+    "INSERT INTO redo (source_record_id, reason, due_at, attempts) SELECT DISTINCT {records}, %s, clock_timestamp(), 0 {found}"
+    " ON CONFLICT (source_record_id) DO NOTHING"
+)
+_REDO_HOLDERS = _REDO.format(records="source_record_id", found="FROM blocking_key WHERE key = ANY(%s)")
+_REDO_MEMBERS = _REDO.format(
+    records="id", found="FROM source_record WHERE customer_id = ANY(%s::uuid[]) AND follows_id IS NULL"
+)
+
+
 def redo_holders(keys: Sequence[int], reason: str) -> None:
     """Every record under `keys` goes into the redo queue."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO redo (source_record_id, reason, due_at, attempts)"
-            " SELECT DISTINCT b.source_record_id, %s, clock_timestamp(), 0 FROM blocking_key b WHERE b.key = ANY(%s)"
-            " ON CONFLICT (source_record_id) DO NOTHING",
-            (reason, list(keys)),
-        )
+        cursor.execute(_REDO_HOLDERS, (reason, list(keys)))
+
+
+def redo_members(customers: Sequence[UUID], reason: str) -> None:
+    """Every record of `customers` goes into the redo queue, but those that follow another."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REDO_MEMBERS, (reason, id_array(customers)))
 
 
 _HOLDERS = "SELECT key, array_agg(source_record_id) FROM blocking_key WHERE key = ANY(%s::bigint[]) GROUP BY key HAVING count(*) > 1"

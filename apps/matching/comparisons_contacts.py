@@ -1,16 +1,21 @@
 """Birth dates, emails, phones, domains and identifiers."""
 
+import re
+
 import numpy as np
 import numpy.typing as npt
 
 from apps.matching.comparison_levels import level_number
 from apps.matching.comparisons_columns import (
     NONE,
+    Bools,
+    Ints,
     Levels,
     Longs,
     Texts,
     best,
     cross,
+    numbered,
 )
 from apps.matching.comparisons_edits import Outlines, outlines, within
 from apps.matching.encoded import Encoded
@@ -80,11 +85,16 @@ def email_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     box, size = parts.mailbox, parts.length
     result = np.full(len(a), _EMAIL["different"], np.int8)
     own = (parts.mailbox_length > 4) & ~parts.role
-    result[(box[a] == box[b]) & (a != b) & own[a]] = _EMAIL["mailbox"]
+    elsewhere = np.flatnonzero((box[a] == box[b]) & (a != b) & own[a])
+    named = np.zeros(len(a), np.bool_)
+    named[elsewhere] = _named(table, left[crossed.pair[elsewhere]], a[elsewhere])
+    named[elsewhere] |= _named(table, right[crossed.pair[elsewhere]], b[elsewhere])
+    result[elsewhere] = np.where(named[elsewhere], _EMAIL["different"], _EMAIL["mailbox"])
     at = np.flatnonzero(a != b)
     where, distance = within(outlines(table, "email"), a[at], b[at], 2)
     low, high = a[at[where]], b[at[where]]
-    near = (distance <= 1) | ((box[low] == box[high]) & (np.minimum(size[low], size[high]) >= 12))
+    long = (box[low] == box[high]) & (np.minimum(size[low], size[high]) >= 12) & ~named[at[where]]
+    near = (distance <= 1) | long
     close = np.flatnonzero(near & (box[low] != box[high]))
     # Another number is another mailbox (anna1@, anna2@), not a typing error.
     near[close] = [
@@ -95,6 +105,28 @@ def email_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     at = np.flatnonzero(a == b)
     result[at] = np.where(parts.role[a[at]], _EMAIL["role"], _EMAIL["same"])
     return best(crossed, result, len(left))
+
+
+def _named(table: Encoded, records: Longs, mails: Ints) -> Bools:
+    """Tell which mailboxes are made of the name of the record that holds them and of nothing that counts: they say no more than
+    the name does, for every namesake writes it so at some provider."""
+    names = [table.column(feature) for feature in ("given", "family")]
+    boxes = mails_of(table).mailboxes
+    distinct, place = numbered(records << 32 | mails)
+    found = np.zeros(len(distinct), np.bool_)
+    for at, (record, mail) in enumerate(zip((distinct >> 32).tolist(), (distinct & 0xFFFFFFFF).tolist(), strict=True)):
+        box = boxes[mail]
+        words = " ".join(str(column.texts[code]) for column in names if (code := column.nth(0)[record]) != NONE).split()
+        found[at] = not _digits(box) and any(len(word) > 2 and _plain(word) in _plain(box) for word in words)
+    return found[place]
+
+
+_NO_LETTER, _UMLAUT = re.compile(r"[^a-z]+"), re.compile("(?<=[aou])e")
+
+
+def _plain(text: str) -> str:
+    """Letters as mailboxes have them, umlauts without their e."""
+    return _UMLAUT.sub("", _NO_LETTER.sub("", text))
 
 
 def _digits(text: str) -> str:

@@ -13,6 +13,7 @@ from apps.common.errors import Conflict
 from apps.common.ids import uuid7
 from apps.common.jsontext import json_text
 from apps.matching import candidates, engine
+from apps.matching.decide import Component
 from apps.matching.parameters import Model
 
 Pair = tuple[UUID, UUID]
@@ -204,3 +205,25 @@ def _read_ring(found: Neighbourhood, frontier: Iterable[UUID]) -> set[UUID]:
             else:
                 found.cannot.add((a, b))
     return reached
+
+
+def component_of(members: Sequence[UUID], around: Neighbourhood, distinct_systems: frozenset[int]) -> Component:
+    """One component as a decision takes it; `members` in the order that `components()` gave."""
+    row = {record: at for at, record in enumerate(members)}
+
+    def places(pair: Pair) -> tuple[int, int]:
+        a, b = row[pair[0]], row[pair[1]]
+        return (a, b) if a < b else (b, a)
+
+    inside = sorted((*places(pair), *around.edges[pair]) for pair in around.edges_within(members))
+    return Component(
+        ids=[str(record) for record in members],
+        systems=[around.members[record][0] for record in members],
+        distinct_systems=distinct_systems,
+        a=[edge[0] for edge in inside],
+        b=[edge[1] for edge in inside],
+        weight=[edge[2] for edge in inside],
+        flags=[edge[3] for edge in inside],
+        must=sorted(places(pair) for pair in around.must if pair[0] in row),
+        cannot=sorted(places(pair) for pair in around.cannot if pair[0] in row and pair[1] in row),
+    )

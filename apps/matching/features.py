@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from apps.common.jsontext import json_text, json_value
 
-FEATURES_VERSION: Final = 3
+FEATURES_VERSION: Final = 4
 MOST_VALUES: Final = 8
 
 

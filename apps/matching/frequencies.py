@@ -7,6 +7,7 @@ import numpy as np
 
 from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Longs, Texts, encode, numbered
 from apps.matching.encoded import Encoded
+from apps.matching.encoded_parts import company_words
 from apps.matching.rarity import FEATURE, Home, home
 from apps.matching.sounds import skeletons
 
@@ -16,6 +17,8 @@ _LISTED: Final = 6
 """A name borne this often is listed; what is not listed counts as rare."""
 _OF_ONE: Final = 1.5
 """About so many of the records with one name are one customer's own and no chance agreement."""
+_RARE: Final = 1 / 300
+"""What is not listed in a country of few records is taken to be no more frequent than this."""
 _MOST: Final = 50_000
 MOST_PARTIES: Final = 10
 """A mail address, number or domain of more parties than this is nobody's own."""
@@ -25,8 +28,9 @@ Shares = Mapping[str, Mapping[str, float]]
 
 
 def learned_frequencies(table: Encoded, organization: Bools, known: Shares) -> dict[str, dict[str, float]]:
-    """Return, by comparison, the share of records with each frequent name, in all and in each country with enough records; what is
-    `known` already, where the file says too little. Names that are not listed stand under ""."""
+    """Return, by comparison, the share of records with each frequent name, in all and in each country, however few its records: what
+    is rare in the world may be common at home. What is `known` already, where the file says too little. Names that are not
+    listed stand under "". The same of the words that companies' names are made of."""
     country = home(table)
     found = {}
     for comparison, feature in FEATURE.items():
@@ -36,25 +40,38 @@ def learned_frequencies(table: Encoded, organization: Bools, known: Shares) -> d
         if len(codes) < _ENOUGH:
             found[comparison] = dict(known.get(comparison, {}))
             continue
-        shares = _shares(codes, column.texts, "")
-        homes = np.flatnonzero(np.bincount(where[where != NONE], minlength=1) >= _ENOUGH)
-        for home_code in homes.tolist():
-            shares |= _shares(codes[where == home_code], column.texts, f"{country.texts[home_code]}|")
-        found[comparison] = shares
+        records = np.arange(len(codes))
+        found[comparison] = _at_home(codes, records, where, column.texts, country.texts)
+        if comparison == "company_name":
+            words = company_words(table)
+            record, _, spelt = words._replace(start=words.start[codes], size=words.size[codes]).spread()
+            found["company_word"] = _at_home(spelt, record, where, words.texts, country.texts)
     if (country.codes != NONE).sum() >= _ENOUGH:
         found["country"] = _countries(country)
     return found
 
 
-def _shares(codes: Ints, texts: Texts, prefix: str) -> dict[str, float]:
+def _at_home(codes: Ints, record: Longs, where: Ints, texts: Texts, countries: Texts) -> dict[str, float]:
+    """Return the shares of texts among records, in all and by country; `codes` are the texts of each `record`, `where` its country."""
+    shares = _shares(codes, texts, len(where), "")
+    homes = where[record]
+    order = np.argsort(homes, kind="stable")
+    homes, codes = homes[order], codes[order]
+    records = np.bincount(where[where != NONE], minlength=1)
+    for code in np.flatnonzero(records).tolist():
+        first, end = np.searchsorted(homes, (code, code + 1))
+        shares |= _shares(codes[first:end], texts, int(records[code]), f"{countries[code]}|")
+    return shares
+
+
+def _shares(codes: Ints, texts: Texts, records: int, prefix: str) -> dict[str, float]:
     distinct, count = np.unique(codes, return_counts=True)
     order = np.argsort(-count, kind="stable")[:_MOST]
     listed = order[count[order] >= _LISTED]
-    rest = np.setdiff1d(np.arange(len(count)), listed)
-    shares = {prefix + str(texts[distinct[i]]): (float(count[i]) - _OF_ONE) / len(codes) for i in listed.tolist()}
-    if len(rest):
-        shares[prefix] = 1.0 / len(codes)
-    return shares
+    some = np.minimum(1.0, (count[listed] - _OF_ONE) / records).tolist()
+    return dict(zip((prefix + str(text) for text in texts[distinct[listed]].tolist()), some, strict=True)) | {
+        prefix: min(1.0 / records, _RARE)
+    }
 
 
 def _countries(country: Home) -> dict[str, float]:

@@ -22,6 +22,9 @@ Doubles = npt.NDArray[np.float64]
 _BELIEF: Final = 0.3
 """How far learned odds are believed to be off before a label is seen: the standard deviation, in bits. A hundred labels near the
 threshold tell the odds to about 0.7 bits, a thousand to 0.2: a few labels move the threshold little."""
+_NO_BELIEF: Final = 10.0
+_CLEARLY: Final = 3.0
+"""Standard errors."""
 _LN2: Final = float(np.log(2.0))
 _MOST_BITS: Final = 40.0
 _Z: Final = 1.96
@@ -83,16 +86,24 @@ def advise(labels: Labels, of_labels: Scores, scores: Scores, thresholds: Thresh
 
 
 def corrected_by(weight: npt.NDArray[Any], same: Bools) -> float:
-    """Return the bits by which labelled pairs' weights are best corrected (Newton's method); 0 without labels."""
-    bits = 0.0
+    """Return the bits by which labelled pairs' weights are best corrected; 0 without labels. Labels that clearly contradict what is
+    believed before are believed alone."""
+    alone, error = _fitted(weight, same, _NO_BELIEF)
+    return alone if abs(alone) > _CLEARLY * error else _fitted(weight, same, _BELIEF)[0]
+
+
+def _fitted(weight: npt.NDArray[Any], same: Bools, belief: float) -> tuple[float, float]:
+    """Return the correction in bits (Newton's method) and its standard error; `belief` is how far off it is thought to be."""
+    bits, error = 0.0, belief
     for _ in range(50):
         p = _probability(weight.astype(np.float64) + bits)
-        slope = float(same.sum() - p.sum()) * _LN2 - bits / _BELIEF**2
-        step = slope / (float((p * (1 - p)).sum()) * _LN2**2 + _BELIEF**-2)
+        slope = float(same.sum() - p.sum()) * _LN2 - bits / belief**2
+        error = (float((p * (1 - p)).sum()) * _LN2**2 + belief**-2) ** -0.5
+        step = slope * error**2
         bits += step
         if abs(step) < 1e-9:
             break
-    return bits
+    return bits, error
 
 
 def _probability(bits: npt.NDArray[Any]) -> Doubles:

@@ -21,9 +21,9 @@ from apps.common.plans import find_by_index
 from apps.customers import identity
 from apps.customers.golden import read_members
 from apps.matching import candidates, doubts
-from apps.matching.decide import Component, Decision
+from apps.matching.decide import Decision
 from apps.matching.decide_large import decide_capped
-from apps.matching.edges import Neighbourhood, Pair, Scored, neighbourhood, score_pairs, write_edges
+from apps.matching.edges import Neighbourhood, Pair, Scored, component_of, neighbourhood, score_pairs, write_edges
 from apps.matching.model import ActiveModel, active_model, is_in_force
 
 BATCH = 250
@@ -207,27 +207,7 @@ def apply_decision(
 
 def decide_members(members: Sequence[UUID], found: Neighbourhood, model: ActiveModel) -> Decision:
     """The pure decision of one component; `members` in the order that `components()` gave."""
-    row = {r: i for i, r in enumerate(members)}
-
-    def places(pair: Pair) -> tuple[int, int]:
-        a, b = row[pair[0]], row[pair[1]]
-        return (a, b) if a < b else (b, a)
-
-    inside = sorted((*places(pair), *found.edges[pair]) for pair in found.edges_within(members))
-    return decide_capped(
-        Component(
-            ids=[str(r) for r in members],
-            systems=[found.members[r][0] for r in members],
-            distinct_systems=model.distinct_systems,
-            a=[e[0] for e in inside],
-            b=[e[1] for e in inside],
-            weight=[e[2] for e in inside],
-            flags=[e[3] for e in inside],
-            must=sorted(places(pair) for pair in found.must if pair[0] in row),
-            cannot=sorted(places(pair) for pair in found.cannot if pair[0] in row and pair[1] in row),
-        ),
-        model.model.thresholds,
-    )
+    return decide_capped(component_of(members, found, model.distinct_systems), model.model.thresholds)
 
 
 def _forget_redo(records: Iterable[UUID]) -> None:

@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from types import MappingProxyType
@@ -19,8 +19,8 @@ from apps.matching.features import FEATURES_VERSION
 from apps.matching.text import fold, reference, reference_versions
 
 PARTS: Final = ("person", "organization")
-FREQUENCIES: Final = ("given_name", "family_name", "company_name", "country")
-"""What weighs by its rarity where it agrees."""
+FREQUENCIES: Final = ("given_name", "family_name", "company_name", "company_word", "country")
+"""What weighs by its rarity where it agrees; a company's name that is not listed is as rare as its words together."""
 GENERIC: Final = ("email", "phone", "domain", "identifier", "birth")  # features whose values may be known to be shared
 DEFAULT: Final = Path(__file__).resolve().parents[2] / "policy" / "matching.toml"
 Doubles = npt.NDArray[np.float64]
@@ -60,10 +60,11 @@ class Thresholds:
             raise ModelError("margin must not be negative, and caps must be 2 or more")
 
     def automatic_from(self, probability: float) -> "Thresholds":
-        """The same with another threshold for joining without asking: a probability above 0 and below 1."""
+        """The same with another threshold for joining without asking: a probability above 0 and below 1. Rounded down to a thousandth
+        of a bit, so that a pair of just this probability joins."""
         if not 0 < probability < 1:
             raise ModelError(f"a threshold is a probability above 0 and below 1, not {probability}")
-        bits = float(np.log2(probability / (1 - probability)))
+        bits = float(np.floor(np.log2(probability / (1 - probability)) * 1000) / 1000)
         return replace(
             self, automatic=bits, keep=min(self.keep, bits), review=min(self.review, bits),
             bridge=max(bits, bits + self.bridge - self.automatic),
@@ -103,7 +104,11 @@ class Model:
     related_bits: Doubles  # part × class × comparison × level: log2(r/u)
     prior: Doubles  # per part
     related_prior: Doubles  # part × class
-    hash: str
+
+    @cached_property
+    def hash(self) -> str:
+        """A number for all that can change a score."""
+        return _hash(self.to_dict())
 
     @staticmethod
     def from_dict(document: Mapping[str, Any]) -> "Model":
@@ -136,7 +141,6 @@ class Model:
         )
         for array in (bits, related_bits, prior, related_prior):
             array.setflags(write=False)
-        plain = _plain(parts, thresholds, generic, frequencies, keys)
         return Model(
             MappingProxyType(parts),
             thresholds,
@@ -147,7 +151,6 @@ class Model:
             related_bits,
             prior,
             related_prior,
-            _hash(plain),
         )
 
     @staticmethod

@@ -135,29 +135,31 @@ def _components(heads: Longs, root: Longs, pairs: Pairs, whole: Component) -> It
     members = np.argsort(root, kind="stable")
     owner, edge_owner = root[members], root[pairs.low]
     ends = [np.searchsorted(where, heads, side) for where in (owner, edge_owner) for side in ("left", "right")]
-    must, cannot = (_by_root(root, verdicts) for verdicts in (whole.must, whole.cannot))
+    place = np.empty(len(root), np.int64)
+    place[members] = np.arange(len(root)) - np.searchsorted(owner, owner)
+    a, b, weight, flags = (
+        place[pairs.low].tolist(),
+        place[pairs.high].tolist(),
+        pairs.weight.tolist(),
+        pairs.flags.tolist(),
+    )
+    must, cannot = (_by_root(root, place, verdicts) for verdicts in (whole.must, whole.cannot))
     for head, first, last, edge, end in zip(*(values.tolist() for values in (heads, *ends)), strict=True):
         ids = members[first:last]
-        inside = pairs.where(np.arange(edge, end))
-        place = {record: place for place, record in enumerate(ids.tolist())}
         yield (
             ids,
             Component(
-                ids=list(place),
-                systems=[whole.systems[record] for record in place],
+                ids=range(last - first),
+                systems=[whole.systems[record] for record in ids.tolist()],
                 distinct_systems=whole.distinct_systems,
-                a=[place[record] for record in inside.low.tolist()],
-                b=[place[record] for record in inside.high.tolist()],
-                weight=inside.weight.tolist(),
-                flags=inside.flags.tolist(),
-                must=[(place[one], place[other]) for one, other in must.get(head, ())],
-                cannot=[(place[one], place[other]) for one, other in cannot.get(head, ())],
+                a=a[edge:end], b=b[edge:end], weight=weight[edge:end], flags=flags[edge:end],
+                must=must.get(head, ()), cannot=cannot.get(head, ()),
             ),
-        )
+        )  # fmt: skip
 
 
-def _by_root(root: Longs, verdicts: Sequence[Pair]) -> dict[int, list[Pair]]:
+def _by_root(root: Longs, place: Longs, verdicts: Sequence[Pair]) -> dict[int, list[Pair]]:
     found: dict[int, list[Pair]] = {}
     for a, b in verdicts:
-        found.setdefault(int(root[a]), []).append((a, b))
+        found.setdefault(int(root[a]), []).append((int(place[a]), int(place[b])))
     return found

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.matching.comparison_levels import COMPARISONS, level_number
-from apps.matching.comparisons_columns import NONE, Ints, Levels, Longs, Texts, numbered
+from apps.matching.comparisons_columns import NONE, Column, Ints, Levels, Longs, Texts, numbered
 from apps.matching.encoded import Encoded
+from apps.matching.encoded_parts import company_words
 from apps.matching.parameters import PARTS, Model
 
 FEATURE: Final[Mapping[str, str]] = {"given_name": "given", "family_name": "family", "company_name": "company"}
@@ -30,13 +31,13 @@ def rarity_bits(
     if "country" in model.frequencies:
         found["country"] = _country_bits(table, left, right, model.frequencies["country"])
     for comparison in FEATURE.keys() & model.frequencies.keys():
-        frequencies = model.frequencies[comparison]
         same = np.flatnonzero(levels[:, COMPARISONS.index(comparison)] == level_number(comparison, "same"))
-        if not frequencies or not len(same):
+        if not model.frequencies[comparison] or not len(same):
             continue
-        share, _ = shares_of(table, comparison, left[same], right[same], frequencies)
+        named = names_of_pairs(table, comparison, left[same], right[same])
+        share = shares_of(table, named, model.frequencies, comparison)[0]
         for other in _CROSSED.get(comparison, ()):  # a name that stands in the wrong column is no rare one
-            crossed, _ = shares_of(table, comparison, left[same], right[same], model.frequencies.get(other, {}))
+            crossed = shares_of(table, named, model.frequencies, other)[0]
             share = np.where(share > 0, np.maximum(share, crossed), share)
         usual = np.array([model.parts[name].levels[comparison].get("same", (1.0, 1.0, 1.0))[1] for name in PARTS])
         bits = np.zeros(len(levels))
@@ -45,11 +46,16 @@ def rarity_bits(
     return found
 
 
-def shares_of(
-    table: Encoded, comparison: str, left: Longs, right: Longs, frequencies: Mapping[str, float]
-) -> tuple[Doubles, npt.NDArray[np.bool_]]:
-    """Return how frequent the first name is that both records bear: in the country of both, where it is known for that country; and
-    whether it is so rare that it is not listed.
+class Named(NamedTuple):
+    """Names by code of their column, and for each the country it is borne in (NONE: not known, or two)."""
+
+    column: Column
+    name: Longs
+    country: Longs
+
+
+def names_of_pairs(table: Encoded, comparison: str, left: Longs, right: Longs) -> Named:
+    """Return the first name that both records of each pair bear.
 
     Where given and family name are crossed nobody knows which is which: of what each record calls so the last in the
     alphabet is taken, whichever side it stands on."""
@@ -60,17 +66,42 @@ def shares_of(
     last = np.asarray(texts[one[differ]] > texts[other[differ]], np.bool_)
     name = one.astype(np.int64)
     name[differ] = np.where(last, other[differ], one[differ])
-    name %= len(texts)
-    country = np.where(countries.codes[left] == countries.codes[right], countries.codes[left], NONE).astype(np.int64)
-    distinct, place = numbered((country + 1 << 32) | name)
-    known = {key.partition("|")[0] for key in frequencies if "|" in key}
-    shares, rare = [], []
-    for code in distinct.tolist():
-        where, what = (code >> 32) - 1, texts[code & 0xFFFFFFFF]
-        prefix = f"{countries.texts[where]}|" if where != NONE and countries.texts[where] in known else ""
-        rare.append(prefix + what not in frequencies)
-        shares.append(frequencies.get(prefix + what, frequencies.get(prefix, 0.0)))
-    return np.array(shares)[place], np.array(rare, np.bool_)[place]
+    country = np.where(countries.codes[left] == countries.codes[right], countries.codes[left], NONE)
+    return Named(names, name, country.astype(np.int64))
+
+
+def shares_of(
+    table: Encoded, named: Named, frequencies: Mapping[str, Mapping[str, float]], comparison: str
+) -> tuple[Doubles, npt.NDArray[np.bool_]]:
+    """Return how frequent each name is: in its country, where names are known for that country; and whether it is so rare that it is
+    not listed. A company's name that is not listed is as frequent as its words together, where those are known."""
+    listed, words = (frequencies.get(name, {}) for name in (comparison, "company_word"))
+    texts, countries = np.append(named.column.texts, ""), home(table).texts
+    distinct, place = numbered((named.country + 1 << 32) | (named.name + 1))
+    where, what = (distinct >> 32) - 1, (distinct & 0xFFFFFFFF) - 1
+    prefixes = np.array([*(f"{text}|" if f"{text}|" in listed else "" for text in countries.tolist()), ""], np.object_)
+    homes = prefixes[where]
+    found = list(map(listed.get, (homes + texts[what]).tolist()))
+    rare = np.array([share is None for share in found], np.bool_)
+    usual = {prefix: listed.get(prefix, 0.0) for prefix in set(prefixes.tolist())}
+    shares = np.array(
+        [usual[prefix] if share is None else share for prefix, share in zip(homes.tolist(), found, strict=True)]
+    )
+    unlisted = np.flatnonzero(rare & (what != NONE))
+    if comparison == "company_name" and words and len(unlisted):
+        shares[unlisted] *= _together(company_words(table), what[unlisted], where[unlisted], prefixes, words)
+    return shares[place], rare[place]
+
+
+def _together(spelt: Column, names: Longs, homes: Longs, prefixes: Texts, words: Mapping[str, float]) -> Doubles:
+    """Return how much more often each name is met than one that is one rare word: by what its words are met apart from one another."""
+    name, _, codes = spelt._replace(start=spelt.start[names], size=spelt.size[names]).spread()
+    distinct, place = numbered((homes[name] + 1 << 32) | codes)
+    home_of, word = prefixes[(distinct >> 32) - 1], spelt.texts[distinct & 0xFFFFFFFF]
+    rarest = np.array([words.get(prefix, 1.0) for prefix in prefixes.tolist()])
+    found = map(words.get, (home_of + word).tolist(), rarest[(distinct >> 32) - 1].tolist())
+    bits = np.log2(np.fromiter(found, np.float64, len(distinct)))
+    return np.asarray(np.exp2(np.bincount(name, bits[place], len(names))) / rarest[homes])
 
 
 def _country_bits(table: Encoded, left: Longs, right: Longs, shares: Mapping[str, float]) -> Doubles:

@@ -22,6 +22,7 @@ from apps.matching.frequencies import generic_values
 from apps.matching.labels import NO_LABELS, Labels
 from apps.matching.labels_threshold import Advice, advise
 from apps.matching.many_processes import many_processes
+from apps.matching.over_link import NOTHING_JOINED, OverLink, over_link
 from apps.matching.pairs import Block, Candidates, pairs_of
 from apps.matching.parameters import Model
 from apps.matching.partition import partition_file
@@ -68,6 +69,7 @@ class Resolved:
     seconds: dict[str, float]
     warnings: list[str] = field(default_factory=list)
     advice: Advice | None = None
+    over_link: OverLink = NOTHING_JOINED
 
     def summary(self) -> dict[str, Any]:
         """The run in numbers, for people and programs."""
@@ -79,6 +81,7 @@ class Resolved:
             "clusters": int((sizes > 0).sum()),
             "largest": int(sizes.max()),
             "doubts": dict(Counter(doubt.reason for doubt in self.doubts)),
+            "over_link": self.over_link._asdict(),
             "phases": {phase: round(value, 3) for phase, value in self.seconds.items()},
             "trained": dict(self.trained.learned) if self.trained else None,
             "model": self.model.hash,
@@ -168,12 +171,13 @@ def resolve_standardised(
         elif trained is not None:
             model = replace(model, thresholds=for_precision(model.thresholds, scores, options.precision))
         label, doubts = _decided(records, low, high, scores, model, options)
+        measured = over_link(label, low, high, scores)
     for feature, values in generic.items():
         some = ", ".join(sorted(values)[:3])
         warnings.append(f"{feature}: {len(values)} values are shared by many and were not used ({some})")
     return Resolved(
         label, low, high, scores, doubts, model, trained, len(found.low), found.blocks, clock.seconds, warnings,
-        advice,
+        advice, measured,
     )  # fmt: skip
 
 

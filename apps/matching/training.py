@@ -22,7 +22,7 @@ from apps.matching.encoded import Encoded
 from apps.matching.frequencies import learned_frequencies
 from apps.matching.labels import NO_LABELS, Labels
 from apps.matching.parameters import PARTS, Model, Part, Thresholds
-from apps.matching.rarity import home, rarity_bits, shares_of
+from apps.matching.rarity import home, names_of_pairs, rarity_bits, shares_of
 from apps.matching.scoring import Scores, packed, unpacked
 from apps.matching.side_by_side import side_by_side
 
@@ -34,7 +34,7 @@ _DRAWN: Final = 100_000
 _ROUNDS: Final = 40
 _ENOUGH: Final = 1e-3
 """When the number of expected matches moves by less than this share, training ends."""
-_BELIEF: Final = {"same": 0.5, "related": 1.0}
+_BELIEF: Final = {"same": 0.1, "related": 1.0}
 """What the shipped shares weigh beside the pairs that are seen, per kind of pair; at least `_LEAST_BELIEF` pairs."""
 _LEAST_BELIEF: Final = 50.0
 _LABEL: Final = 1.0
@@ -50,8 +50,8 @@ _ABROAD: Final = COMPARISONS.index("address"), level_number("address", "other_co
 _OUTWEIGH: Final = 0.0
 """Weights learned from the data at hand mean what they say, also about evidence against."""
 PRECISION: Final = 0.995
-"""The share of pairs joined without asking that shall be right."""
-_SHARE_OF_WRONG: Final = 0.35
+"""The share of joins made without asking that shall be right."""
+_SHARE_OF_WRONG: Final = 0.8
 """Pairs that are joined bring others with them: of the wrong ones that are allowed so much is left to the pairs themselves."""
 
 
@@ -138,7 +138,7 @@ def _estimated(pairs: _Pairs, records: Longs, labels: Labels, base: Model, rng: 
     found.fit(_patterns(levels, rarity), drawn)
     if name == "organization":
         names = base.frequencies["company_name"]
-        rare = _Rare.of(table, low, high, levels, names)
+        rare = _Rare.of(table, low, high, levels, base)
         for _ in range(_ROUNDS_OF_RARE):
             share = rare.by_chance(found, levels, rarity)
             rarity = rarity - np.log2(share) * rare.pairs
@@ -217,29 +217,35 @@ class _Rare:
     """Names of companies that few records bear. How often strangers agree on one cannot be seen in how many bear it, for those few
     are mostly one company; but all pairs that agree on one are compared, so the unrelated among them can be counted.
 
-    `pairs`: which do; `bearers`: how many records bear such a name; `share`: how much less often strangers agree on it than if each
-    name were borne once in the file."""
+    `pairs`: which do; `expected`: how many strangers would, if such names were as frequent as is taken for now; `share`: how much less
+    often they do."""
 
     pairs: npt.NDArray[np.bool_]
-    bearers: int
+    expected: float
     share: float = 1.0
 
     @classmethod
-    def of(cls, table: Encoded, low: Longs, high: Longs, levels: Levels, shares: Mapping[str, float]) -> "_Rare":
-        names = table.column("company")
-        same = np.flatnonzero(levels[:, COMPARISONS.index("company_name")] == level_number("company_name", "same"))
+    def of(cls, table: Encoded, low: Longs, high: Longs, levels: Levels, model: Model) -> "_Rare":
+        comparison = "company_name"
+        same = np.flatnonzero(levels[:, COMPARISONS.index(comparison)] == level_number(comparison, "same"))
         pairs = np.zeros(len(low), np.bool_)
-        pairs[same] = shares_of(table, "company_name", low[same], high[same], shares)[1]
-        first = names.nth(0)
-        listed = np.array([*(text in shares for text in names.texts.tolist()), True], np.bool_)
-        return cls(pairs, max(1, int((~listed[first]).sum())))
+        named = names_of_pairs(table, comparison, low[same], high[same])
+        pairs[same] = shares_of(table, named, model.frequencies, comparison)[1]
+        bearers = np.flatnonzero(table.column("company").nth(0) != NONE)
+        named = names_of_pairs(table, comparison, bearers, bearers)
+        at_home = np.bincount(named.country + 1)
+        step = 1 + len(bearers) // _DRAWN
+        some = named._replace(name=named.name[::step], country=named.country[::step])
+        share, rare = shares_of(table, some, model.frequencies, comparison)
+        return cls(pairs, float((share * at_home[some.country + 1])[rare].sum()) * step / 2)
 
     def by_chance(self, found: "_Estimate", levels: Levels, rarity: Doubles) -> float:
         """How often strangers agree on a rare name, beside what is taken for it now."""
         patterns = _patterns(levels[self.pairs], rarity[self.pairs])
         strangers = float((found.likely(patterns)[1] * patterns.times).sum())
-        expected = self.share * self.bearers / 2
-        return float(np.clip((strangers + 1.0) / (expected + 1.0), _LEAST_RARE / self.share, 1.0 / self.share))
+        return float(
+            np.clip((strangers + 1.0) / (self.share * self.expected + 1.0), _LEAST_RARE / self.share, 1.0 / self.share)
+        )
 
     def scaled(self, shares: Mapping[str, float]) -> dict[str, float]:
         """The shares of names with what was learned of those that are not listed."""

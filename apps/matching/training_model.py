@@ -1,7 +1,7 @@
 """A whole model from records and verdicts: parameters, frequencies, generic values, thresholds; and what changes by it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -54,7 +54,6 @@ def learn(records: Encoded, base: Model, labels: Labels = NO_LABELS, *, precisio
         of_labels = score_rows(records, labels.low, labels.high, trained.model)
         advice = advise(labels, of_labels, scores, trained.model.thresholds, precision)
         thresholds = advice.thresholds if advice.chooses else thresholds
-    thresholds = replace(thresholds, automatic=round(thresholds.automatic, 3))
     document = trained.model.to_dict() | {
         "thresholds": dict(vars(thresholds)), "generic": {name: sorted(values) for name, values in generic.items()},
     }  # fmt: skip

@@ -32,6 +32,7 @@ OURS = [
     if m._meta.app_label in ("accounts", "customers", "matching", "connectors", "policies", "stewardship")
 ]
 READ_ONLY = [
+    "rebuildrun",
     "customer",
     "sourcerecord",
     "judgement",

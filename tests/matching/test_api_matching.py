@@ -152,3 +152,47 @@ def test_what_cannot_be_taken_apart_is_told() -> None:
     assert unmerge(anna, "C1", "nope").json()["errors"][0]["pointer"] == "/records/1"
     assert unmerge(anna).status_code == 400
     assert unmerge(str(uuid7()), "C1").status_code == 404
+
+
+def test_how_a_customer_came_together() -> None:
+    anna, bert = take("crm", ANNA, BERT)
+    take("erp", {**ANNA, "record_id": "E1", "email": "a.zwiebelmann@example.org"})
+    client = person("steward")
+    told = client.get(f"/api/v1/customers/{anna}/joins").json()
+    assert told["id"] == told["asked_id"] == anna
+    assert {r["external_id"] for r in told["records"]} == {"C1", "E1"}
+    (join,) = told["joins"]
+    assert {join["record_a"]["external_id"], join["record_b"]["external_id"]} == {"C1", "E1"}
+    assert (join["why"], join["actor"], join["reason"]) == ("weight", None, None)
+    assert join["weight"] > 0
+    assert 0.5 < join["probability"] <= 1
+    assert any(finding.startswith("same family name") for finding in join["findings"])
+    assert sorted(join["group_a"] + join["group_b"]) == [0, 1]
+    assert (told["groups"], told["refused"], told["followers"]) == ([[0, 1]], [], [])
+
+    client.post("/api/v1/customers:merge", {"customers": [anna, bert], "reason": "same passport"}, format="json")
+    merged = client.get(f"/api/v1/customers/{bert}/joins").json()
+    assert (merged["id"], merged["asked_id"]) == (anna, bert)
+    said = [j for j in merged["joins"] if j["why"] == "person"]
+    assert said
+    assert all(
+        (j["weight"], j["probability"], j["actor"], j["reason"]) == (None, None, "user:steward", "same passport")
+        for j in said
+    )
+    body = {"records": [{"system": "crm", "external_id": "C2"}], "reason": "another passport"}
+    client.post(f"/api/v1/customers/{anna}:unmerge", body, format="json")
+    (refused,) = client.get(f"/api/v1/customers/{bert}/joins").json()["refused"]
+    assert refused["record"] == {"system": "crm", "external_id": "C2"}
+    assert refused["other"]["customer_id"] == anna
+    assert (refused["why"], refused["actor"], refused["reason"]) == ("person", "user:steward", "another passport")
+    assert refused["sentence"] == "A person said that these are different customers."
+
+
+def test_how_a_customer_came_together_is_for_who_reads_customers() -> None:
+    (anna,) = take("crm", ANNA)
+    path = f"/api/v1/customers/{anna}/joins"
+    assert machine("customers:read").get(path).status_code == 200
+    assert machine("changes:read").get(path).status_code == 403
+    assert person("viewer").get(path).json()["joins"] == []
+    assert person("viewer").get(f"/api/v1/customers/{uuid7()}/joins").status_code == 404
+    assert person("viewer").get(f"{path}?explain=1").status_code == 400

@@ -20,6 +20,10 @@ def street(line: str, city: str = "Leeds", postal_code: str = "LS12AB", **more: 
     return {"address_line1": line, "city": city, "postal_code": postal_code, "country": "GB", **more}
 
 
+def ann(email: str) -> dict[str, str]:
+    return {"given_name": "Ann", "family_name": "Wolf", "email": email}
+
+
 @pytest.mark.parametrize(
     ("comparison", "left", "right", "level"),
     [
@@ -80,6 +84,11 @@ def street(line: str, city: str = "Leeds", postal_code: str = "LS12AB", **more: 
         ("email", {"email": "anna1.wolf@acme.com"}, {"email": "anna2.wolf@acme.com"}, "different"),
         ("email", {"email": "annawolf@web.de"}, {"email": "annawolf@gmx.de"}, "mailbox"),
         ("email", {"email": "anna@web.de"}, {"email": "carl@gmx.de"}, "different"),
+        ("email", ann("ann.wolf@web.de"), ann("ann.wolf@gmx.de"), "different"),
+        ("email", ann("ann.wolf81@web.de"), ann("ann.wolf81@gmx.de"), "mailbox"),
+        ("email", ann("bluesparrow@web.de"), ann("bluesparrow@gmx.de"), "mailbox"),
+        ("email", ann("ann.wolf@posta.example"), ann("ann.wolf@poczta.example"), "different"),
+        ("email", ann("ann.wolf@wolfbuam.de"), ann("ann.wolf@wolfbaum.de"), "alike"),
         ("phone", {"phone": "+44 892 674 6118"}, {"phone": "892-674-6118"}, "same"),
         ("phone", {"phone": "+44 892 674 6118"}, {"phone": "892-674-6128"}, "alike"),
         ("phone", {"phone": "+44 892 674 6118"}, {"phone": "221-600-9999"}, "different"),

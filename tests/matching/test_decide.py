@@ -108,6 +108,17 @@ def test_two_groups_on_one_weak_pair_are_split() -> None:
     assert decide(component(4, *groups, must=[(0, 3)]), LIMITS).label == [0, 0, 0, 0], "a person's word holds"
 
 
+def test_a_group_is_joined_by_what_all_its_pairs_say() -> None:
+    pair, best = (0, 1, 12.0), (1, 2, 5.0)
+    assert decide(component(3, pair, best, (0, 2, 5.0)), LIMITS).label == [0, 0, 0]
+    assert decide(component(3, pair, best, (0, 2, 0.0)), LIMITS).label == [0, 0, 0], "7/10 of 2.5 and 3/10 of 5: 3.25"
+    held = decide(component(3, pair, best, (0, 2, -1.0)), LIMITS)
+    assert (held.label, reasons(held)) == ([0, 0, 2], [(1, 2, "weak_bridge")]), "7/10 of 2 and 3/10 of 5: 2.9"
+    unknown = [(0, 1, 12.0), (0, 2, 12.0), (0, 3, 12.0), (1, 2, 12.0), (1, 3, 12.0), (2, 3, 12.0), (3, 4, 4.0)]
+    assert decide(component(5, *unknown), LIMITS).label == [0, 0, 0, 0, 4], "four records, of which one is known to fit"
+    assert decide(component(5, *unknown[:-1], (3, 4, 5.0)), LIMITS).label == [0, 0, 0, 0, 0]
+
+
 def test_pairs_that_speak_against_outweigh_one_weak_link() -> None:
     decision = decide(component(3, (0, 1, 9.0), (1, 2, 3.5), (0, 2, -3.0)), LIMITS)
     assert decision.label == [0, 0, 2]

@@ -128,3 +128,33 @@ def test_a_name_is_as_frequent_as_in_its_country() -> None:
         table, (np.array([0, 1_190]), np.array([1, 1_191])), levels, np.zeros(2, np.int64), model
     )["given_name"]
     assert abroad - at_home == pytest.approx(np.log2(found["gr|georgios"] / found["se|georgios"]))
+
+
+def test_what_is_rare_in_the_world_is_common_in_a_small_country() -> None:
+    """A country of 60 records has names of its own, and what it does not list is taken for no rarer than 1 in 300."""
+    given = ["Ognyan"] * 20 + [f"Bora{n}" for n in range(40)] + [f"Name{n % 40}" for n in range(2_000)]
+    table = standardise_columns(
+        pa.table({"kind": ["person"] * 2_060, "given_name": given, "country": ["BG"] * 60 + ["US"] * 2_000})
+    )
+    found = learned_frequencies(table, table.organizations(), {})["given_name"]
+    assert found["bg|ognyan"] == pytest.approx(18.5 / 60)
+    assert found["bg|"] == pytest.approx(1 / 300)
+    assert found["us|"] == pytest.approx(1 / 2_000)
+    assert found["ognyan"] == pytest.approx(18.5 / 2_060)
+
+
+def test_a_company_of_frequent_words_is_no_rare_one() -> None:
+    """Neither name is listed, but one is of words that many firms bear."""
+    frequent = [f"Garcia Nova{n}" for n in range(300)] + [f"Lumo{n} Envases" for n in range(300)]
+    names = [*frequent, "Garcia Envases", "Garcia Envases", "Quillobar Pinzertum", "Quillobar Pinzertum"]
+    table = standardise_columns(
+        pa.table({"kind": ["organization"] * 604, "organization_name": names, "country": ["ES"] * 604})
+    )
+    shares = learned_frequencies(table, table.organizations(), {})
+    assert "es|garcia envases" not in shares["company_name"]
+    assert shares["company_word"]["es|garcia"] == pytest.approx(300.5 / 604)
+    model = Model.from_dict({**MODEL.to_dict(), "frequencies": shares})
+    low, high = np.array([600, 602]), np.array([601, 603])
+    one = rarity_bits(table, (low, high), compare(table, low, high), np.ones(2, np.int64), model)["company_name"]
+    rare = 1 / 604
+    assert one[1] - one[0] == pytest.approx(np.log2((300.5 / 604) ** 2 / rare**2))

@@ -20,6 +20,10 @@ def _text() -> serializers.CharField:
     return serializers.CharField(required=False, allow_null=True, allow_blank=True)
 
 
+def _places(told: str) -> serializers.ListField:
+    return serializers.ListField(child=serializers.IntegerField(min_value=0), help_text=told)
+
+
 class FlatRecord(serializers.Serializer[Any]):
     """A record under canonical names, as much of it as is known; lists (`addresses`, `contact_points`, `identifiers`)
     may stand beside or instead of the flat fields."""
@@ -113,3 +117,62 @@ class PlacedOut(serializers.Serializer[Any]):
 
     records = MovedOut(many=True)
     customers = serializers.ListField(child=serializers.UUIDField())
+
+
+class RecordOut(serializers.Serializer[Any]):
+    system = serializers.CharField()
+    external_id = serializers.CharField()
+
+
+class OtherRecordOut(RecordOut):
+    customer_id = serializers.UUIDField(allow_null=True)
+
+
+class FollowerOut(RecordOut):
+    follows = RecordOut()
+
+
+class JoinOut(serializers.Serializer[Any]):
+    """Two records that joined two groups."""
+
+    record_a = RecordOut()
+    record_b = RecordOut()
+    why = serializers.ChoiceField(
+        choices=("person", "identifier", "weight"),
+        help_text="A person said so; one confirmed identifier; enough bits to join without asking.",
+    )
+    weight = serializers.FloatField(allow_null=True, help_text="Bits; null where a person said so.")
+    probability = serializers.FloatField(allow_null=True)
+    findings = serializers.ListField(child=serializers.CharField(), help_text="What speaks loudest for one customer.")
+    against = serializers.ListField(child=serializers.CharField(), help_text="What speaks loudest against it.")
+    actor = serializers.CharField(allow_null=True, help_text="Who said so.")
+    reason = serializers.CharField(allow_null=True, allow_blank=True)
+    group_a = _places("The group of `record_a` before: places in `records`.")
+    group_b = _places("The group of `record_b` before.")
+
+
+class RefusedOut(serializers.Serializer[Any]):
+    """A record of the customer and another that are not joined; of the same customer where `inside`."""
+
+    record = RecordOut()
+    other = OtherRecordOut()
+    inside = serializers.BooleanField()
+    why = serializers.CharField(help_text="person, or the reason of the doubt: veto, ambiguous, review_band …")
+    sentence = serializers.CharField()
+    weight = serializers.FloatField(allow_null=True)
+    actor = serializers.CharField(allow_null=True)
+    reason = serializers.CharField(allow_null=True, allow_blank=True)
+
+
+class JoinsOut(serializers.Serializer[Any]):
+    """How a customer came together, as the machine would decide today."""
+
+    id = serializers.UUIDField()
+    asked_id = serializers.UUIDField()
+    records = RecordOut(many=True, help_text="Those that are compared; groups name them by place, from 0.")
+    joins = JoinOut(many=True, help_text="As they were made, the strongest first.")
+    groups = serializers.ListField(
+        child=_places(""), help_text="What the joins come to: one group where today's evidence holds all records."
+    )
+    refused = RefusedOut(many=True)
+    followers = FollowerOut(many=True, help_text="Records that go with another and are never compared.")

@@ -1,4 +1,4 @@
-"""Match without storing, merge, unmerge."""
+"""Match without storing, merge, unmerge, and how a customer came together."""
 
 from typing import Any, ClassVar
 from uuid import UUID
@@ -9,11 +9,13 @@ from apps.common.api.endpoints import Endpoint
 from apps.common.api.problems import Fault, Problem, bad_field
 from apps.common.api.views import HubView
 from apps.customers import canonical
+from apps.customers import queries as customers
 from apps.customers.models import SourceRecord
 from apps.matching import judge
 from apps.matching.api import serializers as shapes
 from apps.matching.match import Matched
 from apps.matching.queries import Candidate, find_matches
+from apps.matching.queries_joins import Joined, Record, Refused, joins_of
 
 
 class MatchView(HubView):
@@ -111,3 +113,52 @@ def _placed(matched: Matched) -> dict[str, Any]:
         ],
         "customers": sorted(set(matched.customer_of.values())),
     }
+
+
+class JoinsView(HubView):
+    endpoints: ClassVar = {
+        "GET": Endpoint("read_customer_joins", "customers.read", {200: shapes.JoinsOut}, tag="customers")
+    }
+
+    def get(self, request: Any, customer_id: UUID) -> Response:
+        """How a customer came together: which of its records joined which, on what evidence or whose word, and what was
+        refused. An id that was retired answers with the customer that replaced it."""
+        found = customers.resolve(customer_id)
+        why = joins_of([found.customer.id])[found.customer.id]
+        by_id = {record.id: record for record in why.records}
+        return Response(
+            {
+                "id": found.customer.id,
+                "asked_id": found.asked,
+                "records": [_named(record) for record in why.records],
+                "joins": [_join(join) for join in why.joins],
+                "groups": why.groups,
+                "refused": [_refusal(refused) for refused in why.refused],
+                "followers": [
+                    {**_named(record), "follows": _named(by_id[of])} for record, of in why.followers if of in by_id
+                ],
+            }
+        )
+
+
+def _named(record: Record) -> dict[str, Any]:
+    return {"system": record.system, "external_id": record.external_id}
+
+
+def _join(join: Joined) -> dict[str, Any]:
+    said = join.why == "person"
+    return {
+        "record_a": _named(join.a), "record_b": _named(join.b), "why": join.why, "weight": join.weight,
+        "probability": join.probability, "findings": join.told, "against": join.against,
+        "actor": join.actor if said else None, "reason": join.reason if said else None,
+        "group_a": join.one, "group_b": join.other,
+    }  # fmt: skip
+
+
+def _refusal(refused: Refused) -> dict[str, Any]:
+    said = bool(refused.actor)
+    return {
+        "record": _named(refused.own), "other": {**_named(refused.other), "customer_id": refused.other.customer},
+        "inside": refused.inside, "why": refused.why, "sentence": refused.sentence, "weight": refused.weight,
+        "actor": refused.actor if said else None, "reason": refused.reason if said else None,
+    }  # fmt: skip

@@ -50,6 +50,8 @@ def case_cause(cause: str) -> str:
     """The cause of a case of any kind in words."""
     if cause.startswith("wrong_"):
         return f"{wording.attribute_name(cause.removeprefix('wrong_'))} known to be wrong"
+    if cause.startswith("too_many_"):
+        return f"Too many {wording.attribute_name(cause.removeprefix('too_many_')).lower()}"
     return wording.DOUBTS.get(cause) or TROUBLES.get(cause) or _CAUSES.get(cause) or cause.replace("_", " ")
 
 

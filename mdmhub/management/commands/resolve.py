@@ -164,6 +164,12 @@ class Command(BaseCommand):
         if summary["doubts"]:
             doubts = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in summary["doubts"].items())
             self.stdout.write(f"In doubt, and so kept apart: {doubts}")
+        linked = summary["over_link"]
+        if linked["joins"]:
+            self.stdout.write(
+                f"Of {linked['joins']:,} joins {linked['wrong']:.2%} are expected to be wrong; {linked['contradicted']:,} clusters hold a"
+                " pair that speaks against them"
+            )
         for warning in summary["warnings"]:
             self.stderr.write(f"warning: {warning}")
 
