@@ -19,6 +19,8 @@ urlpatterns: list[URLPattern] = [
     path("customers/<uuid:customer_id>", customers.CustomerView.as_view()),
     path("customers/<uuid:customer_id>/history", customers.HistoryView.as_view()),
     path("customers/<uuid:customer_id>/lineage", customers.LineageView.as_view()),
+    path("customers/<uuid:customer_id>/lineage/<str:attribute>", customers.WhyView.as_view()),
+    path("customers/<uuid:customer_id>/joins", matching.JoinsView.as_view()),
     path("customers/<uuid:customer_id>/distribution", deliveries.DistributionView.as_view()),
     path("customers/<uuid:customer_id>:unmerge", matching.UnmergeView.as_view()),
     path("crosswalk", sources.CrosswalkView.as_view()),

@@ -67,6 +67,18 @@ SCHEDULE: tuple[Periodic, ...] = (
         "a pin says the day on which it runs out; a minute more does no harm",
     ),
     Periodic(
+        "apps.customers.tasks.rebuild_customers",
+        5,
+        "bulk",
+        "customers follow another policy within seconds; while nothing is running, looking costs one query",
+    ),
+    Periodic(
+        "apps.customers.tasks.rebuild_nightly",
+        900,
+        "bulk",
+        "where trust decays, one run a night is due from an hour on: a quarter of an hour more does no harm",
+    ),
+    Periodic(
         "apps.connectors.tasks.prune",
         3600,
         "bulk",

@@ -23,6 +23,7 @@ from apps.policies import activate
 ACT = Act("hub:test", "a test")
 SYSTEMS = {"crm": 70, "erp": 80, "billing": 75, "support": 50}
 TABLES = (
+    "rebuild_run",
     "note",
     "steward_decision",
     "steward_case",

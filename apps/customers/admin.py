@@ -9,7 +9,17 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from apps.accounts.admin_site import HubModelAdmin, customer_link
-from apps.customers.models import ChangeRequest, Customer, Hold, Judgement, Quarantine, Relation, SourceRecord, System
+from apps.customers.models import (
+    ChangeRequest,
+    Customer,
+    Hold,
+    Judgement,
+    Quarantine,
+    RebuildRun,
+    Relation,
+    SourceRecord,
+    System,
+)
 from apps.customers.queries_search import search
 
 _MOST_HITS = 500
@@ -112,3 +122,12 @@ class QuarantineAdmin(HubModelAdmin):
     @admin.display(description="problem")
     def first_problem(self, row: Quarantine) -> str:
         return row.problems[0]["detail"] if row.problems else ""
+
+
+@admin.register(RebuildRun)
+class RebuildRunAdmin(HubModelAdmin):
+    list_display = (
+        "started_at", "reason", "state", "done", "written", "conflicts", "failed", "finished_at", "actor", "policy_hash",
+    )  # fmt: skip
+    list_filter = ("state", "reason")
+    ordering = ("-id",)

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.utils import timezone
 
 from apps.common.act import Act
 from apps.common.ids import array
@@ -103,7 +104,8 @@ def _standing(row: tuple[Any, ...]) -> Standing:
 
 _MEMBERS = (
     "SELECT s.id, s.customer_id, y.code, y.kind, y.trust, y.delete_policy, s.external_id, s.canonical::text,"
-    " coalesce(s.source_updated_at, s.changed_at)::text, s.deleted, s.follows_id FROM source_record s JOIN system y ON y.id = s.system_id WHERE "
+    " coalesce(s.source_updated_at, s.changed_at)::text, s.deleted, s.follows_id,"
+    " s.received_at::text FROM source_record s JOIN system y ON y.id = s.system_id WHERE "
 )
 
 
@@ -119,7 +121,7 @@ def read_members(*, records: Sequence[UUID] = (), customers: Sequence[UUID] = ()
 
 
 def _member(row: tuple[Any, ...]) -> Member:
-    id_, _, code, kind, trust, delete_policy, external_id, canonical, updated_at, deleted, _ = row
+    id_, _, code, kind, trust, delete_policy, external_id, canonical, updated_at, deleted, _, received_at = row
     body = json_value(canonical)
     anchor = body if kind == "steward" else {}
     pins = {a: Pin(p["at"], p["value"]) for a, p in anchor.get("pins", {}).items()}
@@ -128,6 +130,7 @@ def _member(row: tuple[Any, ...]) -> Member:
         id=str(id_), system=code, system_kind=kind, external_id=external_id, trust=trust,
         updated_at=datetime.fromisoformat(updated_at),
         canonical=body, downgraded=deleted and delete_policy == "downgrade", pins=pins, ignored=ignored,
+        received_at=datetime.fromisoformat(received_at),
     )  # fmt: skip
 
 
@@ -150,14 +153,16 @@ def rebuild(
     """Derives, applies holds, and writes every customer of `changes` that differs; returns the ids of those written.
 
     The caller holds the row locks of the customers and of their members. Without a difference nothing is written."""
-    rule = rules()
+    rule, now = rules(), timezone.now()
     standing = read_customers([c.customer for c in changes])
     live = holds.live_holds(list(standing)) if standing else {}
     rows: list[store.CustomerRow] = []
     unchanged: list[store.CustomerRow] = []
     held: list[holds.HoldChange] = []
     for change in changes:
-        row, differs = _row(change, standing.get(change.customer), live.get(change.customer, {}), rule, held, act)
+        row, differs = customer_row(
+            change, standing.get(change.customer), live.get(change.customer, {}), rule, now, held, act
+        )
         if differs:
             rows.append(row)
         elif len(row.external_keys) > 1:  # what it is found by may be another all the same: names that lost
@@ -168,15 +173,15 @@ def rebuild(
     return [row.id for row in rows]
 
 
-def _row(
+def customer_row(
     change: Change, standing: Standing | None, live: Mapping[str, holds.LiveHold], rule: Rules,
-    held: list[holds.HoldChange], act: Act,
+    now: datetime, held: list[holds.HoldChange], act: Act,
 ) -> tuple[store.CustomerRow, bool]:  # fmt: skip
     """The customer as it shall stand, and whether that is another than it stands now."""
     if change.successor is not None and standing is not None:
         held.extend(holds.HoldChange(change.customer, a, close=h.id) for a, h in live.items())
         return _retired(change, standing), True
-    golden = survive([m.member for m in change.members], rule.survivorship.rules)
+    golden = survive([m.member for m in change.members], rule.survivorship.rules, now)
     effective, kept = _effective(change, standing, golden, live, rule, held, act)
     known = [m.member for m in change.members if not m.is_anchor]
     row = store.CustomerRow(

@@ -19,6 +19,7 @@ from apps.customers.queries_history import AttributeChange, Snapshot, Version, a
 from apps.customers.queries_search import Hit, Hits, search
 from apps.customers.queries_values import values_of
 from apps.customers.survivorship import ATTRIBUTES, PARTS
+from apps.customers.survivorship_decide import CONFLICT
 from apps.events.queries import Entry, changes
 
 __all__ = [
@@ -119,7 +120,7 @@ class PartLineage:
 @dataclass(frozen=True, slots=True)
 class AttributeLineage:
     """Where one value comes from. `rule`: only, agreed, trust, recent, …, united (lists), composed (a name made of its
-    parts), pin.
+    parts), pin, conflict (no value: the sources disagree, and the policy wants them of one mind).
 
     `held`: a Hold keeps `value`; `proposed` is what the rule would say. `parts` is filled for lists."""
 
@@ -225,7 +226,8 @@ def _redirects(successor: UUID) -> list[UUID]:
 
 
 def lineage(id: UUID) -> list[AttributeLineage]:
-    """Every attribute that has a value, in the order of the canonical form: two queries, three for a retired id."""
+    """Every attribute that has a value, or would have one if its sources agreed, in the order of the canonical form: two queries, three
+    for a retired id."""
     return lineage_of(resolve(id).customer)
 
 
@@ -233,11 +235,13 @@ def lineage_of(customer: Customer) -> list[AttributeLineage]:
     """The same for a customer that was read already: one query."""
     members = _members(customer.id)
     values = values_of(customer)
-    names = [a for a in ATTRIBUTES if a != "extra"] + [f"extra.{n}" for n in sorted(values.get("extra", {}))]
+    extra = values.get("extra", {})
+    disagreed = {name for name, noted in customer.lineage.items() if noted["rule"] == CONFLICT}
+    declared = sorted({f"extra.{name}" for name in extra} | {name for name in disagreed if name.startswith("extra.")})
     told = []
-    for name in names:
-        value = values["extra"][name[6:]] if name.startswith("extra.") else values.get(name)
-        if value is not None or name in customer.held:
+    for name in [*(a for a in ATTRIBUTES if a != "extra"), *declared]:
+        value = extra.get(name[6:]) if name.startswith("extra.") else values.get(name)
+        if value is not None or name in customer.held or name in disagreed:
             told.append(_told(name, value, customer, members))
     return told
 

@@ -1,76 +1,71 @@
-"""From the members' canonical records to one golden record: a pure function of members and policy.
+"""From the members' canonical records to one golden record: a pure function of members, policy and moment.
 
 The result does not depend on the order of the members: every choice ends in (system code, external id), which is unique."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any
 
-from apps.customers.survivorship_parts import unite
+from apps.customers.survivorship_conditions import COUNTRY
+from apps.customers.survivorship_decide import CONFLICT, UNITED, Trace, decide
+from apps.customers.survivorship_members import (
+    ATTRIBUTES,
+    EXTRA,
+    PARTS,
+    SCALARS,
+    SINGLES,
+    Golden,
+    Member,
+    Pin,
+    value_of,
+)
+from apps.customers.survivorship_parts import unite, unite_texts
 from apps.customers.survivorship_policy import SurvivorshipPolicy
+from apps.customers.survivorship_strategies import Step
+from apps.customers.survivorship_trust import effective_trust
 
-SCALARS = (
-    "name", "given_name", "family_name", "organization_name", "birth_date", "website",
-    "currency", "language", "payment_terms", "credit_limit", "status",
-)  # fmt: skip
-PARTS = ("addresses", "contact_points", "identifiers")
-ATTRIBUTES = ("kind", *SCALARS, *PARTS, "extra")
-_SAYS_NOTHING = frozenset({"kind"})  # all that a record has which a system holds only because the hub made it
-_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+__all__ = [
+    "ATTRIBUTES", "PARTS", "SCALARS", "Deciding", "Golden", "Member", "Pin", "display_name", "effective_trust", "heeded",
+    "newest_pins", "sources_of", "survive",
+]  # fmt: skip
 
-
-class Pin(NamedTuple):
-    """A steward's value, and when it was set (ISO 8601 in UTC, to the microsecond): of two pins of one attribute the newer counts."""
-
-    at: str
-    value: Any
+_ORDER = attrgetter("system", "external_id")
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One source record of a customer. `pins` and `ignored`: a steward's anchor alone has them, by attribute; `ignored` are values of
-    the record that it names as its `external_id`."""
+def survive(members: Sequence[Member], policy: SurvivorshipPolicy, at: datetime | None = None) -> Golden:
+    """Derived values of one customer at a moment. `members` must not be empty; anchors (kind steward) bring pins and take away ignored
+    values, and a record without a value of its own brings nothing.
 
-    id: str
-    system: str
-    system_kind: str
-    external_id: str
-    trust: int
-    updated_at: datetime
-    canonical: Mapping[str, Any]
-    downgraded: bool = False
-    pins: Mapping[str, Pin] = field(default_factory=dict)
-    ignored: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Golden:
-    """`values`: every attribute that has one, JSON-able. `lineage`: attribute -> {record, rule, of} (of: records that had a value)."""
-
-    values: dict[str, Any]
-    lineage: dict[str, dict[str, Any]]
-
-
-def survive(members: Sequence[Member], policy: SurvivorshipPolicy) -> Golden:
-    """Derived values of one customer. `members` must not be empty; anchors (kind steward) bring pins and take away ignored values,
-    and a record without a value of its own brings nothing."""
-    known = heeded(members, policy)
-    sources = [m for m in known if m.canonical.keys() - _SAYS_NOTHING] or known
-    ordered = sorted(sources, key=lambda m: (m.system, m.external_id)) if len(sources) > 1 else list(sources)
+    `at` may be None for a policy that does not ask for the moment (`policy.timed` is false); raises ValueError for one that does."""
+    if at is None and policy.timed:
+        raise ValueError("This policy lets trust decay, so survivorship needs the moment to count from.")
+    ordered = sources_of(members, policy)
+    pins = newest_pins(members)
     values: dict[str, Any] = {}
     lineage: dict[str, dict[str, Any]] = {}
     if len(ordered) == 1:
         _take_all(ordered[0], values, lineage)
     elif ordered:
-        _choose_all(ordered, policy, values, lineage)
-    for attribute, (pin, anchor) in newest_pins(members).items():
+        Deciding(ordered, policy, at, pins, values, lineage).all()
+    for attribute, (pin, anchor) in pins.items():
         values[attribute] = unite(attribute, [(anchor.id, pin.value)]) if attribute in PARTS else pin.value
         lineage[attribute] = {"record": anchor.id, "rule": "pin", "of": len(ordered)}
     if lineage.get("name", {}).get("rule") != "pin":
         values["name"] = display_name(values)
-    return Golden({k: v for k, v in values.items() if v is not None}, lineage)
+    if None in values.values():
+        values = {k: v for k, v in values.items() if v is not None}
+    return Golden(values, lineage)
+
+
+def sources_of(members: Sequence[Member], policy: SurvivorshipPolicy) -> list[Member]:
+    """The records that say more than their kind, in (system, external id) order; if none does, all of them. Their kind is all that
+    records have which a system holds only because the hub made them there."""
+    known = heeded(members, policy)
+    sources = [m for m in known if len(m.canonical) > ("kind" in m.canonical)] or known
+    return sorted(sources, key=_ORDER) if len(sources) > 1 else sources
 
 
 def heeded(members: Sequence[Member], policy: SurvivorshipPolicy) -> list[Member]:
@@ -89,8 +84,9 @@ def _without(member: Member, ignored: Mapping[str, Any], policy: SurvivorshipPol
 
 def newest_pins(members: Sequence[Member]) -> dict[str, tuple[Pin, Member]]:
     """The pin that counts for each pinned attribute, with the anchor it hangs on."""
+    anchors = [m for m in members if m.pins]
     found: dict[str, tuple[Pin, Member]] = {}
-    for anchor in sorted((m for m in members if m.pins), key=lambda m: m.external_id):
+    for anchor in sorted(anchors, key=attrgetter("external_id")) if anchors else ():
         for attribute, pin in anchor.pins.items():
             if attribute not in found or found[attribute][0].at <= pin.at:
                 found[attribute] = (pin, anchor)
@@ -101,7 +97,7 @@ def _take_all(member: Member, values: dict[str, Any], lineage: dict[str, dict[st
     """The common case: one member, so every value it has."""
     canonical = member.canonical
     only = {"record": member.id, "rule": "only", "of": 1}
-    for attribute in ("kind", *SCALARS):
+    for attribute in SINGLES:
         value = canonical.get(attribute)
         if value is not None:
             values[attribute] = value
@@ -115,99 +111,164 @@ def _take_all(member: Member, values: dict[str, Any], lineage: dict[str, dict[st
         lineage["extra"] = only
 
 
-def _choose_all(
-    members: Sequence[Member], policy: SurvivorshipPolicy, values: dict[str, Any], lineage: dict[str, dict[str, Any]]
-) -> None:
-    grouped: set[str] = set()
-    for group in policy.groups:
-        grouped.update(group)
-        holders = [m for m in members if any(m.canonical.get(a) is not None for a in group)]
+class Deciding:
+    """The values of one customer of several records, as they are decided; an attribute that a condition asks for is decided before.
+
+    `traces`: filled in by attribute (a group's by its first) when somebody wants to know why."""
+
+    __slots__ = ("_at", "_canonicals", "_lineage", "_members", "_pins", "_policy", "_values", "traces")
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        policy: SurvivorshipPolicy,
+        at: datetime | None,
+        pins: Mapping[str, tuple[Pin, Member]],
+        values: dict[str, Any],
+        lineage: dict[str, dict[str, Any]],
+    ) -> None:
+        self._members, self._policy, self._at, self._pins = members, policy, at, pins
+        self._canonicals = [m.canonical for m in members]
+        self._values, self._lineage = values, lineage
+        self.traces: dict[str, Trace] | None = None
+
+    def all(self) -> None:
+        """Decides every attribute; one that a condition asked for has its lineage already."""
+        done = self._lineage
+        said: set[str] = set().union(*self._canonicals)
+        for group in self._policy.groups:
+            if done.keys().isdisjoint(group) and not said.isdisjoint(group):
+                self._group(group)
+        for attribute in self._policy.singles:
+            if attribute in said and attribute not in done:
+                self._single(attribute)
+        for attribute in PARTS:
+            if attribute in said and attribute not in done:
+                self._parts(attribute)
+        if "extra" in said:
+            for name in sorted({n for canonical in self._canonicals for n in canonical.get("extra") or ()}):
+                if EXTRA + name not in done:
+                    self._extra(EXTRA + name)
+
+    # ── one attribute, or one group ─────────────────────────────────────────────────────────────────────────────────
+    def _group(self, group: tuple[str, ...]) -> None:
+        lead = group[0]
+        said = [tuple(map(canonical.get, group)) for canonical in self._canonicals]
+        holders = self._members
+        nobody = (None,) * len(group)
+        if nobody in said:
+            holders = [m for m, own in zip(holders, said, strict=True) if own != nobody]
+            said = [own for own in said if own != nobody]
+        if not holders:
+            return
+        left, values, rule = self._decide(lead, holders, said)
+        for at, (attribute, value) in enumerate(zip(group, values[0], strict=True)):
+            if value is not None or (rule == CONFLICT and any(own[at] is not None for own in said)):
+                self._keep(attribute, value, left[0], rule, len(holders))
+
+    def _single(self, attribute: str) -> None:
+        said = [canonical.get(attribute) for canonical in self._canonicals]
+        holders = self._members
+        if None in said:
+            holders = [m for m, value in zip(holders, said, strict=True) if value is not None]
+            said = [value for value in said if value is not None]
         if holders:
-            lead = group[0]
-            winner, rule = choose(
-                lead, holders, policy, value_of=lambda m, g=group: tuple(m.canonical.get(a) for a in g)
-            )
-            for attribute in group:
-                if winner.canonical.get(attribute) is not None:
-                    values[attribute] = winner.canonical[attribute]
-                    lineage[attribute] = {"record": winner.id, "rule": rule, "of": len(holders)}
-    for attribute in ("kind", *SCALARS):
-        if attribute in grouped:
-            continue
-        holders = [m for m in members if m.canonical.get(attribute) is not None]
-        if holders:
-            winner, rule = choose(attribute, holders, policy)
-            values[attribute] = winner.canonical[attribute]
-            lineage[attribute] = {"record": winner.id, "rule": rule, "of": len(holders)}
-    _unite_parts(members, policy, values, lineage)
+            left, values, rule = self._decide(attribute, holders, said)
+            self._keep(attribute, values[0], left[0], rule, len(holders))
+
+    def _parts(self, attribute: str) -> None:
+        """Lists are united unless the policy says otherwise, each entry keeping the records it came from; the best member's entries
+        stand first."""
+        left: Sequence[Member] = [m for m in self._members if m.canonical.get(attribute)]
+        if not left:
+            return
+        holders, rule = left, UNITED
+        steps = self._policy.plain.get(attribute) or self._steps(attribute)
+        if steps[0].strategy != "aggregate" or self.traces is not None:
+            left, said, rule = self._decide(attribute, holders, [m.canonical[attribute] for m in holders])
+        if steps[0].strategy == "aggregate":
+            rule = UNITED
+        elif rule != UNITED:  # one list, from all that sent it
+            left = [m for m, value in zip(left, said, strict=True) if value == said[0]]
+        ranked = self._ranked(attribute, left) if len(left) > 1 else left
+        if self.traces is not None and rule != CONFLICT:
+            self.traces[attribute].winners = ranked
+        united = unite(attribute, [(m.id, m.canonical[attribute]) for m in ranked])
+        self._keep(attribute, united, ranked[0], rule, len(holders))
+
+    def _extra(self, attribute: str) -> None:
+        name = attribute[len(EXTRA) :]
+        holders = [m for m in self._members if name in (m.canonical.get("extra") or ())]
+        if not holders:
+            return
+        said = [m.canonical["extra"][name] for m in holders]
+        left, values, rule = self._decide(attribute, holders, said)
+        value = values[0]
+        if rule == UNITED:
+            left = self._ranked(attribute, left)
+            value = unite_texts([m.canonical["extra"][name] for m in left], self._policy.lists[attribute])
+        self._keep(attribute, value, left[0], rule, len(holders))
+
+    def _keep(self, attribute: str, value: Any, winner: Member, rule: str, of: int) -> None:
+        if rule == CONFLICT:
+            self._lineage[attribute] = {"rule": rule, "of": of}
+            return
+        self._lineage[attribute] = {"record": winner.id, "rule": rule, "of": of}
+        if attribute.startswith(EXTRA):
+            self._values.setdefault("extra", {})[attribute[len(EXTRA) :]] = value
+        else:
+            self._values[attribute] = value
+
+    # ── what they share ─────────────────────────────────────────────────────────────────────────────────────────────
+    def _decide(
+        self, attribute: str, holders: Sequence[Member], said: Sequence[Any]
+    ) -> tuple[Sequence[Member], Sequence[Any], str]:
+        if self.traces is None:
+            if len(holders) == 1:
+                return holders, said, "only"
+            steps = self._policy.plain.get(attribute) or self._steps(attribute)
+            return decide(attribute, steps, holders, said, self._policy, self._at)
+        trace = self.traces[attribute] = Trace()
+        left, values, rule = decide(
+            attribute, self._steps(attribute, trace), holders, said, self._policy, self._at, trace
+        )
+        trace.winners = () if rule == CONFLICT else left if rule == UNITED else left[:1]
+        return left, values, rule
+
+    def _steps(self, attribute: str, trace: Trace | None = None) -> Sequence[Step]:
+        """The chain of the first branch whose condition holds."""
+        for branch in self._policy.branches(attribute):
+            if branch.condition is None or branch.condition.holds(self.read):
+                if trace is not None and branch.condition is not None:
+                    trace.condition = branch.condition.text
+                return branch.steps
+        raise AssertionError("the last branch of a policy has no condition")
+
+    def _ranked(self, attribute: str, members: Sequence[Member]) -> list[Member]:
+        return sorted(members, key=partial(_rank, attribute, self._policy), reverse=True)
+
+    def read(self, name: str) -> Any:
+        """The value that a condition asks for: a pinned one as it is pinned, any other as it is decided."""
+        if name == COUNTRY:
+            addresses = self.read("addresses")
+            return addresses[0].get("country") if addresses else None
+        if name in self._pins:
+            return self._pins[name][0].value
+        if name not in self._lineage:
+            group = next((g for g in self._policy.groups if name in g), None)
+            if group is not None:
+                self._group(group)
+            elif name in PARTS:
+                self._parts(name)
+            elif name.startswith(EXTRA):
+                self._extra(name)
+            else:
+                self._single(name)
+        return value_of(self._values, name)
 
 
-def _unite_parts(
-    members: Sequence[Member], policy: SurvivorshipPolicy, values: dict[str, Any], lineage: dict[str, dict[str, Any]]
-) -> None:
-    """Lists are united, each entry keeping the records it came from; the best member's entries stand first."""
-    for attribute in PARTS:
-        holders = [m for m in members if m.canonical.get(attribute)]
-        if holders:
-            ranked = sorted(holders, key=partial(_rank, attribute, policy), reverse=True)
-            values[attribute] = unite(attribute, [(m.id, m.canonical[attribute]) for m in ranked])
-            lineage[attribute] = {"record": ranked[0].id, "rule": "united", "of": len(holders)}
-    extras: dict[str, Any] = {}
-    holders = [m for m in members if m.canonical.get("extra")]
-    for name in sorted({n for m in holders for n in m.canonical["extra"]}):
-        having = [m for m in holders if name in m.canonical["extra"]]
-        winner, rule = choose(f"extra.{name}", having, policy, value_of=lambda m, n=name: m.canonical["extra"][n])
-        extras[name] = winner.canonical["extra"][name]
-        lineage[f"extra.{name}"] = {"record": winner.id, "rule": rule, "of": len(having)}
-    if extras:
-        values["extra"] = extras
-
-
-def _rank(attribute: str, policy: SurvivorshipPolicy, member: Member) -> tuple[int, datetime, str, str]:
+def _rank(attribute: str, policy: SurvivorshipPolicy, member: Member) -> tuple[float, datetime, str, str]:
     return effective_trust(member, attribute, policy), member.updated_at, member.system, member.external_id
-
-
-def effective_trust(member: Member, attribute: str, policy: SurvivorshipPolicy) -> int:
-    """Trust in `member` for `attribute`, 0–100; -1 for a deleted record whose system downgrades: any live value beats it."""
-    if member.downgraded:
-        return -1
-    return policy.trust(member.system, member.system_kind, attribute, member.trust)
-
-
-def choose(
-    attribute: str, holders: Sequence[Member], policy: SurvivorshipPolicy, *, value_of: Any = None
-) -> tuple[Member, str]:
-    """The winning member and the strategy that decided. `holders` all have a value and stand in (system, external id) order."""
-    read = value_of or (lambda m: m.canonical[attribute])
-    left = list(holders)
-    if len(left) > 1 and any(m.downgraded for m in left) and not all(m.downgraded for m in left):
-        left = [m for m in left if not m.downgraded]
-    rule = "only" if len(left) == 1 else "tie"
-    for strategy in policy.strategies(attribute):
-        if len(left) == 1:
-            break
-        scores = _scores(strategy, attribute, left, policy, read)
-        best = max(scores)
-        kept = [m for m, score in zip(left, scores, strict=True) if score == best]
-        if len(kept) < len(left):
-            left, rule = kept, strategy
-        if len({repr(read(m)) for m in left}) == 1:
-            rule = "agreed" if len(left) == len(holders) else rule
-            break
-    return left[0], rule
-
-
-def _scores(strategy: str, attribute: str, left: Sequence[Member], policy: SurvivorshipPolicy, read: Any) -> list[Any]:
-    if strategy == "trust":
-        return [effective_trust(m, attribute, policy) for m in left]
-    if strategy == "recent":
-        return [m.updated_at for m in left]
-    if strategy == "oldest":
-        return [-(m.updated_at - _LONG_AGO).total_seconds() for m in left]
-    values = [repr(read(m)) for m in left]
-    if strategy == "frequent":
-        return [values.count(v) for v in values]
-    return [len(v) for v in values]
 
 
 def display_name(values: Mapping[str, Any]) -> str | None:

@@ -2,12 +2,16 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 _IDENTITY = {
     "contact_points": ("type", "value"),
     "identifiers": ("type", "value", "country"),
 }
+
+
+MOST_PARTS: Final = 200
+"""Entries of one list of a customer; of more the best records' are kept, and a case says so."""
 
 
 def part_key(attribute: str, part: Mapping[str, Any]) -> str:
@@ -17,16 +21,16 @@ def part_key(attribute: str, part: Mapping[str, Any]) -> str:
         return "|".join(
             (part.get("type") or "", _bare(part.get("line1") or ""), _bare(place), part.get("country") or "")
         )
-    return "|".join(str(part.get(name) or "") for name in _IDENTITY[attribute])
+    return "|".join([str(part.get(name) or "") for name in _IDENTITY[attribute]])
 
 
 def _bare(text: str) -> str:
-    return "".join(c for c in text.casefold() if c.isalnum())
+    return "".join(filter(str.isalnum, text.casefold()))
 
 
 def unite(attribute: str, ranked: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> list[dict[str, Any]]:
     """`ranked`: (record id, its parts), best record first. Each result has `id` (stable: made from its key), the fields of the
-    best record that has it, and `from`: the records it came from, best first."""
+    best record that has it, and `from`: the records it came from, best first. Of more than MOST_PARTS the last are left out."""
     united: dict[str, dict[str, Any]] = {}
     for record, parts in ranked:
         for part in parts:
@@ -42,7 +46,19 @@ def unite(attribute: str, ranked: Sequence[tuple[str, Sequence[Mapping[str, Any]
                         if name != "received" and value is not None:
                             known.setdefault(name, value)
     found = list(united.values())
-    return _folded(found) if attribute == "addresses" and len(found) > 1 else found
+    return (_folded(found) if attribute == "addresses" and len(found) > 1 else found)[:MOST_PARTS]
+
+
+def unite_texts(texts: Sequence[Any], between: str) -> str:
+    """The entries of several texts, best text first, as one text: each once whatever its case, spelled as it first comes.
+
+    `between` parts the entries; spaces around it do not matter for reading and are kept for writing ("; ")."""
+    entries = (entry.strip() for text in texts for entry in str(text).split(between.strip()))
+    united: dict[str, str] = {}
+    for entry in entries:
+        if entry:
+            united.setdefault(entry.casefold(), entry)
+    return between.join(united.values())
 
 
 def _folded(addresses: list[dict[str, Any]]) -> list[dict[str, Any]]:

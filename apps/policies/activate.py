@@ -25,8 +25,8 @@ def draft(*, kind: str, body: dict[str, object], note: str, act: Act) -> Policy:
 
 @transaction.atomic
 def activate(*, policy: UUID, act: Act) -> Policy:
-    """Puts a draft, or a retired version, into force: decisions from now on name its hash. Golden records follow at
-    their next rebuild.
+    """Puts a draft, or a retired version, into force: decisions from now on name its hash. What follows from it, the
+    kind's owner sets going in the same transaction: of golden records, that all of them are derived again.
 
     Raises NotFound, Conflict (it is in force already), Rejected (the author decides, or the document makes no
     sense)."""
@@ -41,4 +41,5 @@ def activate(*, policy: UUID, act: Act) -> Policy:
     Policy.objects.filter(kind=row.kind, state=Policy.State.ACTIVE).update(state=Policy.State.RETIRED)
     row.state, row.approver, row.activated_at = Policy.State.ACTIVE, act.actor, timezone.now()
     row.save(update_fields=("state", "approver", "activated_at"))
+    active.follow(row.kind, act)
     return row

@@ -1,7 +1,7 @@
 """The policy in force for each kind: the active row, else the document shipped in policy/<kind>.toml.
 
 A kind is registered by its owner with a parser that raises Rejected for a document that makes no sense; what it returns is
-frozen and cached by the document's hash."""
+frozen and cached by the document's hash. An owner who has to do something about a new policy registers that too."""
 
 import hashlib
 import json
@@ -15,10 +15,13 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from apps.common.act import Act
 from apps.common.errors import Permanent
 
 Parse = Callable[[Mapping[str, Any]], Any]
+Follow = Callable[[Act], None]
 _parsers: dict[str, Parse] = {}
+_followers: dict[str, Follow] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,17 @@ class Active:
     version: int
 
 
-def register(kind: str, parse: Parse) -> None:
+def register(kind: str, parse: Parse, *, follow: Follow | None = None) -> None:
+    """`follow` is called whenever a policy of the kind has come into force, in the transaction of its activation."""
     _parsers[kind] = parse
+    if follow is not None:
+        _followers[kind] = follow
+
+
+def follow(kind: str, act: Act) -> None:
+    """Tells the kind's owner that another policy is in force from now on."""
+    if kind in _followers:
+        _followers[kind](act)
 
 
 def kinds() -> tuple[str, ...]:

@@ -21,11 +21,21 @@ MOST = 5_000
 """New cases of one kind and turn; what is left comes with the next."""
 _LOCK = 0x6361736573
 
-# Values of a golden record that are known to be wrong: what kind of value the first of them is, and all of them in words.
-_WRONG = """SELECT min('wrong_' || x.type) AS cause, string_agg(replace(x.type, '_', ' ') || ' ' || x.value, ', ' ORDER BY x.type, x.value) AS sentence FROM (
-  SELECT p ->> 'type', p ->> 'value' FROM jsonb_array_elements({customer}.contact_points) p WHERE (p -> 'valid') = 'false'
-  UNION ALL SELECT p ->> 'type', p ->> 'value' FROM jsonb_array_elements({customer}.identifiers) p WHERE (p -> 'verified') = 'false'
-) x(type, value)"""
+# What is known to be wrong with a golden record: values that failed their check, and lists so long that the rest was left out. Of these the
+# value that most records hold is named: it is what made strangers one. Gives what kind of thing it is, and all of it in words.
+_WRONG = """SELECT min(x.cause) AS cause, string_agg(x.told, ', ' ORDER BY x.told) AS sentence FROM (
+  SELECT 'wrong_' || (p ->> 'type'), replace(p ->> 'type', '_', ' ') || ' ' || (p ->> 'value')
+    FROM jsonb_array_elements({customer}.contact_points) p WHERE (p -> 'valid') = 'false'
+  UNION ALL SELECT 'wrong_' || (p ->> 'type'), replace(p ->> 'type', '_', ' ') || ' ' || (p ->> 'value')
+    FROM jsonb_array_elements({customer}.identifiers) p WHERE (p -> 'verified') = 'false'
+  UNION ALL SELECT 'too_many_' || l.name, '200 ' || replace(l.name, '_', ' ') || ', and the rest left out; ' || f.value || ' comes from '
+      || f.records || CASE f.records WHEN 1 THEN ' record' ELSE ' records' END
+    FROM (VALUES ('addresses', {customer}.addresses), ('contact_points', {customer}.contact_points), ('identifiers', {customer}.identifiers))
+      l(name, entries), LATERAL (
+      SELECT coalesce(e ->> 'value', concat_ws(', ', e ->> 'line1', e ->> 'city')), jsonb_array_length(e -> 'from')
+      FROM jsonb_array_elements(l.entries) e ORDER BY 2 DESC, 1 LIMIT 1) f(value, records)
+    WHERE {customer}.crowded AND jsonb_array_length(l.entries) >= 200
+) x(cause, told)"""
 
 # Each gives subject, group, customer, title, cause, sentence, priority, since: of what needs a person and has no case yet.
 _NEW: Final[Mapping[str, str]] = {
@@ -54,7 +64,7 @@ WHERE d.state = 'failed'""",
     "quality": f"""
 SELECT d.id, 'quality:' || w.cause, d.id, coalesce(d.name, ''), w.cause, w.sentence, 4, d.updated_at
 FROM customer d CROSS JOIN LATERAL ({_WRONG.format(customer="d")}) w
-WHERE d.active AND d.flawed AND w.cause IS NOT NULL
+WHERE d.active AND (d.flawed OR d.crowded) AND w.cause IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM steward_case a WHERE a.accepted AND a.subject = d.id AND a.sentence = w.sentence)""",  # noqa: S608 - text of our own
 }
 _GROUPED: Final = {"change": " GROUP BY d.id, d.opened_at"}

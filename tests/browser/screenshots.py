@@ -17,6 +17,7 @@ def screenshot(tmp_path: Path) -> Callable[[Page, str], Path]:
 
     def take(page: Page, name: str) -> Path:
         path = folder / f"{name}.png"
+        page.wait_for_load_state()  # while a page is on its way nothing on it has the focus
         page.evaluate("document.activeElement.blur()")
         page.screenshot(path=path, animations="disabled")
         assert path.stat().st_size < MOST_BYTES

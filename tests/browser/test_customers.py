@@ -36,6 +36,9 @@ def test_from_the_login_to_two_compared_versions(page: Page, screenshot: Callabl
     page.locator("details.losers summary").first.click()
     expect(page.locator("details.losers li").first).to_be_visible()
     screenshot(page, "customer")
+    how = page.get_by_role("region", name="How these records became one")
+    expect(how.get_by_role("img", name="Which records joined which")).to_be_visible()
+    expect(how.get_by_role("listitem").first).to_contain_text("bits: ")
     for tab, proof in (
         ("Sources", page.get_by_role("columnheader", name="Golden record")),
         ("Lineage", page.get_by_role("heading", name="Where every value comes from")),
@@ -142,6 +145,9 @@ def test_everything_to_read_works_without_javascript(browser: Browser, hub: str)
     page.get_by_label("Kind").select_option("organization")
     page.get_by_role("button", name="Search").click()
     page.locator("[data-row] a").first.click()
+    page.get_by_role("link", name="Every join, and what was refused").click()
+    expect(page.get_by_role("heading", name="How these records became one")).to_be_visible()
+    expect(page.get_by_role("region", name="How these records became one")).not_to_contain_text("Every join")
     page.get_by_role("link", name="History").click()
     expect(page.get_by_text("Version 1", exact=True)).to_be_visible()
     page.goto("/preferences/")

@@ -190,3 +190,21 @@ def test_systems_are_listed() -> None:
     assert {"code": "crm", "name": "CRM", "kind": "other", "region": "", "trust": 70, "is_active": True} in body[
         "items"
     ]
+
+
+def test_how_a_value_is_decided_is_told_step_by_step() -> None:
+    survivor, retired = merged()
+    client = machine("customers:read", "sources:read")
+    body = client.get(url(retired, "/lineage/family_name")).json()
+    assert (body["id"], body["asked_id"], body["attribute"]) == (str(survivor), str(retired), "family_name")
+    golden = client.get(url(survivor)).json()["family_name"]
+    assert body["value"] == golden
+    winner, loser = body["candidates"]
+    assert (winner["won"], loser["won"]) == (True, False)
+    assert winner["record"] == body["record"]
+    assert golden in winner["value"], "of the names that survive together"
+    assert len(winner["scores"]) == len(body["steps"]) > 0
+    assert loser["out"] == body["steps"][-1]["rule"]
+    assert body["stands"] is True
+    assert client.get(url(survivor, "/lineage/shoe_size")).status_code == 404
+    assert machine("customers:read").get(url(survivor, "/lineage/family_name")).status_code == 403

@@ -183,4 +183,4 @@ def test_what_people_read_as_the_name() -> None:
 def test_a_policy_that_makes_no_sense_says_where() -> None:
     with pytest.raises(Rejected) as refused:
         parse_survivorship({"default": [], "attributes": {"name": ["luck"]}, "trust": {"crm": {"name": 101}}})
-    assert [f.field for f in refused.value.fields] == ["/default", "/attributes/name", "/trust/crm/name"]
+    assert [f.field for f in refused.value.fields] == ["/default", "/attributes/name/0", "/trust/crm/name"]

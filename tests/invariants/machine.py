@@ -266,7 +266,7 @@ class Hub(RuleBasedStateMachine):
         assert request.state == ("approved" if approve else "rejected")
 
     @precondition(lambda self: self.policies < 2)
-    @rule(kind=st.sampled_from(("crm", "erp", "billing")), attribute=st.sampled_from(("organization_name", "phone", "payment_terms")),
+    @rule(kind=st.sampled_from(("crm", "erp", "billing")), attribute=st.sampled_from(("organization_name", "contact_points", "payment_terms")),
           trust=st.integers(0, 100))  # fmt: skip
     def change_policy(self, kind: str, attribute: str, trust: int) -> None:
         self.policies += 1

@@ -32,9 +32,12 @@ def pages(customer: UUID) -> list[str]:
             for tab in (
                 "sources/",
                 "lineage/",
+                "lineage/contact_points/",
+                "lineage/family_name/",
                 "history/",
                 "history/compare/?a=1&b=2",
                 "matches/",
+                "joins/",
                 f"records/{record}/",
             )
         ),
@@ -162,7 +165,7 @@ def test_a_retired_id_leads_to_what_it_is_part_of_and_keeps_its_history(customer
     retired = Customer.objects.get(id__in=[customer, other], active=False).id
     survivor = next(c for c in (customer, other) if c != retired)
     steward = browser("steward")
-    for tab in ("", "sources/", "lineage/", "matches/"):
+    for tab in ("", "sources/", "lineage/", "lineage/status/", "matches/"):
         answer = steward.get(f"/customers/{retired}/{tab}")
         assert answer["Location"] == f"/customers/{survivor}/{tab}"
     assert "part of this customer now" in text(steward.get(f"/customers/{retired}/", follow=True))
@@ -209,7 +212,7 @@ def test_names_that_try_to_hide_are_shown_safely() -> None:
     customer = pipeline.customer_of(
         "crm", {"record_id": "<b>1</b>", "kind": "organization", "organization_name": name, "country": "DE"}
     )
-    for tab in ("", "sources/", "lineage/", "history/", "matches/"):
+    for tab in ("", "sources/", "lineage/", "lineage/organization_name/", "history/", "matches/", "joins/"):
         seen = text(browser("steward").get(f"/customers/{customer}/{tab}"))
         assert "<script>alert" not in seen
         assert "<b>1</b>" not in seen

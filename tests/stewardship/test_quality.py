@@ -6,6 +6,8 @@ from uuid import UUID
 import pytest
 
 from apps.customers import pins
+from apps.customers.models import Customer
+from apps.matching import judge
 from apps.stewardship import cases
 from apps.stewardship.inbox import Filter, lines
 from apps.stewardship.models import Case
@@ -87,3 +89,23 @@ def test_forged_lines_and_roles_that_may_not_do_nothing() -> None:
     assert steward.get("/inbox/quality/00000000-0000-7000-8000-000000000000/").status_code == 404
     assert steward.get(f"/inbox/{case.id}/").headers["Location"] == address
     assert re.search(rf'href="{address}"', text(steward.get("/inbox/?kind=quality")))
+
+
+def test_a_list_that_is_too_long_is_cut_and_told_with_the_value_that_most_records_hold() -> None:
+    """110 people by a person's word, each with an address and a number; one of these is in two records."""
+    people = [person(n, phone=f"+49 30 {2_000_000 + n}", email=f"p{n}@mail.example") for n in range(110)]
+    outcomes = take("erp", *people)
+    take("erp", person(500, phone="+49 30 2000000", email="p0@mail.example"))
+    customers = sorted({o.customer for o in outcomes if o.customer} | set(pipeline.where().values()))
+    judge.merge(customers=customers, act=alice())
+    customer = Customer.objects.get(active=True)
+    assert len(customer.contact_points) == 200
+    assert pipeline.broken() == []
+    cases.refresh()
+    (case,) = live()
+    assert case.cause == "too_many_contact_points"
+    assert re.fullmatch(
+        r"200 contact points, and the rest left out; (p0@mail\.example|\+49302000000) comes from 2 records",
+        case.sentence,
+    )
+    assert "Too many contact points" in text(browser("steward").get("/inbox/?whose=team"))

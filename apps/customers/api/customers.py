@@ -11,7 +11,7 @@ from apps.common import cursors
 from apps.common.api.endpoints import Caller, Endpoint
 from apps.common.api.serializers import Page
 from apps.common.api.views import HubView
-from apps.customers import queries
+from apps.customers import queries, queries_why
 from apps.customers.api import serializers as shapes
 
 
@@ -136,6 +136,30 @@ class LineageView(HubView):
                 "asked_id": found.asked,
                 "version": found.customer.version,
                 "attributes": [_attribute(a, whole=whole) for a in told],
+            }
+        )
+
+
+class WhyView(HubView):
+    endpoints: ClassVar = {
+        "GET": Endpoint("read_attribute_lineage", "sources.read", {200: shapes.WhyOut}, tag="customers")
+    }
+
+    def get(self, request: Any, customer_id: UUID, attribute: str) -> Response:
+        """How one attribute is decided (`extra.tier` for a declared one): every candidate, what each strategy of the policy's
+        chain gave it, and where it fell out."""
+        found = queries_why.why(customer_id, attribute)
+        told = {name: found.told[name] for name in (
+            "attribute", "value", "rule", "record", "group", "condition", "chain", "pin", "ignored", "steps", "candidates",
+        )}  # fmt: skip
+        return Response(
+            {
+                "id": found.customer.id,
+                "asked_id": found.asked,
+                "version": found.customer.version,
+                "policy_hash": found.policy_hash,
+                "stands": found.stands,
+                **told,
             }
         )
 

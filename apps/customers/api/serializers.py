@@ -144,6 +144,52 @@ class LineageOut(serializers.Serializer[Any]):
     attributes = AttributeLineageOut(many=True)
 
 
+class ChainStepOut(serializers.Serializer[Any]):
+    """A strategy that was asked."""
+
+    rule = serializers.CharField()
+    abstained = serializers.BooleanField(help_text="It had nothing to go by, and all stayed.")
+    asked = serializers.IntegerField(help_text="Candidates that it was asked about.")
+    kept = serializers.IntegerField(help_text="Those that went on.")
+
+
+class ValueCandidateOut(serializers.Serializer[Any]):
+    record = serializers.UUIDField()
+    system = serializers.CharField()
+    external_id = serializers.CharField()
+    value = serializers.JSONField(
+        allow_null=True, help_text="Of attributes that survive together a list, in the group's order."
+    )
+    trust = serializers.FloatField(help_text="0 to 100; -1 for a record that is gone at its source.")
+    failed = serializers.DictField(help_text="Checks that failed, by attribute.")
+    scores = serializers.ListField(child=serializers.JSONField(allow_null=True), help_text="In the order of `steps`.")
+    out = serializers.CharField(allow_null=True, help_text="The step it fell out at; `tie`: by system and id alone.")
+    won = serializers.BooleanField()
+
+
+class WhyOut(serializers.Serializer[Any]):
+    """How a value is decided, by the records as they are now and the policy in force."""
+
+    id = serializers.UUIDField()
+    asked_id = serializers.UUIDField()
+    version = serializers.IntegerField()
+    policy_hash = serializers.CharField()
+    stands = serializers.BooleanField(help_text="Whether the customer has this value by now.")
+    attribute = serializers.CharField()
+    value = serializers.JSONField(allow_null=True)
+    rule = serializers.CharField()
+    record = serializers.UUIDField(allow_null=True)
+    group = serializers.ListField(child=serializers.CharField(), help_text="Attributes that survive with it.")
+    condition = serializers.CharField(allow_null=True, help_text="The condition of the policy that held.")
+    chain = serializers.ListField(
+        child=serializers.DictField(), help_text="Strategies in their order, with parameters."
+    )
+    pin = serializers.DictField(allow_null=True)
+    ignored = serializers.ListField(child=serializers.DictField())
+    steps = ChainStepOut(many=True)
+    candidates = ValueCandidateOut(many=True, help_text="The winner first, then those that fell out last.")
+
+
 class SourceVersionOut(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     received_at = serializers.DateTimeField()

@@ -2,6 +2,7 @@
 
 from apps.customers.models.decision import ChangeRequest, Hold, Judgement, Quarantine, Relation
 from apps.customers.models.golden import Customer, CustomerSearch, LookupKey, Redirect
+from apps.customers.models.rebuild import RebuildRun
 from apps.customers.models.source import Link, Membership, SourceRecord, SourceRecordVersion, System
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "LookupKey",
     "Membership",
     "Quarantine",
+    "RebuildRun",
     "Redirect",
     "Relation",
     "SourceRecord",

@@ -10,16 +10,19 @@ from django.shortcuts import redirect, render
 
 from apps.common.ids import uuid7
 from apps.connectors import queries as outward
-from apps.customers import queries
+from apps.customers import queries, queries_why
 from apps.customers.models import SourceRecord, SourceRecordVersion
 from apps.customers.queries import CustomerDetail
 from apps.customers.queries_relations import related
+from apps.matching.queries_joins import joins_of
 from apps.stewardship import notes
 from apps.stewardship.evidence import pairs_of
 from apps.stewardship.grid import overview_lines, sources_grid, told
 from apps.stewardship.overview import open_doubts, system_looks
 from apps.stewardship.permissions import may, page
 
+MOST_JOINS = 25
+"""Joins, and refusals, that are told without being asked for all of them."""
 # (address, label, operation it needs)
 _TABS = (
     ("customer", "Overview", "customers.read"),
@@ -70,6 +73,23 @@ def removes_any_note(user: Any) -> bool:
     return may(user, "changes.decide") or may(user, "users.write")
 
 
+@page("customers.read")
+def joins(request: HttpRequest, id: UUID) -> HttpResponse:
+    """How its records became one: a part that the overview asks for, or a page of its own. `all`: every join, however many."""
+    resolved = queries.resolve(id)
+    if resolved.replaced:
+        return redirect("customer-joins", resolved.customer.id)
+    most = None if "all" in request.GET else MOST_JOINS
+    why = joins_of([id])[id]
+    told = {"why": why, "joins": why.joins[:most], "refused": why.refused[:most]}
+    if request.headers.get("HX-Request"):
+        context = {"customer": resolved.customer, "looks": system_looks(), **told}
+        return render(request, "stewardship/_joins.html", context)
+    return render(
+        request, "stewardship/customer_joins.html", {**frame(request, queries.detail_of(resolved), "customer"), **told}
+    )
+
+
 @page("sources.read")
 def sources(request: HttpRequest, id: UUID) -> HttpResponse:
     """Attributes against sources, the winner marked."""
@@ -87,6 +107,19 @@ def lineage(request: HttpRequest, id: UUID) -> HttpResponse:
         "customer-lineage",
         lines=[told(line) for line in ([] if detail.replaced else queries.lineage(id))],
     )
+
+
+@page("sources.read")
+def why(request: HttpRequest, id: UUID, attribute: str) -> HttpResponse:
+    """How one value was chosen: every candidate, and the step of the policy's chain at which it fell out."""
+    found = queries_why.why(id, attribute)
+    if found.asked != found.customer.id:
+        return redirect("customer-why", found.customer.id, attribute)
+    detail = queries.customer_detail(id)
+    sources = {str(source.record): source for source in detail.sources}
+    candidates = [(sources.get(one["record"]), one) for one in found.told["candidates"]]
+    context = {"why": found, "told": found.told, "candidates": candidates}
+    return render(request, "stewardship/customer_why.html", {**frame(request, detail, "customer-lineage"), **context})
 
 
 @page("doubts.read")

@@ -1,0 +1,98 @@
+"""What the hub promises, held against what stands in its tables; and what of it can be mended by doing the work again.
+
+What SQL can see stands in the view `broken_invariants`, one row for each break. Golden values and membership are derived: a customer that is
+built again, and records that are matched again, are right again. Facts (memberships, versions, events, acknowledgements) are never
+edited here: for those docs/runbooks/broken-invariants.md says what to do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+
+from apps.common.act import Act
+from apps.customers.refresh import refresh
+from apps.matching.candidates import redo_members
+
+PROMISES: Final[Mapping[str, str]] = {
+    "I1": "a built record belongs to one customer and has one open membership of it",
+    "I2": "that customer is active",
+    "I3": "a retired id leads to an active customer in one hop",
+    "I4": "an active customer has members and counts them right",
+    "I5": "two records with one verified identifier are one customer, unless something stands between them",
+    "I6": "what a person keeps apart is never one customer",
+    "I7": "effective values are the derived ones, but for holds",
+    "I9": "merging twice is merging once",
+    "I11": "versions have no gap; each has one snapshot and one event; the newest snapshot is the customer",
+    "I12": "a live link belongs to an active customer; a create that is done has its link",
+    "I13": "no target has confirmed more than there is",
+    "I15": "the same input twice changes nothing",
+    "I17": "records in are linked, unchanged or quarantined; what follows a record stands with it",
+}
+"""What SQL can see. I8 and I10 (an unmerge equals never having merged; the order of arrival does not matter) only show when the work is
+done in another order: the tests do that."""
+MENDED_BY: Final[Mapping[str, str]] = {
+    "I4": "building the customer again", "I5": "matching its records again", "I7": "building the customer again",
+}  # fmt: skip
+_BATCH: Final = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Of one promise: how often it is broken, and the first breaks as (subject, detail)."""
+
+    invariant: str
+    promise: str
+    broken: int
+    first: Sequence[tuple[str, str]]
+    mended_by: str | None
+
+
+def findings(most: int = 10) -> list[Finding]:
+    """Every promise in order, broken or not, with `most` breaks of each at the most: one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT invariant, count(*), (array_agg(subject ORDER BY subject, detail))[1:%(most)s],"
+            " (array_agg(detail ORDER BY subject, detail))[1:%(most)s] FROM broken_invariants GROUP BY invariant",
+            {"most": most},
+        )
+        broken = {row[0]: row[1:] for row in cursor.fetchall()}
+    return [
+        Finding(
+            name,
+            PROMISES.get(name, "a promise this release does not know"),
+            *_of(broken.get(name)),
+            MENDED_BY.get(name),
+        )
+        for name in sorted(PROMISES.keys() | broken.keys(), key=lambda name: (len(name), name))
+    ]
+
+
+def _of(row: tuple[int, list[str], list[str]] | None) -> tuple[int, Sequence[tuple[str, str]]]:
+    return (row[0], list(zip(row[1], row[2], strict=True))) if row is not None else (0, ())
+
+
+def mend(act: Act) -> dict[str, int]:
+    """Do again what makes broken promises hold; returns by invariant how many subjects were worked on.
+
+    Customers are built again at once. Records that must be matched again go into the redo queue: they are matched as soon as the
+    workers come to them. Raises Conflict where records were moving meanwhile: nothing is half done, try again."""
+    subjects = _subjects()
+    customers = sorted({id_ for name in ("I4", "I7") for id_ in subjects.get(name, ())})
+    for at in range(0, len(customers), _BATCH):
+        refresh(customers[at : at + _BATCH], act=act)
+    if subjects.get("I5"):
+        redo_members(subjects["I5"], "a promise of the hub is broken")
+    return {name: len(ids) for name, ids in subjects.items()}
+
+
+def _subjects() -> dict[str, list[UUID]]:
+    """The customers of breaks that can be mended."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT b.invariant, array_agg(DISTINCT c.id) FROM broken_invariants b JOIN customer c ON c.id::text = b.subject"
+            " WHERE c.active AND b.invariant = ANY(%s) GROUP BY 1",
+            (list(MENDED_BY),),
+        )
+        return dict(cursor.fetchall())
