@@ -96,9 +96,10 @@ def restore_backup(source: Path) -> Manifest:
         server = server_version()
         connection.close()
         _load(dump, manifest, server)
-        for name in archive.namelist():
-            if name.startswith(FILES) and ".." not in Path(name).parts:
-                archive.extract(name, settings.HUB_HOME)
+        uploads = [name for name in archive.namelist() if name.startswith(FILES)]
+        archive.extractall(scratch, uploads)  # the archive's own guard: no name leads out of the folder
+        if uploads:
+            shutil.copytree(Path(scratch) / FILES, settings.MEDIA_ROOT, dirs_exist_ok=True)
     return manifest
 
 
