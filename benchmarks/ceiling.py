@@ -41,7 +41,7 @@ def ceiling(known: Known, python: Path, timeout: float) -> float:
     """The best F1 of clusters by a model that was taught."""
     records = known.records()
     records = records.without(generic_values(records))
-    found = pairs_of(records, Model.load_default(), 1)
+    found = pairs_of(records, Model.load_default())
     low, high = found.low, found.high
     levels = compare(records, low, high)
     model = train(records, low, high, levels, Model.load_default()).model

@@ -18,22 +18,24 @@ from apps.matching.comparisons_contacts import (
 )
 from apps.matching.comparisons_persons import person_levels
 from apps.matching.encoded import Encoded
-from apps.matching.side_by_side import side_by_side
+from apps.matching.side_by_side import HERE, Beside
 
 Flags = npt.NDArray[np.int16]
 _PLACE = {name: place for place, name in enumerate(COMPARISONS)}
 
 
-def compare(table: Encoded, left: Longs, right: Longs, cores: int | None = 1) -> Levels:
+def compare(table: Encoded, left: Longs, right: Longs, beside: Beside = HERE) -> Levels:
     """Return levels (pairs × comparisons, in the order of COMPARISONS) of pairs of rows of one feature table.
 
-    `cores`: how many to use for what is not compared by several anyway, None for all."""
+    `beside`: who knows the table too and makes half of the comparisons."""
     result = np.zeros((len(left), len(COMPARISONS)), np.int8)
     if not len(left):
         return result
-    for found in side_by_side([lambda: _others(table, left, right), lambda: _companies(table, left, right)], cores):
-        for name, levels in found.items():
-            result[:, _PLACE[name]] = levels
+    companies = beside.ask(_companies, table, left, right)
+    for name, levels in _others(table, left, right).items():
+        result[:, _PLACE[name]] = levels
+    for name, levels in companies().items():
+        result[:, _PLACE[name]] = levels
     _once(result)
     return result
 
@@ -43,8 +45,6 @@ def _companies(table: Encoded, left: Longs, right: Longs) -> dict[str, Levels]:
     return {
         "company_name": company_levels(table, left, right),
         "legal_form": legal_form_levels(table, left, right),
-        "identifier": identifier_levels(table, left, right),
-        "email": email_levels(table, left, right),
     }
 
 
@@ -58,6 +58,8 @@ def _others(table: Encoded, left: Longs, right: Longs) -> dict[str, Levels]:
         "suffix": _suffix_levels(table, left, right),
         "birth_date": birth_levels(table, left, right),
         "phone": phone_levels(table, left, right),
+        "email": email_levels(table, left, right),
+        "identifier": identifier_levels(table, left, right),
         "domain": domain_levels(table, left, right),
         "address": address_levels(table, left, right),
     }

@@ -5,6 +5,8 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
@@ -12,11 +14,11 @@ from apps.matching.comparison_levels import level_number
 from apps.matching.comparisons_columns import (
     NONE,
     Bools,
+    Column,
     Ints,
     Levels,
     Longs,
     Texts,
-    as_texts,
     best,
     cross,
     distinct,
@@ -27,7 +29,9 @@ from apps.matching.comparisons_edits import Outlines
 from apps.matching.comparisons_pairing import Names, Pairing, names_of, pairing
 from apps.matching.comparisons_tokens import ALIKE, DIFFERENT, SAME, SHORTENED
 from apps.matching.encoded import Encoded
+from apps.matching.encoded_parts import company_words
 from apps.matching.text import fold, reference
+from apps.matching.words import in_order, only, put_together, split_words
 
 _NAME = {
     level: level_number("company_name", level)
@@ -64,7 +68,7 @@ def company_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     if not len(a):
         return np.zeros(len(left), np.int8)
     low, high, place = distinct(a, b)
-    read = table.once("companies", lambda: _read_all(names.texts.tolist()))
+    read = table.once("companies", lambda: _read_all(company_words(table)))
     return best(crossed, _distinct_names(read, low, high)[place], len(left))
 
 
@@ -72,14 +76,14 @@ def name_levels(names: Sequence[str], left: Longs, right: Longs) -> Levels:
     """Return levels of company_name of single names: number left[i] against number right[i]."""
     if not len(left):
         return np.zeros(0, np.int8)
-    return _distinct_names(_read_all(names), left.astype(np.int32), right.astype(np.int32))
+    return _distinct_names(_read_all(split_words(names)), left.astype(np.int32), right.astype(np.int32))
 
 
 class _Read(NamedTuple):
     """Distinct names with what is compared of them, as texts and as codes."""
 
-    words: list[list[str]]  # in order of the alphabet
-    strong: list[str]  # words that do not say what kind of house it is
+    words: Column  # in order of the alphabet
+    trades: Column  # of those the ones that say what kind of house it is, where there are several others
     outlines: Outlines  # of the names without spaces
     ordered_texts: Texts
     compact: Ints
@@ -92,25 +96,28 @@ class _Read(NamedTuple):
     lettered: list[Ints]  # for each word of "and", the initials with it between, in the numbers of `compact`
 
 
-def _read_all(names: Sequence[str]) -> _Read:
-    parts = [name.split() for name in names]
-    words = [sorted(own) for own in parts]
-    compacts, orders = ["".join(own) for own in parts], [" ".join(own) for own in words]
-    initials = ["".join([_SPOKEN.get(word, word[0]) for word in own]) for own in parts]
-    numbers = [" ".join([word for word in own if word.isdigit()]) for own in words]
-    trades = _trades()
-    strong = [
-        text if trades.isdisjoint(own) else " ".join([word for word in own if word not in trades])
-        for text, own in zip(orders, words, strict=True)
-    ]
-    two = [text if len(text) == 2 else "" for text in initials]
-    between = [text and text[0] + word + text[1] for word in _AND_INITIALS for text in two]
-    codes = encode([*compacts, *initials, *between])
-    compact, initial, *lettered = np.split(codes, range(len(parts), len(codes), max(1, len(parts))))
+def _read_all(names: Column) -> _Read:
+    """Read names, given as their words."""
+    words, spelt = in_order(names), names.texts.tolist()
+    trade = np.fromiter((text in _trades() for text in spelt), np.bool_, len(spelt))
+    number = np.fromiter((text.isdigit() for text in spelt), np.bool_, len(spelt))
+    compacts, orders = put_together(names, names.texts), put_together(words, names.texts, " ")
+    initials = put_together(names, [_SPOKEN.get(word, word[0]) for word in spelt])
+    strong, trades = only(words, ~trade), only(words, trade)
+    two = np.flatnonzero(pc.equal(pc.utf8_length(initials), 2).to_numpy(zero_copy_only=False))
+    one, other = (pc.utf8_slice_codeunits(initials.take(pa.array(two)), at, at + 1) for at in (0, 1))
+    between = [pc.binary_join_element_wise(one, word, other, "") for word in _AND_INITIALS]
+    codes = encode(pa.concat_arrays([compacts, initials, *between]))
+    size = len(names.size)
+    lettered = [np.full(size, NONE, np.int32) for _ in between]
+    for place, own in enumerate(lettered):
+        own[two] = codes[2 * size + place * len(two) :][: len(two)]
     return _Read(
-        words, strong, Outlines(as_texts(compacts)), as_texts(orders), compact, initial, encode(orders), encode(numbers),
-        encode([" ".join([word[:3] for word in own]) for own in parts]), encode(strong),
-        np.fromiter((len(own) > 1 for own in parts), np.bool_, len(parts)), lettered,
+        words, trades._replace(size=np.where(strong.size > 1, trades.size, 0)),
+        Outlines(compacts.to_numpy(zero_copy_only=False)), orders.to_numpy(zero_copy_only=False),
+        codes[:size], codes[size : 2 * size], encode(orders), encode(put_together(only(words, number), names.texts, " ")),
+        encode(put_together(names, [word[:3] for word in spelt], " ")), encode(put_together(strong, names.texts, " ")),
+        names.size > 1, lettered,
     )  # fmt: skip
 
 
@@ -159,13 +166,16 @@ def _distinct_names(read: _Read, a: Ints, b: Ints) -> Levels:
 def _other_trade(read: _Read, a: Ints, b: Ints) -> Bools:
     """Tell where both names say what kind of house it is, and not the same, of a name that a house with several of them bears: the
     Grand Regent cafe is not the Grand Regent restaurant. One word's cafe (Katsu) is called a restaurant as well."""
-    pairs = zip(a.tolist(), b.tolist(), strict=True)
-    kinds = ((_kinds(read, i), _kinds(read, j)) for i, j in pairs)
-    return np.fromiter((bool(one and other and not one & other) for one, other in kinds), np.bool_, len(a))
+    result = np.zeros(len(a), np.bool_)
+    at = np.flatnonzero((read.trades.size[a] > 0) & (read.trades.size[b] > 0))
+    pairs = zip(a[at].tolist(), b[at].tolist(), strict=True)
+    result[at] = [_kinds(read, one).isdisjoint(_kinds(read, other)) for one, other in pairs]
+    return result
 
 
-def _kinds(read: _Read, name: int) -> frozenset[str]:
-    return _trades().intersection(read.words[name]) if " " in read.strong[name] else frozenset()
+def _kinds(read: _Read, name: int) -> frozenset[int]:
+    first = read.trades.start[name]
+    return frozenset(read.trades.codes[first : first + read.trades.size[name]].tolist())
 
 
 class _ByWord(NamedTuple):
@@ -177,9 +187,9 @@ class _ByWord(NamedTuple):
     @classmethod
     def of(cls, read: _Read, a: Ints, b: Ints, pairs: Longs) -> "_ByWord":
         used = np.unique(np.concatenate([a[pairs], b[pairs]]))
-        place = np.zeros(len(read.words), np.int64)
+        place = np.zeros(len(read.words.size), np.int64)
         place[used] = np.arange(len(used))
-        return cls(names_of([read.words[number] for number in used.tolist()]), place)
+        return cls(names_of(read.words._replace(start=read.words.start[used], size=read.words.size[used])), place)
 
     def paired(self, a: Ints, b: Ints) -> Pairing:
         return pairing(self.names, self.place[a], self.place[b])

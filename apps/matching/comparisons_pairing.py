@@ -1,13 +1,14 @@
 """Words of two names put in pairs, the best first: for whole names, where nobody knows which word is which part."""
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from apps.matching.comparisons_columns import NONE, Bools, Ints, Levels, Longs, as_texts, encode
+from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Levels, Longs, encode, numbered
 from apps.matching.comparisons_tokens import ALIKE, Tokens, token_levels, tokens_of, written
+from apps.matching.letters import as_array
 from apps.matching.sounds import sounds
 
 _WORDS: Final = 10  # of a name that are compared
@@ -28,27 +29,34 @@ class Names(NamedTuple):
     tokens: Tokens
 
 
-def names_of(names: Sequence[Sequence[str]]) -> Names:
+def names_of(names: Column) -> Names:
     """Prepare names, given as their words, for being put in pairs."""
-    cut = [name[:_WORDS] for name in names]
-    size = np.fromiter(map(len, cut), np.int64, len(cut))
-    numbers, made = dict[str, int](), dict[str, int]()
-    flat = [numbers.setdefault(word, len(numbers)) for name in cut for word in name]
-    joined = [made.setdefault(one + other, len(made)) for name in cut for one, other in pairwise(name)]
-    letters = [made.setdefault(one[0] + other[0], len(made)) for name in cut for one, other in pairwise(name)]
-    texts = [*numbers, *made]
-    long = np.fromiter((len(text) >= _LONG for text in texts), np.bool_, len(texts))
-    # Short words may sound like two others by chance: they have to be written as those are.
-    heard = np.where(long, encode(sounds(list(map(written, texts)))), -2 - encode(texts)).astype(np.int32)
-    width = max(2, int(size.max(initial=0)))
-    of_words, of_made, fewer = heard[: len(numbers)], heard[len(numbers) :], np.maximum(size - 1, 0)
+    names = names._replace(size=np.minimum(names.size, _WORDS))
+    row, _, spelt = names.spread()
+    used, flat = np.unique(spelt, return_inverse=True)
+    texts = names.texts[used]
+    follows = np.flatnonzero(row[1:] == row[:-1])
+    both, joined = numbered(flat[follows] << 32 | flat[follows + 1])
+    words, one, other = as_array(texts), both >> 32, both & 0xFFFFFFFF
+    begin = pc.utf8_slice_codeunits(words, 0, 1)
+    made = [pc.binary_join_element_wise(of.take(pa.array(one)), of.take(pa.array(other)), "") for of in (words, begin)]
+    heard = _heard(pa.concat_arrays([words, *made]))
+    width = max(2, int(names.size.max(initial=0)))
+    of_words, of_joined, of_letters = np.split(heard, [len(used), len(used) + len(both)])
+    fewer = np.maximum(names.size - 1, 0)
     return Names(
-        _rows(np.array(flat, np.int32), size, width),
-        _rows(of_made[joined], fewer, width),
-        _rows(of_made[letters], fewer, width),
+        _rows(flat.astype(np.int32), names.size, width),
+        _rows(of_joined[joined], fewer, width),
+        _rows(of_letters[joined], fewer, width),
         np.append(of_words, NONE),
-        tokens_of(as_texts(numbers)),
+        tokens_of(texts),
     )
+
+
+def _heard(texts: pa.StringArray) -> Ints:
+    """A number for what each text sounds like. Short ones may sound like others by chance: they have to be written as those are."""
+    long = pc.greater_equal(pc.utf8_length(texts), _LONG).to_numpy(zero_copy_only=False)
+    return np.where(long, encode(sounds(written(texts))), -2 - encode(texts)).astype(np.int32)
 
 
 def _rows(flat: Ints, size: Longs, width: int) -> Ints:

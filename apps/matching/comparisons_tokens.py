@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from rapidfuzz.distance import JaroWinkler, Prefix
 
 from apps.matching.comparisons_columns import (
@@ -24,12 +26,14 @@ from apps.matching.comparisons_columns import (
     lengths,
     similar,
 )
+from apps.matching.letters import Texts as AnyTexts
 from apps.matching.names import MOST_GROUPS, nickname_groups
 from apps.matching.sounds import sounds
 
 _SIMILAR = 0.82  # Jaro–Winkler
 _SERVANT = "abdul"
 _VOWEL = re.compile("[eiou]")
+_CHINESE = re.compile("^(x|hs)")
 _DOUBLED = re.compile(r"(.)\1+")
 SAME, ALIKE, NICKNAME, SHORTENED, NEAR, SIMILAR, INITIAL, DIFFERENT = range(1, 9)  # of two tokens
 
@@ -58,7 +62,7 @@ def tokens_of(texts: Texts) -> Tokens:
     length = lengths(texts)
     servant = np.fromiter((text.startswith(_SERVANT) for text in plain), np.bool_, len(plain))
     own = np.where(servant, length - len(_SERVANT), length).astype(np.int32)
-    return Tokens(texts, length, own, encode(sounds([written(text) for text in plain])), _bare(plain), first, groups)
+    return Tokens(texts, length, own, encode(sounds(written(plain))), _bare(plain), first, groups)
 
 
 def one_numbering(one: Column, other: Column) -> tuple[Column, Column]:
@@ -78,9 +82,12 @@ def _bare(texts: list[str]) -> Bools:
     return np.fromiter((size - a > 2 and a <= size // 4 for size, a in vowels), np.bool_, len(texts))
 
 
-def written(text: str) -> str:
-    """A word as its sound is to be taken; what Chinese names begin with is written x, hs or sh."""
-    return "s" + text[1:] if text[:1] == "x" else text[1:] if text[:2] == "hs" else text
+def written(words: AnyTexts) -> AnyTexts:
+    """Words as their sound is to be taken; what Chinese names begin with is written x, hs or sh."""
+    if isinstance(words, pa.Array):
+        found: AnyTexts = pc.replace_substring_regex(words, "^(x|hs)", "s")
+        return found
+    return [_CHINESE.sub("s", word) for word in words]
 
 
 # Such a script writes p as b and v as f; w and y may stand for vowels, h at the end for nothing.

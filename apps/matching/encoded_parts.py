@@ -7,6 +7,7 @@ import numpy as np
 from apps.matching.comparisons_columns import Bools, Column, Ints, Texts, as_texts, encode, lengths
 from apps.matching.encoded import Encoded
 from apps.matching.standardise_contacts import role_mailbox
+from apps.matching.words import split_words
 
 
 class Identifiers(NamedTuple):
@@ -62,12 +63,4 @@ def mails_of(table: Encoded) -> Mails:
 
 def company_words(table: Encoded) -> Column:
     """Take the names of companies apart: the words of each distinct name."""
-
-    def make() -> Column:
-        parts = [name.split() for name in table.column("company").texts.tolist()]
-        size = np.fromiter(map(len, parts), np.int64, len(parts))
-        numbers: dict[str, int] = {}
-        codes = [numbers.setdefault(word, len(numbers)) for words in parts for word in words]
-        return Column(np.array(codes, np.int32), np.cumsum(size) - size, size, as_texts(numbers))
-
-    return table.once("company words", make)
+    return table.once("company words", lambda: split_words(table.column("company").texts.tolist()))

@@ -17,6 +17,7 @@ from apps.matching.comparisons_companies import common_words, form_verdicts, nam
 from apps.matching.comparisons_pairing import Names, Pairing, displaced, names_of, pairing
 from apps.matching.comparisons_tokens import ALIKE, DIFFERENT, INITIAL, NEAR, NICKNAME, SAME, SHORTENED, SIMILAR
 from apps.matching.standardise_names import company_name, person_name, syllabic
+from apps.matching.words import split_words, words_of
 
 Doubles = npt.NDArray[np.float64]
 Kind = Literal["person", "organization"]
@@ -126,7 +127,7 @@ def _words(names: Names, found: Pairing) -> Evidence:
 
 def _persons(texts: Sequence[str], left: Longs, right: Longs) -> Doubles:
     read = [person_name("", "", text) for text in texts]
-    names = names_of([(*name.given, *name.family) for name in read])
+    names = names_of(words_of([(*name.given, *name.family) for name in read]))
     given = np.fromiter((len(name.given) for name in read), np.int64, len(read))
     signs = np.array([syllabic(text) for text in texts], np.bool_)
     suffix = encode([name.suffix for name in read])
@@ -214,7 +215,7 @@ def _companies(texts: Sequence[str], left: Longs, right: Longs) -> Doubles:
 
 
 def _company_names(listed: Sequence[str], left: Longs, right: Longs) -> Doubles:
-    names = names_of([name.split() for name in listed])
+    names = names_of(split_words(listed))
     digits = np.append([any(map(str.isdigit, word)) for word in names.tokens.texts.tolist()], False).astype(np.bool_)
     common = np.append([word in common_words() for word in names.tokens.texts.tolist()], False).astype(np.bool_)
     levels = name_levels(listed, left, right)

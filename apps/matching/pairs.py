@@ -1,7 +1,6 @@
 """Candidate pairs of a file against itself: records that share a key which is not oversized, or two weak ones."""
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from apps.matching.blocking import Keys, kind_of, numbered, parts_of_keys
 from apps.matching.blocking_values import Values
 from apps.matching.encoded import Encoded
 from apps.matching.parameters import Model
-from apps.matching.side_by_side import side_by_side
+from apps.matching.side_by_side import HERE, Beside
 
 Longs = npt.NDArray[np.int64]
 
@@ -46,23 +45,23 @@ class Candidates(NamedTuple):
     blocks: list[Block]
 
 
-def pairs_of(table: Encoded, model: Model, cores: int | None = 1) -> Candidates:
+def pairs_of(table: Encoded, model: Model, beside: Beside = HERE) -> Candidates:
     """Return the pairs of records that share a key, by the model's rules; a key with more records than its cap brings nobody together.
 
-    `cores`: how many to use, None for all."""
-    parts = [partial(_of_part, make, model, table.num_rows) for make in parts_of_keys(table)]
-    return _candidates(side_by_side(parts, cores))
+    `beside`: who knows the table too and makes half of them."""
+    others = beside.ask(_of_part, table, 1, model)
+    return _candidates([_of_part(table, 0, model), others()])
 
 
-def _of_part(make: Callable[[], Iterable[tuple[int, Values]]], model: Model, rows: int) -> "_Met":
+def _of_part(table: Encoded, part: int, model: Model) -> "_Met":
     together: dict[int, list[Values]] = {}
-    for kind, values in make():
+    for kind, values in parts_of_keys(table)[part]():
         together.setdefault(kind, []).append(values)
     kinds = (
         (kind, numbered(kind, np.concatenate([one.hash for one in own])), np.concatenate([one.row for one in own]))
         for kind, own in together.items()
     )
-    return _met(kinds, model, rows)
+    return _met(kinds, model, table.num_rows)
 
 
 def candidate_pairs(keys: Keys, model: Model) -> tuple[Longs, Longs]:
@@ -97,8 +96,10 @@ def _met(kinds: Iterable[tuple[int, Longs, Longs]], model: Model, rows: int) -> 
 
 def _counted(codes: Longs) -> tuple[Longs, Longs]:
     """Return the codes that stand there once, and those that do more often."""
-    distinct, times = np.unique(codes, return_counts=True)
-    return distinct[times == 1], distinct[times > 1]
+    codes = np.sort(codes)
+    new = codes[1:] != codes[:-1]
+    first, last = np.r_[True, new][: len(codes)], np.r_[new, True][: len(codes)]
+    return codes[first & last], codes[first & ~last]
 
 
 def _candidates(parts: Sequence[_Met]) -> Candidates:

@@ -153,6 +153,9 @@ class Model:
             related_prior,
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Model.from_dict, (self.to_dict(),)
+
     @staticmethod
     def load_default() -> "Model":
         """Return the shipped model (policy/matching.toml)."""

@@ -1,7 +1,6 @@
 """A whole file's pairs to clusters: the pairs fall into components, and each is decided by itself."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ from apps.matching.clusters import Pair
 from apps.matching.comparison_levels import FORCED, VETO
 from apps.matching.decide import WORTH_A_QUESTION, Component, Doubt, decide
 from apps.matching.parameters import Thresholds
-from apps.matching.side_by_side import side_by_side
+from apps.matching.side_by_side import HERE, Beside
 
 Longs = npt.NDArray[np.int64]
 MANY: Final = 5_000
@@ -59,12 +58,12 @@ def partition_file(
     distinct_systems: frozenset[int] = frozenset(),
     must: Sequence[Pair] = (),
     cannot: Sequence[Pair] = (),
-    cores: int | None = 1,
+    beside: Beside = HERE,
 ) -> tuple[Longs, list[Doubt]]:
     """Decide all records 0 … n-1 of a file; place in the file stands for the id. Returns labels and doubts.
 
-    The same as `decide` on everything at once, since records of different components never touch. `cores`: how many to use, None for
-    all.
+    The same as `decide` on everything at once, since records of different components never touch. `beside`: who decides half of the
+    components.
     """
     left, right = np.asarray(a, np.int64), np.asarray(b, np.int64)
     low, high = np.minimum(left, right), np.maximum(left, right)
@@ -86,9 +85,9 @@ def partition_file(
         a=(), b=(), weight=(), flags=(), must=must, cannot=cannot,
     )  # fmt: skip
     heads = np.flatnonzero(sizes > 1)
-    parts = np.array_split(heads, 2) if len(heads) >= MANY else [heads]
-    found = side_by_side([partial(_decided, part, root, pairs, whole, thresholds) for part in parts], cores)
-    for ids, own, doubtful in found:
+    mine, others = np.array_split(heads, 2) if len(heads) >= MANY else (heads, heads[:0])
+    elsewhere = (beside if len(others) else HERE).ask(_decided, others, root, pairs, whole, thresholds)
+    for ids, own, doubtful in (_decided(mine, root, pairs, whole, thresholds), elsewhere()):
         label[ids] = own
         doubts += doubtful
     return label, doubts

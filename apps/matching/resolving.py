@@ -27,6 +27,7 @@ from apps.matching.pairs import Block, Candidates, pairs_of
 from apps.matching.parameters import Model
 from apps.matching.partition import partition_file
 from apps.matching.scoring import Scores, score_rows, weigh_rows
+from apps.matching.side_by_side import Beside, beside
 from apps.matching.standardise_columns import COLUMNS, standardise_columns
 from apps.matching.training import LEAST_RECORDS, PRECISION, Degenerate, Trained, for_precision, train
 
@@ -144,13 +145,25 @@ def resolve_standardised(
     with clock.phase("block"):
         generic = generic_values(records)
         records = records.without(generic)
-        found = pairs_of(records, model, options.cores)
+    for feature, values in generic.items():
+        some = ", ".join(sorted(values)[:3])
+        warnings.append(f"{feature}: {len(values)} values are shared by many and were not used ({some})")
+    with beside(records, options.cores) as other:
+        return _resolved(records, model, options, clock, warnings, other)
+
+
+def _resolved(
+    records: Encoded, model: Model, options: Options, clock: Clock, warnings: list[str], other: Beside
+) -> Resolved:
+    """The same of records without generic values; `other` works beside this process."""
+    with clock.phase("block"):
+        found = pairs_of(records, model, other)
     with clock.phase("compare"):
-        levels = compare(records, found.low, found.high, options.cores)
+        levels = compare(records, found.low, found.high, other)
     trained = None
     if options.train and records.num_rows >= LEAST_RECORDS:
         with clock.phase("train"):
-            model, trained, refusal = _learned(records, found, levels, model, options)
+            model, trained, refusal = _learned(records, found, levels, model, options, other)
             warnings += refusal
     with clock.phase("score"):
         scores = weigh_rows(records, found.low, found.high, levels, model)
@@ -170,11 +183,8 @@ def resolve_standardised(
             model = replace(model, thresholds=advice.thresholds)
         elif trained is not None:
             model = replace(model, thresholds=for_precision(model.thresholds, scores, options.precision))
-        label, doubts = _decided(records, low, high, scores, model, options)
+        label, doubts = _decided(records, low, high, scores, model, options, other)
         measured = over_link(label, low, high, scores)
-    for feature, values in generic.items():
-        some = ", ".join(sorted(values)[:3])
-        warnings.append(f"{feature}: {len(values)} values are shared by many and were not used ({some})")
     return Resolved(
         label, low, high, scores, doubts, model, trained, len(found.low), found.blocks, clock.seconds, warnings,
         advice, measured,
@@ -182,17 +192,17 @@ def resolve_standardised(
 
 
 def _learned(
-    records: Encoded, found: Candidates, levels: Levels, model: Model, options: Options
+    records: Encoded, found: Candidates, levels: Levels, model: Model, options: Options, other: Beside
 ) -> tuple[Model, Trained | None, list[str]]:
     try:
-        trained = train(records, found.low, found.high, levels, model, labels=options.labels, cores=options.cores)
+        trained = train(records, found.low, found.high, levels, model, labels=options.labels, beside=other)
     except Degenerate as error:
         return model, None, [f"The shipped parameters were used. {error}"]
     return trained.model, trained, []
 
 
 def _decided(
-    records: Encoded, low: Longs, high: Longs, scores: Scores, model: Model, options: Options
+    records: Encoded, low: Longs, high: Longs, scores: Scores, model: Model, options: Options, other: Beside
 ) -> tuple[npt.NDArray[np.int64], Sequence[Doubt]]:
     labels = options.labels if options.obeyed else NO_LABELS
     systems = records.column("system").single() if options.one_per_system else None
@@ -200,7 +210,7 @@ def _decided(
         records.num_rows, low, high, weight=scores.weight, flags=scores.flags, thresholds=model.thresholds,
         systems=None if systems is None else systems.tolist(),
         distinct_systems=frozenset() if systems is None else frozenset(np.unique(systems[systems >= 0]).tolist()),
-        must=labels.pairs(same=True), cannot=labels.pairs(same=False), cores=options.cores,
+        must=labels.pairs(same=True), cannot=labels.pairs(same=False), beside=other,
     )  # fmt: skip
 
 

@@ -9,28 +9,25 @@ verdict are of a known kind, which takes the place of what is supposed of them: 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from apps.matching.comparison_levels import COMPARISONS, LEVELS, MOST_LEVELS, VETO, level_number
-from apps.matching.comparisons import compare
 from apps.matching.comparisons_columns import NONE, Levels, Longs, numbered
 from apps.matching.encoded import Encoded
 from apps.matching.frequencies import learned_frequencies
 from apps.matching.labels import NO_LABELS, Labels
 from apps.matching.parameters import PARTS, Model, Part, Thresholds
-from apps.matching.rarity import home, names_of_pairs, rarity_bits, shares_of
+from apps.matching.rarity import names_of_pairs, rarity_bits, shares_of
 from apps.matching.scoring import Scores, packed, unpacked
-from apps.matching.side_by_side import side_by_side
+from apps.matching.side_by_side import HERE, Beside
+from apps.matching.training_pairs import DRAWN, Compared, Drawn, Seen, seen
 
 Doubles = npt.NDArray[np.float64]
 LEAST_RECORDS: Final = 1_000
 """A file of fewer records is matched with the shipped parameters: too few pairs to learn from."""
-_DRAWN: Final = 100_000
-"""Random pairs of people, and as many of companies."""
 _ROUNDS: Final = 40
 _ENOUGH: Final = 1e-3
 """When the number of expected matches moves by less than this share, training ends."""
@@ -77,46 +74,25 @@ class _Patterns(NamedTuple):
 
 def train(
     table: Encoded, low: Longs, high: Longs, levels: Levels, model: Model, *, labels: Labels = NO_LABELS, seed: int = 1,
-    cores: int | None = 1,
+    beside: Beside = HERE,
 ) -> Trained:  # fmt: skip
     """Return `model` with parameters learned from a file's candidate pairs (`levels`: what they were compared to) and from pairs
     with a verdict, all but those that are held out.
 
-    Raises Degenerate. A part of which the file holds too little keeps its parameters."""
-    organization = table.organizations()
-    frequencies = learned_frequencies(table, organization, model.frequencies)
+    Raises Degenerate. A part of which the file holds too little keeps its parameters. `beside`: who knows the table too and learns of
+    companies."""
+    frequencies = learned_frequencies(table, table.organizations(), model.frequencies)
     document = {**model.to_dict(), "frequencies": frequencies}
     base = Model.from_dict(document)
-
-    def of_part(place: int) -> _Learned | None:
-        records = np.flatnonzero(organization == (place == 1))
-        inside = np.flatnonzero((organization[low] == (place == 1)) & (organization[high] == (place == 1)))
-        if len(records) < _FEW or len(inside) < _FEW:
-            return None
-        known = labels.where(
-            ~labels.held_out & (organization[labels.low] == (place == 1)) & (organization[labels.high] == (place == 1))
-        )
-        pairs = _Pairs(table, low[inside], high[inside], levels[inside], place)
-        return _estimated(pairs, records, known, base, np.random.default_rng((seed, place)))
-
+    people, companies = seen(table, Compared(low, high, levels), labels, seed, beside)
+    others = beside.ask(_estimated, companies, base)
     learned: dict[str, Mapping[str, float]] = {}
-    found = side_by_side([partial(of_part, place) for place in range(len(PARTS))], cores)
-    for name, part in zip(PARTS, found, strict=True):
+    for name, part in zip(PARTS, (_estimated(people, base), others()), strict=True):
         if part is not None:
             document[name], learned[name] = part.described, part.told
             frequencies |= part.frequencies
     document["thresholds"] = {**document["thresholds"], "outweigh": _OUTWEIGH}
     return Trained(Model.from_dict(document), learned)
-
-
-class _Pairs(NamedTuple):
-    """Compared pairs of one part: 0 people, 1 companies."""
-
-    table: Encoded
-    low: Longs
-    high: Longs
-    levels: Levels
-    place: int
 
 
 class _Learned(NamedTuple):
@@ -127,18 +103,19 @@ class _Learned(NamedTuple):
     frequencies: dict[str, dict[str, float]]
 
 
-def _estimated(pairs: _Pairs, records: Longs, labels: Labels, base: Model, rng: np.random.Generator) -> _Learned:
-    """Return the parameters of one part; raises Degenerate."""
-    table, low, high, levels, place = pairs
-    name, frequencies = PARTS[place], dict[str, dict[str, float]]()
-    rarity = _rarity(table, low, high, levels, place=place, model=base)
-    drawn = _drawn(table, records, rng)
-    verdicts = {same: _labelled(table, labels.where(labels.same == same), place, base) for same in (True, False)}
+def _estimated(seen: Seen, base: Model) -> _Learned | None:
+    """Return the parameters of one part, None where there is too little to learn from; raises Degenerate."""
+    if seen.records < _FEW or len(seen.candidates.low) < _FEW:
+        return None
+    name, frequencies = PARTS[seen.place], dict[str, dict[str, float]]()
+    levels, rarity = seen.candidates.levels, _rarity(seen, seen.candidates, base)
+    drawn = _Strangers.of(seen.drawn)
+    verdicts = {same: _judged(seen, pairs, base) for same, pairs in seen.verdicts.items()}
     found = _Estimate(base.parts[name], drawn.pairs, verdicts)
     found.fit(_patterns(levels, rarity), drawn)
     if name == "organization":
         names = base.frequencies["company_name"]
-        rare = _Rare.of(table, low, high, levels, base)
+        rare = _Rare.of(seen.table, seen.candidates, base)
         for _ in range(_ROUNDS_OF_RARE):
             share = rare.by_chance(found, levels, rarity)
             rarity = rarity - np.log2(share) * rare.pairs
@@ -160,9 +137,10 @@ def for_precision(thresholds: Thresholds, scores: Scores, precision: float) -> T
     return thresholds.automatic_from(max(float(standing[enough[-1]]), 0.5) if len(enough) else 1.0 - 1e-6)
 
 
-def _rarity(table: Encoded, low: Longs, high: Longs, levels: Levels, *, place: int, model: Model) -> Doubles:
-    part = np.full(len(low), place, np.int64)
-    return sum(rarity_bits(table, (low, high), levels, part, model).values(), np.zeros(len(low)))
+def _rarity(seen: Seen, pairs: Compared, model: Model) -> Doubles:
+    part = np.full(len(pairs.low), seen.place, np.int64)
+    bits = rarity_bits(seen.table, (pairs.low, pairs.high), pairs.levels, part, model)
+    return sum(bits.values(), np.zeros(len(pairs.low)))
 
 
 def _patterns(levels: Levels, rarity: Doubles) -> _Patterns:
@@ -174,13 +152,12 @@ def _patterns(levels: Levels, rarity: Doubles) -> _Patterns:
     )
 
 
-def _labelled(table: Encoded, labels: Labels, place: int, model: Model) -> _Patterns:
-    levels = compare(table, labels.low, labels.high)
-    found = _patterns(levels, _rarity(table, labels.low, labels.high, levels, place=place, model=model))
+def _judged(seen: Seen, pairs: Compared, model: Model) -> _Patterns:
+    found = _patterns(pairs.levels, _rarity(seen, pairs, model))
     return found._replace(times=found.times * _LABEL)
 
 
-class _Drawn(NamedTuple):
+class _Strangers(NamedTuple):
     """How often pairs drawn at random show each level (comparison × level), how many were drawn, of how many there are, and how many
     pairs of different countries there are for each of those."""
 
@@ -189,23 +166,10 @@ class _Drawn(NamedTuple):
     pairs: float
     abroad: float
 
-
-def _drawn(table: Encoded, records: Longs, rng: np.random.Generator) -> _Drawn:
-    """Draw pairs within each country: names and places of one country agree by chance more often, and nearly all pairs that
-    anybody asks about are of one country. A record whose country is not known is paired with any."""
-    country = home(table).codes[records]
-    order = np.argsort(country, kind="stable")
-    start = np.searchsorted(country[order], country)
-    size = np.searchsorted(country[order], country, "right") - start
-    size, start = np.where(country == NONE, len(records), size), np.where(country == NONE, 0, start)
-    chosen = rng.choice(len(records), _DRAWN, p=size / size.sum())
-    other = order[start[chosen] + rng.integers(0, size[chosen])]
-    one, other = records[chosen], records[other]
-    apart = one != other
-    levels = compare(table, np.minimum(one, other)[apart], np.maximum(one, other)[apart])
-    counted = _counts(levels.astype(np.int64), np.ones(len(levels)))
-    pairs, every = max(1.0, float((size - 1).sum()) / 2), len(records) * (len(records) - 1) / 2
-    return _Drawn(counted, len(levels), pairs, max(0.0, every - pairs) / pairs)
+    @classmethod
+    def of(cls, drawn: Drawn) -> "_Strangers":
+        levels = drawn.compared.levels
+        return cls(_counts(levels.astype(np.int64), np.ones(len(levels))), len(levels), drawn.pairs, drawn.abroad)
 
 
 def _counts(levels: npt.NDArray[np.int64], weights: Doubles) -> Doubles:
@@ -225,8 +189,8 @@ class _Rare:
     share: float = 1.0
 
     @classmethod
-    def of(cls, table: Encoded, low: Longs, high: Longs, levels: Levels, model: Model) -> "_Rare":
-        comparison = "company_name"
+    def of(cls, table: Encoded, found: Compared, model: Model) -> "_Rare":
+        comparison, (low, high, levels) = "company_name", found
         same = np.flatnonzero(levels[:, COMPARISONS.index(comparison)] == level_number(comparison, "same"))
         pairs = np.zeros(len(low), np.bool_)
         named = names_of_pairs(table, comparison, low[same], high[same])
@@ -234,7 +198,7 @@ class _Rare:
         bearers = np.flatnonzero(table.column("company").nth(0) != NONE)
         named = names_of_pairs(table, comparison, bearers, bearers)
         at_home = np.bincount(named.country + 1)
-        step = 1 + len(bearers) // _DRAWN
+        step = 1 + len(bearers) // DRAWN
         some = named._replace(name=named.name[::step], country=named.country[::step])
         share, rare = shares_of(table, some, model.frequencies, comparison)
         return cls(pairs, float((share * at_home[some.country + 1])[rare].sum()) * step / 2)
@@ -267,7 +231,7 @@ class _Estimate:
         self.rounds = 0
         self.expected = np.zeros(self.kinds)
 
-    def fit(self, patterns: _Patterns, drawn: _Drawn) -> None:
+    def fit(self, patterns: _Patterns, drawn: _Strangers) -> None:
         """Learn until the number of expected matches stands still."""
         for self.rounds in range(1, _ROUNDS + 1):
             before = self.expected[0]
@@ -322,7 +286,7 @@ class _Estimate:
         whole: Doubles = np.where(several, start / np.maximum(start.sum(axis=1, keepdims=True), 1e-300), start)
         return whole
 
-    def _unrelated(self, drawn: _Drawn, counted: Doubles) -> None:
+    def _unrelated(self, drawn: _Strangers, counted: Doubles) -> None:
         """Shares among random pairs, less those that are no strangers; one more pair is believed in for each level."""
         known = drawn.levels[:, 1:].sum(axis=1)
         strangers = drawn.levels - counted[[0, *range(2, self.kinds)]].sum(axis=0) * (drawn.drawn / self.pairs)
