@@ -10,6 +10,8 @@ from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from apps.matching.blocking_kinds import (
     ACRONYM,
@@ -39,15 +41,17 @@ from apps.matching.blocking_kinds import (
     PHONE,
 )
 from apps.matching.blocking_values import Rows, Values, dense, first, joined, listed
-from apps.matching.comparisons_columns import Bools
+from apps.matching.comparisons_columns import Bools, Column
 from apps.matching.encoded import Encoded
-from apps.matching.encoded_parts import company_words, identifiers_of, mails_of
+from apps.matching.encoded_parts import before, company_words, identifiers_of, mails_of
 from apps.matching.hashing import Words, either_way, hash_letters, hash_texts, mixed, together
-from apps.matching.letters import Texts, beginnings
+from apps.matching.letters import Texts, as_array, beginnings
 from apps.matching.names import nickname_root
 from apps.matching.sounds import skeletons, sounds
 from apps.matching.standardise_addresses import QUARTERS
-from apps.matching.standardise_contacts import free_provider
+from apps.matching.standardise_contacts import free_domains
+from apps.matching.standardise_text_columns import among
+from apps.matching.words import put_together
 
 _KIND_BITS: Final = 5
 
@@ -117,7 +121,7 @@ def _at_home(places: "_Places", organization: Bools) -> Iterator[Values]:
 def _contacts(table: Encoded, places: "_Places") -> Iterator[tuple[int, Values]]:
     mails, phones, identifiers = (table.column(name) for name in ("email", "phone", "identifier"))
     yield EMAIL, listed(mails, hash_texts(mails.texts))
-    yield PHONE, listed(phones, hash_texts(text[-8:] for text in phones.texts.tolist()))
+    yield PHONE, listed(phones, hash_texts(pc.utf8_slice_codeunits(phones.array, -8)))
     numbers = identifiers_of(table)
     schemes = hash_texts(numbers.schemes)
     yield IDENTIFIER, listed(identifiers, together(schemes, hash_texts(numbers.values)))
@@ -131,7 +135,8 @@ def _letters_of_names(table: Encoded) -> Words:
     found = np.ones(table.num_rows, np.uint64)
     for name in ("family", "company"):
         column = table.column(name)
-        letters = first(column, hash_texts(beginnings(skeletons(beginnings(column.texts.tolist(), 4)), 1)))
+        spoken = as_array(beginnings(column.array, 4)).dictionary_encode()
+        letters = first(column, hash_texts(beginnings(skeletons(spoken.dictionary), 1))[spoken.indices.to_numpy()])
         found = np.where(letters > 0, letters, found)
     return found
 
@@ -208,7 +213,7 @@ def _people(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
     roots = first(given, hash_texts(given_sounds))
     yield NAME, dense(first(family, hash_texts(family_sounds))).by(roots, either_way)
     phone, email, domain = (table.column(name) for name in ("phone", "email", "domain"))
-    yield NAME_PHONE, joined(initials, listed(phone, hash_texts(text[-4:] for text in phone.texts.tolist())))
+    yield NAME_PHONE, joined(initials, listed(phone, hash_texts(pc.utf8_slice_codeunits(phone.array, -4))))
     mails = mails_of(table)
     own = (mails.mailbox_length > 5) & ~mails.role
     yield MAILBOX, listed(email, np.where(own, hash_texts(mails.mailboxes), np.uint64(0)))
@@ -218,11 +223,10 @@ def _people(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
 
 def _companies(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
     domain, company = table.column("domain"), table.column("company")
-    names = company.texts.tolist()
-    yield DOMAIN, listed(domain, hash_texts(domain.texts))
-    yield COMPANY, listed(domain, hash_texts(_begin_of_sound(list(map(_label, domain.texts.tolist())))))
-    yield COMPANY, listed(company, hash_texts(_begin_of_sound([name.replace(" ", "") for name in names])))
+    yield DOMAIN, listed(domain, hash_texts(domain.array))
+    yield COMPANY, listed(domain, hash_texts(_begin_of_sound(_labels(domain.array))))
     words = company_words(table)
+    yield COMPANY, listed(company, hash_texts(_begin_of_sound(put_together(words, words.array))))
     short = np.fromiter((len(text) < 4 for text in words.texts.tolist()), np.bool_, len(words.texts))
     spoken = np.where(short, hash_texts(words.texts), hash_texts(skeletons(words.texts)))
     nth = [np.append(spoken, np.uint64(0))[words.nth(place)] for place in range(3)]
@@ -234,23 +238,26 @@ def _companies(table: Encoded, places: _Places) -> Iterator[tuple[int, Values]]:
     yield COMPANY_CITY, joined(leading, cities)
     yield COMPANY_CITY, joined(second, cities)
     yield COMPANY_POSTCODE, joined(leading, places.of(places.postcode))
-    acronyms = listed(company, hash_letters(map(_acronym, names)))
+    acronyms = listed(company, hash_letters(_acronyms(words)))
     yield ACRONYM, joined(acronyms, places.of(places.postcode_or_city()))
     streets = places.of(places.house, places.street)
     yield HOUSE_STREET, joined(leading, streets)
     yield HOUSE_STREET, joined(second, streets)
 
 
-def _begin_of_sound(words: Sequence[str]) -> Texts:
+def _begin_of_sound(words: Texts) -> Texts:
     return beginnings(sounds(words), 14)
 
 
-def _label(domain: str) -> str:
-    return "" if free_provider(domain) else domain.partition(".")[0].replace("-", "")
+def _labels(domains: pa.StringArray) -> pa.StringArray:
+    """What companies' domains are called; '' for those of mail providers."""
+    called = pc.replace_substring(before(domains, "."), "-", "")
+    return pc.if_else(pa.array(among(domains, free_domains())), "", called)
 
 
-def _acronym(name: str) -> str:
-    """The first letters of several words, or the letters of one short word; one alone is none."""
-    words = name.split()
-    letters = "".join([word[0] for word in words]) if len(words) > 1 else name if len(name) < 6 else ""
-    return letters if len(letters) > 1 else ""
+def _acronyms(words: Column) -> pa.StringArray:
+    """Of each name the first letters of several words, or the letters of one short word; one alone is none."""
+    whole, letters = put_together(words, words.array), put_together(words, beginnings(words.array, 1))
+    whole = pc.if_else(pc.less(pc.utf8_length(whole), 6), whole, "")
+    found = pc.if_else(pa.array(words.size > 1), letters, whole)
+    return pc.if_else(pc.greater(pc.utf8_length(found), 1), found, "")

@@ -39,6 +39,11 @@ class Column(_Column):
     """A feature of many records: all values' codes in a row, where each record's begin, how many, the texts."""
 
     @cached_property
+    def array(self) -> pa.StringArray:
+        """The texts as one array of Arrow."""
+        return as_array(self.texts.tolist())
+
+    @cached_property
     def _nth(self) -> dict[int, Ints]:
         return {}
 
@@ -61,9 +66,9 @@ class Column(_Column):
         within = np.arange(len(row)) - np.repeat(np.cumsum(self.size) - self.size, self.size)
         return row, within, self.codes[self.start[row] + within]
 
-    def mapped(self, function: Callable[[str], str]) -> Ints:
-        """Return codes like `codes`, of another text made of each distinct text."""
-        codes = encode([function(text) for text in self.texts.tolist()])
+    def mapped(self, function: Callable[[pa.StringArray], pa.StringArray]) -> Ints:
+        """Return codes like `codes`, of other texts made of the distinct texts."""
+        codes = encode(function(self.array))
         return np.where(self.codes == NONE, NONE, codes[self.codes] if len(codes) else NONE).astype(np.int32)
 
 

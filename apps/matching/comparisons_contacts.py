@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from apps.matching.comparison_levels import level_number
 from apps.matching.comparisons_columns import (
@@ -19,7 +21,7 @@ from apps.matching.comparisons_columns import (
 )
 from apps.matching.comparisons_edits import Outlines, outlines, within
 from apps.matching.encoded import Encoded
-from apps.matching.encoded_parts import identifiers_of, mails_of
+from apps.matching.encoded_parts import before, identifiers_of, mails_of
 
 _BIRTH = {level: level_number("birth_date", level) for level in ("same", "alike", "year", "partly", "different")}
 _EMAIL = {level: level_number("email", level) for level in ("same", "role", "alike", "mailbox", "different")}
@@ -98,8 +100,10 @@ def email_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     close = np.flatnonzero(near & (box[low] != box[high]))
     # Another number is another mailbox (anna1@, anna2@), not a typing error.
     near[close] = [
-        _digits(parts.mailboxes[one]) == _digits(parts.mailboxes[other])
-        for one, other in zip(low[close].tolist(), high[close].tolist(), strict=True)
+        _digits(one) == _digits(other)
+        for one, other in zip(
+            *(parts.mailboxes.take(pa.array(mails[close])).to_pylist() for mails in (low, high)), strict=True
+        )
     ]
     result[at[where[near]]] = _EMAIL["alike"]
     at = np.flatnonzero(a == b)
@@ -111,11 +115,10 @@ def _named(table: Encoded, records: Longs, mails: Ints) -> Bools:
     """Tell which mailboxes are made of the name of the record that holds them and of nothing that counts: they say no more than
     the name does, for every namesake writes it so at some provider."""
     names = [table.column(feature) for feature in ("given", "family")]
-    boxes = mails_of(table).mailboxes
     distinct, place = numbered(records << 32 | mails)
+    boxes = mails_of(table).mailboxes.take(pa.array(distinct & 0xFFFFFFFF)).to_pylist()
     found = np.zeros(len(distinct), np.bool_)
-    for at, (record, mail) in enumerate(zip((distinct >> 32).tolist(), (distinct & 0xFFFFFFFF).tolist(), strict=True)):
-        box = boxes[mail]
+    for at, (record, box) in enumerate(zip((distinct >> 32).tolist(), boxes, strict=True)):
         words = " ".join(str(column.texts[code]) for column in names if (code := column.nth(0)[record]) != NONE).split()
         found[at] = not _digits(box) and any(len(word) > 2 and _plain(word) in _plain(box) for word in words)
     return found[place]
@@ -139,7 +142,7 @@ def phone_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     crossed = cross(phones, left, right)
     if not len(crossed.pair):
         return np.zeros(len(left), np.int8)
-    tails = table.once("phone tails", lambda: phones.mapped(lambda text: text[-8:]))
+    tails = table.once("phone tails", lambda: phones.mapped(lambda texts: pc.utf8_slice_codeunits(texts, -8)))
     a, b = phones.codes[crossed.left], phones.codes[crossed.right]
     tail_a, tail_b = tails[crossed.left], tails[crossed.right]
     result = np.full(len(a), level_number("phone", "different"), np.int8)
@@ -159,7 +162,7 @@ def domain_levels(table: Encoded, left: Longs, right: Longs) -> Levels:
     crossed = cross(domains, left, right)
     if not len(crossed.pair):
         return np.zeros(len(left), np.int8)
-    labels = table.once("domain labels", lambda: domains.mapped(lambda text: text.partition(".")[0]))
+    labels = table.once("domain labels", lambda: domains.mapped(lambda texts: before(texts, ".")))
     result = np.full(len(crossed.pair), level_number("domain", "different"), np.int8)
     result[labels[crossed.left] == labels[crossed.right]] = level_number("domain", "alike")
     result[domains.codes[crossed.left] == domains.codes[crossed.right]] = level_number("domain", "same")

@@ -10,6 +10,7 @@ from apps.matching.comparisons_columns import Ints, Longs, Texts, distinct, edit
 from apps.matching.encoded import Encoded
 from apps.matching.letters import as_array, letters_of
 
+_BIT: Final = np.uint32(1) << (np.arange(256, dtype=np.uint32) & np.uint32(31))
 _FEW: Final = 2_000
 """Of fewer pairs, or of a quarter as many as there are texts, looking at all texts' letters costs more than it saves."""
 
@@ -26,17 +27,15 @@ class Outlines:
         return lengths(self.texts)
 
     @cached_property
-    def letters(self) -> npt.NDArray[np.uint64]:
+    def letters(self) -> npt.NDArray[np.uint32]:
         """A bit for each letter that occurs (several letters share one)."""
-        texts = self.texts.tolist()
-        letters = letters_of(as_array(texts))
+        letters = letters_of(as_array(self.texts.tolist()))
         starts, there = np.cumsum(letters.size) - letters.size, np.flatnonzero(letters.size > 0)
-        found = np.zeros(len(texts), np.uint64)
+        found = np.zeros(len(self.texts), np.uint32)
         if len(there):
-            bits = np.uint64(1) << (letters.data & np.uint8(63)).astype(np.uint64)
-            found[there] = np.bitwise_or.reduceat(bits, starts[there])
+            found[there] = np.bitwise_or.reduceat(_BIT[letters.data], starts[there])
             longer = np.flatnonzero(letters.size != self.length)  # where a letter takes several bytes
-            found[longer] = [sum({1 << (ord(letter) & 63) for letter in texts[at]}) for at in longer.tolist()]
+            found[longer] = [sum({1 << (ord(letter) & 31) for letter in text}) for text in self.texts[longer].tolist()]
         return found
 
     def may_be_near(self, a: Ints, b: Ints, most: int | Ints) -> Longs:

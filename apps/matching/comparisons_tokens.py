@@ -119,8 +119,10 @@ def _distinct_tokens(tokens: Tokens, a: Ints, b: Ints) -> Levels:
     first = tokens.first[a] == tokens.first[b]
     result[(shorter == 1) & first] = INITIAL
     words = shorter > 1
-    share = (tokens.groups[a][:, :, None] == tokens.groups[b][:, None, :]) & (tokens.groups[a][:, :, None] > 0)
-    result[words & share.any(axis=(1, 2))] = NICKNAME
+    grouped = tokens.groups[:, 0] > 0
+    at = np.flatnonzero(words & grouped[a] & grouped[b])
+    one, other = tokens.groups[a[at]][:, :, None], tokens.groups[b[at]][:, None, :]
+    result[at[((one == other) & (one > 0)).any(axis=(1, 2))]] = NICKNAME
     alike = tokens.sound[a] == tokens.sound[b]
     at = np.flatnonzero((tokens.bare[a] | tokens.bare[b]) & words & ~alike)
     pairs = zip(tokens.texts[a[at]].tolist(), tokens.texts[b[at]].tolist(), strict=True)

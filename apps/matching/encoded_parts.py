@@ -2,19 +2,21 @@
 
 from typing import NamedTuple
 
-import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from apps.matching.comparisons_columns import Bools, Column, Ints, Texts, as_texts, encode, lengths
+from apps.matching.comparisons_columns import Bools, Column, Ints, Texts, encode
 from apps.matching.encoded import Encoded
-from apps.matching.standardise_contacts import role_mailbox
+from apps.matching.standardise_contacts_columns import role_mailboxes
+from apps.matching.standardise_text_columns import flags
 from apps.matching.words import split_words
 
 
 class Identifiers(NamedTuple):
     """Each distinct identifier's scheme, country and value, as texts and as codes; whether it is verified; its length."""
 
-    schemes: list[str]
-    values: list[str]
+    schemes: pa.StringArray
+    values: pa.StringArray
     scheme: Ints
     country: Ints
     value: Ints
@@ -27,12 +29,11 @@ def identifiers_of(table: Encoded) -> Identifiers:
     """Take identifiers apart."""
 
     def make() -> Identifiers:
-        parts = [text.split("|", 3) for text in table.column("identifier").texts.tolist()]
-        schemes, countries, verified, values = (list(part) for part in zip(*parts, strict=True)) if parts else [[]] * 4
-        texts = as_texts(values)
+        parts = pc.split_pattern(table.column("identifier").array, "|", max_splits=3)
+        schemes, countries, verified, values = (pc.list_element(parts, place) for place in range(4))
         return Identifiers(
-            schemes, values, encode(schemes), encode(countries), encode(values), texts,
-            np.fromiter((flag == "v" for flag in verified), np.bool_, len(verified)), lengths(texts),
+            schemes, values, encode(schemes), encode(countries), encode(values), values.to_numpy(zero_copy_only=False),
+            flags(pc.equal(verified, "v")), pc.utf8_length(values).to_numpy(),
         )  # fmt: skip
 
     return table.once("identifiers", make)
@@ -41,7 +42,7 @@ def identifiers_of(table: Encoded) -> Identifiers:
 class Mails(NamedTuple):
     """Each distinct mail address's mailbox, as text and as code; whether that is a role's; lengths of mailbox and whole."""
 
-    mailboxes: list[str]
+    mailboxes: pa.StringArray
     mailbox: Ints
     role: Bools
     mailbox_length: Ints
@@ -52,13 +53,22 @@ def mails_of(table: Encoded) -> Mails:
     """Take mail addresses apart."""
 
     def make() -> Mails:
-        texts = table.column("email").texts
-        boxes = [text.partition("@")[0] for text in texts.tolist()]
-        role = np.fromiter(map(role_mailbox, boxes), np.bool_, len(boxes))
-        size = np.fromiter(map(len, boxes), np.int32, len(boxes))
-        return Mails(boxes, encode(boxes), role, size, lengths(texts))
+        mails = table.column("email").array
+        boxes = before(mails, "@")
+        return Mails(
+            boxes,
+            encode(boxes),
+            role_mailboxes(boxes),
+            pc.utf8_length(boxes).to_numpy(),
+            pc.utf8_length(mails).to_numpy(),
+        )
 
     return table.once("mails", make)
+
+
+def before(texts: pa.StringArray, sign: str) -> pa.StringArray:
+    """Return what stands before the first `sign` of each text; the whole where there is none."""
+    return pc.list_element(pc.split_pattern(texts, sign, max_splits=1), 0)
 
 
 def company_words(table: Encoded) -> Column:

@@ -7,7 +7,7 @@ import numpy as np
 
 from apps.matching.comparisons_columns import NONE, Bools, Column, Ints, Longs, Texts, encode, numbered
 from apps.matching.encoded import Encoded
-from apps.matching.encoded_parts import company_words
+from apps.matching.encoded_parts import before, company_words
 from apps.matching.rarity import FEATURE, Home, home
 from apps.matching.sounds import skeletons
 
@@ -103,7 +103,8 @@ def _parties(table: Encoded) -> Longs:
 
 
 def _sounds(column: Column) -> Longs:
-    codes = encode(skeletons([text.partition(" ")[0] for text in column.texts.tolist()]))
+    words = before(column.array, " ").dictionary_encode()
+    codes = encode(skeletons(words.dictionary))[words.indices.to_numpy()]
     return np.append(codes, NONE).astype(np.int64)[column.nth(0)]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from apps.matching.letters import as_array, as_list, letters_of
+from apps.matching.letters import Texts, as_array, as_list, letters_of
 
 Words = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
@@ -84,12 +84,11 @@ def _hash_piece(data: npt.NDArray[np.uint8], starts: Rows, lengths: Rows, piece:
     return total
 
 
-def hash_letters(texts: Iterable[str]) -> Words:
+def hash_letters(texts: Texts) -> Words:
     """Return a number for each text that is the same in whatever order its bytes stand; '' gives 0."""
-    listed = list(texts)
-    data, lengths = letters_of(as_array(listed))
+    data, lengths = letters_of(as_array(texts))
     starts, there = np.cumsum(lengths) - lengths, np.flatnonzero(lengths > 0)
-    total = np.zeros(len(listed), np.uint64)
+    total = np.zeros(len(texts), np.uint64)
     if len(there):
         total[there] = mixed(np.add.reduceat(_LETTERS[data], starts[there])) | np.uint64(1)
     return total

@@ -53,9 +53,9 @@ def free_domains() -> frozenset[str]:
     return _mail_words()[0]
 
 
-def role_mailbox(local: str) -> bool:
-    """Tell whether a mailbox belongs to a role (info, billing), not to a person."""
-    return local.rstrip("0123456789.-_") in _mail_words()[1]
+def role_locals() -> frozenset[str]:
+    """Mailboxes that belong to a role (info, billing), not to a person."""
+    return _mail_words()[1]
 
 
 @lru_cache(maxsize=_CACHE)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from apps.customers.canonical_contacts import emails
 from apps.customers.canonical_values import birth_date
 from apps.matching import standardise_contacts as contacts
-from apps.matching.comparisons_columns import Longs
+from apps.matching.comparisons_columns import Bools, Longs
 from apps.matching.standardise_text_columns import (
     NO_TEXT,
     among,
@@ -44,6 +44,11 @@ def read_mails(rows: pa.RecordBatch) -> pa.RecordBatch:
         ),
         domain=merged(known, company, texts_of([one[1] for one in other])),
     )
+
+
+def role_mailboxes(boxes: pa.Array) -> Bools:
+    """Tell which mailboxes belong to a role (info, billing2), not to a person."""
+    return among(pc.utf8_rtrim(boxes, "0123456789.-_"), contacts.role_locals())
 
 
 def _mail(text: str) -> tuple[list[str], str]:
