@@ -12,6 +12,8 @@ import unicodedata
 from functools import cache, lru_cache
 from typing import Final, NamedTuple, Protocol
 
+from stdnum.exceptions import ValidationError
+
 KINDS: Final = ("tax_id", "national_id", "lei", "duns", "registration_number")
 
 
@@ -26,7 +28,7 @@ class Identifier(NamedTuple):
 class _Scheme(Protocol):
     def is_valid(self, number: str) -> bool: ...
 
-    def compact(self, number: str) -> str: ...
+    def validate(self, number: str) -> str: ...
 
 
 # Schemes by kind and country, the most usual first: modules of python-stdnum.
@@ -112,11 +114,19 @@ def _without_prefix(number: str, country: str | None) -> tuple[str | None, str]:
 def _checked(kind: str, number: str, text: str, country: str | None) -> Identifier:
     schemes = _schemes_of(kind, country) if country else ()
     for scheme, reads_punctuation in schemes:
-        if scheme.is_valid(number):
-            return Identifier(compact(scheme.compact(number)) or number, country, verified=True)
-        if reads_punctuation and scheme.is_valid(text):
-            return Identifier(compact(scheme.compact(text)) or number, country, verified=True)
+        for written in (number, text) if reads_punctuation else (number,):
+            valid = _valid(scheme, written)
+            if valid:
+                return Identifier(compact(valid) or number, country, verified=True)
     return Identifier(number, country, verified=False if schemes else None)
+
+
+def _valid(scheme: _Scheme, number: str) -> str:
+    """A number that a scheme confirms, as the scheme writes it; '' for others."""
+    try:
+        return scheme.validate(number)
+    except ValidationError:
+        return ""
 
 
 @cache

@@ -1,6 +1,8 @@
 """Rows worked off by all cores: long tables are cut into pieces that this process and others work off side by side."""
 
 import os
+import sys
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -29,12 +31,17 @@ def here(work: Work, rows: pa.RecordBatch) -> Later:
 def many_processes(cores: int | None = None) -> Iterator[Each]:
     """Give what begins work that `cores` processes share (as many as there are, if not given), this one among them.
 
-    The others are made anew and share nothing with this one, so work must be a module's own function. With one core there are none."""
+    Work must be a module's own function. With one core there are no others. Where processes can be copied well (Linux), they are: a
+    copy need not load what this process has loaded."""
     cores = cores or len(os.sched_getaffinity(0))
     if cores < 2:
         yield here
         return
-    pool = ProcessPoolExecutor(cores - 1, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(cores - 1, mp_context=get_context("fork" if sys.platform == "linux" else "spawn"))
+    with warnings.catch_warnings():
+        # Threads of Arrow may live in this process. A copy has none of them and starts its own.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pool.submit(int)  # with the first work all of them start
     try:
         yield _Shared(pool).each
     finally:

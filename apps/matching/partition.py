@@ -25,9 +25,9 @@ class Pairs(NamedTuple):
     weight: npt.NDArray[np.float64]
     flags: npt.NDArray[np.int16]
 
-    def where(self, chosen: npt.NDArray[Any]) -> "Pairs":
-        """Return some of the pairs, by mask or by place."""
-        return Pairs(*(values[chosen] for values in self))
+    def where(self, chosen: npt.NDArray[Any] | slice) -> "Pairs":
+        """Return some of the pairs, by mask, by place or from one to another."""
+        return Pairs(self.low[chosen], self.high[chosen], self.weight[chosen], self.flags[chosen])
 
 
 def connected(size: int, a: Longs, b: Longs) -> Longs:
@@ -79,26 +79,46 @@ def partition_file(
         label = np.where(complete[root], root, label)
         sizes[complete] = 0
     whole = Component(
-        ids=range(n),
-        systems=systems or np.zeros(n, np.int8).tolist(),
-        distinct_systems=distinct_systems,
-        a=(), b=(), weight=(), flags=(), must=must, cannot=cannot,
+        ids=range(n), systems=systems or (), distinct_systems=distinct_systems, a=(), b=(), weight=(), flags=(),
+        must=must, cannot=cannot,
     )  # fmt: skip
+    left_over = _Open.of(root, sizes, pairs)
     heads = np.flatnonzero(sizes > 1)
-    mine, others = np.array_split(heads, 2) if len(heads) >= MANY else (heads, heads[:0])
-    elsewhere = (beside if len(others) else HERE).ask(_decided, others, root, pairs, whole, thresholds)
-    for ids, own, doubtful in (_decided(mine, root, pairs, whole, thresholds), elsewhere()):
+    middle = int(heads[len(heads) // 2]) if len(heads) >= MANY else n
+    ask = (beside if middle < n else HERE).ask
+    others = ask(_decided, left_over.between(middle, n), whole, thresholds)
+    for ids, own, doubtful in (_decided(left_over.between(0, middle), whole, thresholds), others()):
         label[ids] = own
         doubts += doubtful
     return label, doubts
 
 
-def _decided(
-    heads: Longs, root: Longs, pairs: Pairs, whole: Component, thresholds: Thresholds
-) -> tuple[Longs, Longs, list[Doubt]]:
+class _Open(NamedTuple):
+    """Components that have to be walked, by their smallest record: their records and their pairs, with the component of each."""
+
+    members: Longs
+    owner: Longs
+    pairs: Pairs
+    edge_owner: Longs
+
+    @classmethod
+    def of(cls, root: Longs, sizes: Longs, pairs: Pairs) -> "_Open":
+        members = np.flatnonzero(sizes[root] > 1)
+        members = members[np.argsort(root[members], kind="stable")]
+        pairs = pairs.where(sizes[root[pairs.low]] > 1)
+        pairs = pairs.where(np.lexsort((pairs.high, pairs.low, root[pairs.low])))
+        return cls(members, root[members], pairs, root[pairs.low])
+
+    def between(self, first: int, end: int) -> "_Open":
+        """The components from `first` to before `end`."""
+        records, edges = (slice(*np.searchsorted(own, (first, end))) for own in (self.owner, self.edge_owner))
+        return _Open(self.members[records], self.owner[records], self.pairs.where(edges), self.edge_owner[edges])
+
+
+def _decided(some: _Open, whole: Component, thresholds: Thresholds) -> tuple[Longs, Longs, list[Doubt]]:
     """Return the records of some components, the label of each, and the doubts."""
     records, labels, doubts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], list[Doubt]()
-    for ids, component in _components(heads, root, pairs, whole):
+    for ids, component in _components(some, whole):
         decision = decide(component, thresholds)
         records.append(ids)
         labels.append(ids[decision.label])
@@ -128,14 +148,14 @@ def _complete(
     return np.asarray(fits & (joined == sizes * (sizes - 1) // 2))
 
 
-def _components(heads: Longs, root: Longs, pairs: Pairs, whole: Component) -> Iterator[tuple[Longs, Component]]:
-    """Yield records (places in the file) and component of each head; `whole` holds systems and verdicts of the file."""
-    pairs = pairs.where(np.lexsort((pairs.high, pairs.low, root[pairs.low])))
-    members = np.argsort(root, kind="stable")
-    owner, edge_owner = root[members], root[pairs.low]
+def _components(some: _Open, whole: Component) -> Iterator[tuple[Longs, Component]]:
+    """Yield records (places in the file) and component of each; `whole` holds systems and verdicts of the file."""
+    members, owner, pairs, edge_owner = some
+    heads = np.unique(owner)
     ends = [np.searchsorted(where, heads, side) for where in (owner, edge_owner) for side in ("left", "right")]
-    place = np.empty(len(root), np.int64)
-    place[members] = np.arange(len(root)) - np.searchsorted(owner, owner)
+    place, root = np.empty(len(whole.ids), np.int64), np.full(len(whole.ids), -1)
+    place[members] = np.arange(len(members)) - np.searchsorted(owner, owner)
+    root[members] = owner
     a, b, weight, flags = (
         place[pairs.low].tolist(),
         place[pairs.high].tolist(),
@@ -149,7 +169,7 @@ def _components(heads: Longs, root: Longs, pairs: Pairs, whole: Component) -> It
             ids,
             Component(
                 ids=range(last - first),
-                systems=[whole.systems[record] for record in ids.tolist()],
+                systems=[whole.systems[record] for record in ids.tolist()] if whole.systems else [0] * (last - first),
                 distinct_systems=whole.distinct_systems,
                 a=a[edge:end], b=b[edge:end], weight=weight[edge:end], flags=flags[edge:end],
                 must=must.get(head, ()), cannot=cannot.get(head, ()),
@@ -160,5 +180,6 @@ def _components(heads: Longs, root: Longs, pairs: Pairs, whole: Component) -> It
 def _by_root(root: Longs, place: Longs, verdicts: Sequence[Pair]) -> dict[int, list[Pair]]:
     found: dict[int, list[Pair]] = {}
     for a, b in verdicts:
-        found.setdefault(int(root[a]), []).append((int(place[a]), int(place[b])))
+        if root[a] >= 0:
+            found.setdefault(int(root[a]), []).append((int(place[a]), int(place[b])))
     return found

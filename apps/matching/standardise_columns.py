@@ -85,7 +85,7 @@ def standardise_columns(table: pa.Table, each: Each = here) -> Encoded:
     }
     raw.clear()
     while begun:
-        columns |= begun.pop(0)()  # and what it was made of is let go
+        columns |= begun.pop()()  # from the end, where this process begins; and what it was made of is let go
     return Encoded(None, columns)
 
 

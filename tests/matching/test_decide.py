@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from apps.matching.comparison_levels import FORCED, VETO
 from apps.matching.decide import REASONS, Component, Decision, decide
+from apps.matching.partition import connected
 from tests.matching.given import LIMITS, components
 
 Edge = tuple[int, int, float] | tuple[int, int, float, int]
@@ -216,11 +217,16 @@ def test_records_of_another_component_change_nothing(one: Component, other: Comp
     assert decide(both, LIMITS).label == expected
 
 
-@given(components())
-def test_a_higher_threshold_never_joins_more(found: Component) -> None:
-    """Holds where nothing but weights decides; rules against joining may free a record for another cluster."""
+@given(components(), st.floats(3.0, 9.0))
+def test_what_is_joined_hangs_together_by_pairs_of_the_threshold_or_more(found: Component, automatic: float) -> None:
+    """So a higher threshold only ever joins what pairs of that weight reach. It may join other records than a lower one does: groups are
+    judged by all their pairs, and a record that is not taken in no longer speaks against the next."""
     free = replace(found, must=(), cannot=(), flags=[0] * len(found.a), distinct_systems=frozenset())
-    easy = replace(LIMITS, automatic=3.0, review=-5.0, keep=-5.0, bridge=3.0)
-    strict = replace(easy, automatic=6.0, bridge=6.0)
-    low, high = decide(free, easy).label, decide(free, strict).label
-    assert all(low[record] == low[label] for record, label in enumerate(high))
+    label = decide(free, replace(LIMITS, automatic=automatic, review=-5.0, keep=-5.0, bridge=automatic)).label
+    strong = [
+        (a, b)
+        for a, b, weight in zip(found.a, found.b, found.weight, strict=True)
+        if weight >= automatic and label[a] == label[b]
+    ]
+    reached = connected(len(label), *(np.array([pair[side] for pair in strong], np.int64) for side in (0, 1)))
+    assert reached.tolist() == label
