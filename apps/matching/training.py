@@ -23,7 +23,7 @@ from apps.matching.parameters import PARTS, Model, Part, Thresholds
 from apps.matching.rarity import names_of_pairs, rarity_bits, shares_of
 from apps.matching.scoring import Scores, packed, unpacked
 from apps.matching.side_by_side import HERE, Beside
-from apps.matching.training_pairs import DRAWN, Compared, Drawn, Seen, seen
+from apps.matching.training_pairs import DRAWN, Compared, Seen, drawn, seen
 
 Doubles = npt.NDArray[np.float64]
 LEAST_RECORDS: Final = 1_000
@@ -81,10 +81,12 @@ def train(
 
     Raises Degenerate. A part of which the file holds too little keeps its parameters. `beside`: who knows the table too and learns of
     companies."""
-    frequencies = learned_frequencies(table, table.organizations(), model.frequencies)
-    document = {**model.to_dict(), "frequencies": frequencies}
+    document = model.to_dict()
+    asked = beside.ask(learned_frequencies, table, table.organizations(), document["frequencies"])
+    strangers = drawn(table, seed)
+    document["frequencies"] = frequencies = asked()
     base = Model.from_dict(document)
-    people, companies = seen(table, Compared(low, high, levels), labels, seed, beside)
+    people, companies = seen(table, Compared(low, high, levels), strangers, labels, beside)
     others = beside.ask(_estimated, companies, base)
     learned: dict[str, Mapping[str, float]] = {}
     for name, part in zip(PARTS, (_estimated(people, base), others()), strict=True):
@@ -105,11 +107,11 @@ class _Learned(NamedTuple):
 
 def _estimated(seen: Seen, base: Model) -> _Learned | None:
     """Return the parameters of one part, None where there is too little to learn from; raises Degenerate."""
-    if seen.records < _FEW or len(seen.candidates.low) < _FEW:
+    if seen.drawn.records < _FEW or len(seen.candidates.low) < _FEW:
         return None
     name, frequencies = PARTS[seen.place], dict[str, dict[str, float]]()
     levels, rarity = seen.candidates.levels, _rarity(seen, seen.candidates, base)
-    drawn = _Strangers.of(seen.drawn)
+    drawn = _Strangers.of(seen)
     verdicts = {same: _judged(seen, pairs, base) for same, pairs in seen.verdicts.items()}
     found = _Estimate(base.parts[name], drawn.pairs, verdicts)
     found.fit(_patterns(levels, rarity), drawn)
@@ -167,9 +169,10 @@ class _Strangers(NamedTuple):
     abroad: float
 
     @classmethod
-    def of(cls, drawn: Drawn) -> "_Strangers":
-        levels = drawn.compared.levels
-        return cls(_counts(levels.astype(np.int64), np.ones(len(levels))), len(levels), drawn.pairs, drawn.abroad)
+    def of(cls, seen: Seen) -> "_Strangers":
+        levels = seen.strangers
+        counted = _counts(levels.astype(np.int64), np.ones(len(levels)))
+        return cls(counted, len(levels), seen.drawn.pairs, seen.drawn.abroad)
 
 
 def _counts(levels: npt.NDArray[np.int64], weights: Doubles) -> Doubles:

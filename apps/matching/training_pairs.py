@@ -1,5 +1,7 @@
 """What training looks at, of people and of companies: candidate pairs, pairs drawn at random, pairs with a verdict."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -29,44 +31,53 @@ class Compared(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """Pairs drawn at random: of how many there are, and how many pairs of different countries there are for each of those."""
+    """Pairs drawn at random, of how many records, of how many pairs there are, and how many pairs of different countries there are for
+    each of those."""
 
-    compared: Compared
+    low: Longs
+    high: Longs
+    records: int
     pairs: float
     abroad: float
 
 
 class Seen(NamedTuple):
-    """Of one part (0 people, 1 companies): the records, the candidate pairs, strangers, and pairs by their verdict."""
+    """Of one part (0 people, 1 companies): the candidate pairs, strangers and what they were compared to, and pairs by their verdict."""
 
     table: Encoded
     place: int
-    records: int
     candidates: Compared
     drawn: Drawn
+    strangers: Levels
     verdicts: dict[bool, Compared]
 
 
-def seen(table: Encoded, candidates: Compared, labels: Labels, seed: int, beside: Beside) -> list[Seen]:
+def drawn(table: Encoded, seed: int) -> list[Drawn]:
+    """Return strangers of each part."""
+    organization = table.organizations()
+    return [
+        _drawn(table, np.flatnonzero(organization == (place == 1)), np.random.default_rng((seed, place)))
+        for place in range(len(PARTS))
+    ]
+
+
+def seen(
+    table: Encoded, candidates: Compared, strangers: Sequence[Drawn], labels: Labels, beside: Beside
+) -> list[Seen]:
     """Return what each part is learned from; all that is not compared yet is compared at once. Labels that are held out are left out."""
     organization = table.organizations()
-    records = [np.flatnonzero(organization == (place == 1)) for place in range(len(PARTS))]
-    drawn = [_draw(table, own, np.random.default_rng((seed, place))) for place, own in enumerate(records)]
     labels = labels.where(~labels.held_out)
-    low, high = (
-        np.concatenate([*(pairs[side] for pairs, *_ in drawn), told])
-        for side, told in enumerate((labels.low, labels.high))
-    )
-    compared = Compared(low, high, compare(table, low, high, beside))
-    group = np.repeat(np.arange(len(PARTS) + 1), [*(len(pairs[0]) for pairs, *_ in drawn), len(labels.low)])
-    told = compared.where(group == len(PARTS))
+    low = np.concatenate([*(pairs.low for pairs in strangers), labels.low])
+    high = np.concatenate([*(pairs.high for pairs in strangers), labels.high])
+    *ends, _ = np.cumsum([0, *(len(pairs.low) for pairs in strangers), len(labels.low)]).tolist()
+    levels = compare(table, low, high, beside)
+    told = Compared(labels.low, labels.high, levels[ends[-1] :])
     return [
         Seen(
-            table, place, len(own), candidates.where(_inside(organization, candidates, place)),
-            Drawn(compared.where(group == place), pairs, abroad),
+            table, place, candidates.where(_inside(organization, candidates, place)), pairs, levels[first:end],
             {same: told.where((labels.same == same) & _inside(organization, told, place)) for same in (True, False)},
         )
-        for place, (own, (_, pairs, abroad)) in enumerate(zip(records, drawn, strict=True))
+        for place, (pairs, (first, end)) in enumerate(zip(strangers, pairwise(ends), strict=True))
     ]  # fmt: skip
 
 
@@ -75,11 +86,11 @@ def _inside(organization: npt.NDArray[np.bool_], pairs: Compared, place: int) ->
     return np.asarray(wanted[pairs.low] & wanted[pairs.high])
 
 
-def _draw(table: Encoded, records: Longs, rng: np.random.Generator) -> tuple[tuple[Longs, Longs], float, float]:
+def _drawn(table: Encoded, records: Longs, rng: np.random.Generator) -> Drawn:
     """Draw pairs within each country: names and places of one country agree by chance more often, and nearly all pairs that
     anybody asks about are of one country. A record whose country is not known is paired with any."""
     if len(records) < 2:
-        return (np.zeros(0, np.int64), np.zeros(0, np.int64)), 1.0, 0.0
+        return Drawn(records[:0], records[:0], len(records), 1.0, 0.0)
     country = home(table).codes[records]
     order = np.argsort(country, kind="stable")
     start = np.searchsorted(country[order], country)
@@ -90,5 +101,5 @@ def _draw(table: Encoded, records: Longs, rng: np.random.Generator) -> tuple[tup
     one, other = records[chosen], records[other]
     apart = one != other
     pairs, every = max(1.0, float((size - 1).sum()) / 2), len(records) * (len(records) - 1) / 2
-    found = np.minimum(one, other)[apart], np.maximum(one, other)[apart]
-    return found, pairs, max(0.0, every - pairs) / pairs
+    low, high = np.minimum(one, other)[apart], np.maximum(one, other)[apart]
+    return Drawn(low, high, len(records), pairs, max(0.0, every - pairs) / pairs)
