@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from apps.matching import partition, resolving
 from apps.matching.comparison_levels import COMPARISONS, level_number
 from apps.matching.labels import LEAST, NO_LABELS, Labels, Line, labels_from, labels_of
 from apps.matching.labels_threshold import advise, corrected_by, wilson
@@ -117,6 +118,21 @@ def labelled(found: Resolved, entity: list[str], count: int, *, wrong: bool = Fa
     return labels_from(
         [(a, b, (entity[a] == entity[b]) != wrong) for a, b in pairs], pa.array([str(n) for n in range(len(entity))])
     )
+
+
+def test_two_cores_find_what_one_finds(
+    file: tuple[pa.Table, list[str]], plain: Resolved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taught by labels too; every part of the work is shared, however little there is."""
+    monkeypatch.setattr(resolving, "MANY", 1)
+    monkeypatch.setattr(partition, "MANY", 2)
+    labels = labelled(plain, file[1], 60)
+    one, two = (resolve(file[0], MODEL, Options(cores=cores, labels=labels)) for cores in (1, 2))
+    assert two.model.hash == one.model.hash != MODEL.hash
+    assert two.label.tolist() == one.label.tolist()
+    assert two.scores.weight.tolist() == one.scores.weight.tolist()
+    assert sorted(two.doubts) == sorted(one.doubts)
+    assert two.blocks == one.blocks
 
 
 def test_labels_teach_and_are_obeyed(file: tuple[pa.Table, list[str]], plain: Resolved) -> None:
