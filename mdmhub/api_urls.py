@@ -18,6 +18,8 @@ urlpatterns: list[URLPattern] = [
     path("customers:merge", matching.MergeView.as_view()),
     path("customers/<uuid:customer_id>", customers.CustomerView.as_view()),
     path("customers/<uuid:customer_id>/history", customers.HistoryView.as_view()),
+    path("customers/<uuid:customer_id>/compare", customers.CompareView.as_view()),
+    path("customers/<uuid:customer_id>/members", customers.MembersView.as_view()),
     path("customers/<uuid:customer_id>/lineage", customers.LineageView.as_view()),
     path("customers/<uuid:customer_id>/lineage/<str:attribute>", customers.WhyView.as_view()),
     path("customers/<uuid:customer_id>/joins", matching.JoinsView.as_view()),

@@ -28,10 +28,6 @@ class Conflict(HubError):
     """What the caller saw is no longer so: read again, then decide."""
 
 
-class NotFound(HubError):
-    """No such thing, or not for this caller."""
-
-
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One field that cannot be accepted: `field` is a JSON pointer or a flat name, `code` a stable word, `detail` a sentence."""
@@ -43,6 +39,22 @@ class FieldError:
 
 class Rejected(HubError):
     """The input itself is wrong; `fields` says where and why."""
+
+    def __init__(self, detail: str, fields: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.fields = tuple(fields)
+
+
+class NotFound(HubError):
+    """No such thing, or not for this caller; `fields` names the parameters that it hangs on, if any."""
+
+    def __init__(self, detail: str, fields: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.fields = tuple(fields)
+
+
+class Erased(HubError):
+    """There was such a thing, and its values were erased by law: nothing brings them back. `fields` as of NotFound."""
 
     def __init__(self, detail: str, fields: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)

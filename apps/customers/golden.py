@@ -58,7 +58,7 @@ class MemberRow:
     @property
     def member(self) -> Member:
         if self._member is None:
-            self._member = _member(self._row)
+            self._member = member_of(self._row)
         return self._member
 
 
@@ -120,7 +120,8 @@ def read_members(*, records: Sequence[UUID] = (), customers: Sequence[UUID] = ()
     return list(found.values())
 
 
-def _member(row: tuple[Any, ...]) -> Member:
+def member_of(row: tuple[Any, ...]) -> Member:
+    """A source record as survivorship reads it, out of a row as `_MEMBERS` reads it."""
     id_, _, code, kind, trust, delete_policy, external_id, canonical, updated_at, deleted, _, received_at = row
     body = json_value(canonical)
     anchor = body if kind == "steward" else {}

@@ -3,11 +3,9 @@
 Every query is a small, fixed number of SQL statements. Ids that were retired resolve for ever."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from json import loads as json_loads
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
 from django.db import connection
@@ -15,7 +13,8 @@ from django.db import connection
 from apps.common.errors import NotFound
 from apps.common.rows import first
 from apps.customers.models import Customer
-from apps.customers.queries_history import AttributeChange, Snapshot, Version, as_of, history
+from apps.customers.queries_history import AttributeChange, Version, history
+from apps.customers.queries_members import Members, Pin, Source, members_of
 from apps.customers.queries_search import Hit, Hits, search
 from apps.customers.queries_values import values_of
 from apps.customers.survivorship import ATTRIBUTES, PARTS
@@ -24,7 +23,7 @@ from apps.events.queries import Entry, changes
 
 __all__ = [
     "AttributeChange", "AttributeLineage", "CustomerDetail", "Entry", "Hit", "Hits", "PartLineage", "Pin",
-    "Resolved", "Snapshot", "Source", "SourceValue", "Version", "as_of", "changes", "customer_detail", "detail_of",
+    "Resolved", "Source", "SourceValue", "Version", "changes", "customer_detail", "detail_of",
     "history", "lineage",
     "lineage_of", "resolve", "search", "values_of",
 ]  # fmt: skip
@@ -39,36 +38,6 @@ class Resolved:
     customer: Customer
     asked: UUID
     replaced: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A source record of a customer as readers see it; `url` opens it in its system, if the system says how. `ignored`: by attribute,
-    those of its present values that a steward lets count as never sent."""
-
-    record: UUID
-    system: str
-    system_name: str
-    external_id: str
-    updated_at: datetime
-    received_at: datetime
-    deleted: bool
-    version: int
-    canonical: Mapping[str, Any]
-    url: str
-    ignored: Mapping[str, "Pin"] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """A steward's value for one attribute, or a source's value that is ignored, with who said so, why, and until when."""
-
-    attribute: str
-    value: Any
-    reason: str
-    actor: str
-    since: datetime
-    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +105,6 @@ class AttributeLineage:
     pin: Pin | None = None
 
 
-@dataclass(slots=True)
-class _Members:
-    sources: list[Source] = field(default_factory=list)
-    pins: dict[str, Pin] = field(default_factory=dict)
-
-    def by_id(self) -> dict[str, Source]:
-        return {str(s.record): s for s in self.sources}
-
-
 def resolve(id: UUID) -> Resolved:
     """The customer that `id` stands for today; NotFound for an id the hub never gave. Two queries for a retired id."""
     customer = first(Customer, "id = %s", id)
@@ -160,44 +120,6 @@ def resolve(id: UUID) -> Resolved:
     return Resolved(customer, asked, customer.id != asked)
 
 
-_MEMBERS = (
-    "SELECT s.id, y.code, y.name, y.kind, y.record_url, s.external_id, coalesce(s.source_updated_at, s.changed_at),"
-    " s.received_at, s.deleted, s.version, s.canonical::text FROM source_record s JOIN system y ON y.id = s.system_id"
-    " WHERE s.customer_id = %s ORDER BY y.code, s.external_id"
-)
-
-
-def _members(customer: UUID) -> _Members:
-    found = _Members()
-    with connection.cursor() as cursor:
-        cursor.execute(_MEMBERS, (customer,))
-        rows = [(*row[:-1], json_loads(row[-1])) for row in cursor.fetchall()]
-    anchors = {row[5]: row[-1] for row in rows if row[3] == "steward"}
-    for body in anchors.values():
-        for pin in _said(body.get("pins", {})).values():
-            if pin.attribute not in found.pins or found.pins[pin.attribute].since <= pin.since:
-                found.pins[pin.attribute] = pin
-    for id_, code, name, kind, url, external_id, updated, received, deleted, version, canonical in rows:
-        if kind != "steward":
-            link = url.replace("{id}", quote(external_id, safe="")) if url else ""
-            ignored = _said(anchors.get(str(id_), {}).get("ignored", {}))
-            ignored = {a: i for a, i in ignored.items() if canonical.get(a) == i.value}
-            found.sources.append(
-                Source(id_, code, name, external_id, updated, received, deleted, version, canonical, link, ignored)
-            )
-    return found
-
-
-def _said(said: Mapping[str, Mapping[str, Any]]) -> dict[str, Pin]:
-    return {
-        a: Pin(a, s["value"], s["reason"], s["actor"], _moment(s["at"]), _moment(s["expires_at"]) if "expires_at" in s else None)
-        for a, s in said.items()
-    }  # fmt: skip
-
-
-_moment = datetime.fromisoformat
-
-
 def customer_detail(id: UUID) -> CustomerDetail:
     """Everything about one customer: three queries, four for a retired id."""
     return detail_of(resolve(id))
@@ -206,7 +128,7 @@ def customer_detail(id: UUID) -> CustomerDetail:
 def detail_of(resolved: Resolved) -> CustomerDetail:
     """Everything about a customer that was resolved already: two queries."""
     c = resolved.customer
-    members = _members(c.id)
+    members = members_of(c.id)
     return CustomerDetail(
         id=c.id, asked=resolved.asked, replaced=resolved.replaced, active=c.active, version=c.version, kind=c.kind,
         name=c.name,
@@ -233,7 +155,11 @@ def lineage(id: UUID) -> list[AttributeLineage]:
 
 def lineage_of(customer: Customer) -> list[AttributeLineage]:
     """The same for a customer that was read already: one query."""
-    members = _members(customer.id)
+    return lineage_by(customer, members_of(customer.id))
+
+
+def lineage_by(customer: Any, members: Members) -> list[AttributeLineage]:
+    """The same of a Customer, or of one of its history rows, and of the members it had with it."""
     values = values_of(customer)
     extra = values.get("extra", {})
     disagreed = {name for name, noted in customer.lineage.items() if noted["rule"] == CONFLICT}
@@ -246,7 +172,7 @@ def lineage_of(customer: Customer) -> list[AttributeLineage]:
     return told
 
 
-def _told(name: str, value: Any, customer: Customer, members: _Members) -> AttributeLineage:
+def _told(name: str, value: Any, customer: Any, members: Members) -> AttributeLineage:
     source_of = members.by_id()
     noted = customer.lineage.get(name) or customer.lineage.get(name.split(".", maxsplit=1)[0]) or {}
     rule, record = noted.get("rule", "none"), noted.get("record", "")
@@ -268,7 +194,7 @@ def _told(name: str, value: Any, customer: Customer, members: _Members) -> Attri
     )  # fmt: skip
 
 
-def _composed_from(value: Any, customer: Customer, winner: Source | None) -> str | None:
+def _composed_from(value: Any, customer: Any, winner: Source | None) -> str | None:
     """The attribute a display name was made of, when no record sent it as it stands."""
     if winner is not None and winner.canonical.get("name") == value:
         return None

@@ -1,4 +1,4 @@
-"""A customer over time: its versions, and how it stood at a moment."""
+"""A customer over time: its versions, and what each of them changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,6 @@ from apps.customers.models import Customer
 from apps.customers.queries_values import values_of, without_origin
 from apps.customers.survivorship import ATTRIBUTES
 from apps.events.models import Event
-
-_MOST_HOPS = 20
 
 
 class AttributeChange(NamedTuple):
@@ -38,23 +36,6 @@ class Version:
     body: Mapping[str, Any]
     changes: Sequence[AttributeChange]
     erased: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A customer as it stood `at` a moment: `id` is what the id asked for stood for then; `since`: when this version
-    was made."""
-
-    id: UUID
-    asked: UUID
-    at: datetime
-    version: int
-    since: datetime
-    active: bool
-    values: Mapping[str, Any]
-    held: Mapping[str, Any]
-    lineage: Mapping[str, Mapping[str, Any]]
-    member_count: int
 
 
 def history(id: UUID, after_version: int | None = None, limit: int = 50) -> list[Version]:
@@ -96,22 +77,3 @@ def _changes(row: Any, older: Any) -> list[AttributeChange]:
     found = [AttributeChange(a, without_origin(then.get(a)), without_origin(now.get(a))) for a in ATTRIBUTES]
     found.append(AttributeChange("members", older.member_count if older is not None else None, row.member_count))
     return [c for c in found if c.before != c.after]
-
-
-def as_of(id: UUID, at: datetime) -> Snapshot:
-    """How the customer that `id` stood for at `at` looked then, one look-up a hop; NotFound: not known to the hub yet.
-
-    Within a customer the order is that of versions; times only find the last one made by then."""
-    asked, current = id, id
-    for _ in range(_MOST_HOPS):
-        row = Customer.history.filter(id=current, history_date__lte=at).order_by("-version").first()
-        if row is None:
-            raise NotFound(f"The hub did not know customer {asked} at that time.")
-        if row.active or row.replaced_by is None:
-            break
-        current = row.replaced_by
-    return Snapshot(
-        id=row.id, asked=asked, at=at, version=row.version, since=row.history_date, active=row.active,
-        values=values_of(row),
-        held=row.held, lineage=row.lineage, member_count=row.member_count,
-    )  # fmt: skip

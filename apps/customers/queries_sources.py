@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 
-from apps.common.errors import NotFound
-from apps.customers.models import SourceRecord, SourceRecordVersion
+from apps.common.errors import Erased, FieldError, NotFound
+from apps.customers.models import Membership, SourceRecord, SourceRecordVersion
 
 _MOST_VERSIONS = 50
 Key = tuple[str, str]
@@ -31,15 +32,19 @@ class SourceVersion:
 
 @dataclass(frozen=True, slots=True)
 class SourceDetail:
-    """One source record whole, and its earlier versions, newest first."""
+    """One source record whole, and its earlier versions, newest first. `held`: the record itself, or the version that it was at the
+    moment that was asked for; `customer`: whose it was then."""
 
     row: SourceRecord
-    system: str
+    held: SourceRecord | SourceRecordVersion
+    customer: UUID | None
     versions: Sequence[SourceVersion]
 
 
-def source_record(system: str, external_id: str) -> SourceDetail:
-    """What `system` sent under `external_id`: two queries. Raises NotFound."""
+def source_record(system: str, external_id: str, at: datetime | None = None) -> SourceDetail:
+    """What `system` sent under `external_id`: two queries. `at`: as the hub had it at a moment, four queries at the most.
+
+    Raises NotFound: no such record, or not yet; and Erased."""
     row = (
         SourceRecord.objects.select_related("system")
         .filter(system__code=system, external_id=external_id)
@@ -48,14 +53,28 @@ def source_record(system: str, external_id: str) -> SourceDetail:
     )
     if row is None:
         raise NotFound(f"System {system!r} has no record with this id.")
-    older = SourceRecordVersion.objects.filter(source_record=row).order_by("-version")[:_MOST_VERSIONS]
+    held, customer = (row, row.customer_id) if at is None else _at(row, at)
+    older = SourceRecordVersion.objects.filter(source_record=row, version__lt=held.version).order_by("-version")
     versions = [
         SourceVersion(
             v.version, v.received_at, v.replaced_at, v.source_updated_at, v.deleted, v.salt is None, v.canonical
         )
-        for v in older
+        for v in older[:_MOST_VERSIONS]
     ]
-    return SourceDetail(row, row.system.code, versions)
+    return SourceDetail(row, held, customer, versions)
+
+
+def _at(row: SourceRecord, at: datetime) -> tuple[SourceRecord | SourceRecordVersion, UUID | None]:
+    """The version that the hub had at a moment, and whose the record was. A version counts until it was replaced."""
+    held = SourceRecordVersion.objects.filter(source_record=row, replaced_at__gt=at).order_by("version").first() or row
+    if held.version == 1 and held.received_at > at:
+        said = f"The hub did not have this record yet; it came at {held.received_at.isoformat()}."
+        raise NotFound(said, [FieldError("as_of", "before_first_version", said)])
+    if isinstance(held, SourceRecordVersion) and held.salt is None:
+        said = f"What the record held at that time, its version {held.version}, was erased by law."
+        raise Erased(said, [FieldError("as_of", "erased", said)])
+    stay = Membership.objects.filter(Q(until__isnull=True) | Q(until__gt=at), source_record=row, since__lte=at)
+    return held, stay.values_list("customer_id", flat=True).first()
 
 
 def customers_of(keys: Sequence[Key]) -> dict[Key, UUID]:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 
 from apps.common.act import Act
-from apps.common.errors import Permanent
+from apps.common.errors import Permanent, Rejected
 
 Parse = Callable[[Mapping[str, Any]], Any]
 Follow = Callable[[Act], None]
@@ -101,3 +101,19 @@ def active_ones(*kinds: str) -> list[Active]:
         text, version = stored.get(kind) or (_shipped(kind), 0)
         found.append(Active(*_parsed(kind, text), version))
     return found
+
+
+def known(kind: str, hash: str) -> Active | None:
+    """The policy that a decision names by its hash: one query. None for a document that is not kept (one that an earlier version of the
+    hub shipped), or that makes no sense any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT body::text, version FROM policy WHERE kind = %s AND hash = %s ORDER BY version LIMIT 1",
+            (kind, hash),
+        )
+        text, version = cursor.fetchone() or (_shipped(kind), 0)
+    try:
+        rules, own = _parsed(kind, text)
+    except Rejected:
+        return None
+    return Active(rules, own, version) if own == hash else None

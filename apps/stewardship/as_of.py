@@ -3,44 +3,32 @@
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from urllib.parse import urlencode
 
-from django.db import connection
 from django.utils import timezone
 
-from apps.common.errors import FieldError, NotFound, Rejected
-from apps.customers import queries
-from apps.customers.models import Customer
-from apps.customers.queries import AttributeChange, CustomerDetail, Snapshot
+from apps.common.errors import FieldError, Rejected
+from apps.customers import queries_past as past
+from apps.customers.queries import AttributeChange, CustomerDetail, values_of
+from apps.customers.queries_compare import differing
+from apps.customers.queries_past import Stay, Then
+from apps.customers.restore import keepable
 from apps.customers.survivorship import ATTRIBUTES
-from apps.stewardship.timeline_entries import differing
 
 LONGEST = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One attribute then; `now` is today's value, where it is another one."""
+    """One attribute then; `now` is today's value, where it is another one. `keepable`: the value of then can be kept again."""
 
     attribute: str
     then: Any
     now: Any
     same: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A source record that was part of it then; `today`: the customer it belongs to now."""
-
-    record: UUID
-    system: str
-    external_id: str
-    since: datetime
-    until: datetime | None
-    today: UUID | None
-    name: str
+    keepable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +42,14 @@ class Neighbour:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """`snapshot.id` is the id that stood for the one asked for; `actor`, `reason`: who made the version, and why. `erased`: its values
-    were erased by law."""
+    were erased by law. `members`: the records that were part of it, stewards' words aside."""
 
-    snapshot: Snapshot
+    snapshot: Then
     actor: str
     reason: str
     erased: bool
     lines: Sequence[Line]
-    members: Sequence[Member]
+    members: Sequence[Stay]
     before: Neighbour | None
     after: Neighbour | None
 
@@ -88,37 +76,29 @@ def moment(text: str, zone: zoneinfo.ZoneInfo) -> tuple[datetime, str]:
     return at, ""
 
 
+def at_query(at: datetime) -> str:
+    """A moment to the microsecond as an address says it: "at=2026-11-01T09%3A30%3A00%2B00%3A00"."""
+    return urlencode({"at": timezone.localtime(at).isoformat()})
+
+
 def _impossible(said: str) -> Rejected:
     return Rejected(said, [FieldError("/at", "bad_date", said)])
 
 
-def first_known(id: UUID) -> datetime | None:
-    """When the hub first knew an id."""
-    row = Customer.history.filter(id=id).order_by("version").values_list("history_date", flat=True).first()
-    return row if isinstance(row, datetime) else None
-
-
 def standing(detail: CustomerDetail, at: datetime) -> Standing:
-    """How the id that was asked for stood `at` a moment: four statements and those of `as_of`. Raises NotFound: not known then."""
-    shot = queries.as_of(detail.asked, at)
-    around = {
-        row.version: row
-        for row in Customer.history.filter(id=shot.id, version__range=(shot.version - 1, shot.version + 1)).only(
-            "version", "history_date", "actor", "history_change_reason", "active", "salt", "correlation_id"
-        )
-    }
-    if shot.version not in around:
-        raise NotFound("There is no such version.")
-    own, after = around[shot.version], around.get(shot.version + 1)
-    erased = own.salt is None
+    """How the id that was asked for stood `at` a moment: three statements. Raises NotFound: not known then."""
+    then = past.stood(detail.asked, at)
+    row = then.row
+    lines = [] if then.erased else _lines(values_of(row), detail.values)
+    members = [stay for stay in past.stays_then(then, past.stays_of(then.id)) if not stay.is_anchor]
     return Standing(
-        shot, own.actor, own.history_change_reason or "", erased, [] if erased else _lines(shot.values, detail.values),
-        _members(shot, own, after), _neighbour(around.get(shot.version - 1)), _neighbour(after),
+        then, row.actor, row.history_change_reason or "", then.erased, lines, members, _neighbour(then.before),
+        _neighbour(then.after),
     )  # fmt: skip
 
 
-def _neighbour(row: Any) -> Neighbour | None:
-    return Neighbour(row.version, row.history_date) if row is not None else None
+def _neighbour(one: past.Neighbour | None) -> Neighbour | None:
+    return Neighbour(one.version, one.at) if one is not None else None
 
 
 def _lines(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Line]:
@@ -130,36 +110,8 @@ def _lines(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Line]:
             change.before if (change := other.get(a)) else then.get(a),
             change.after if change else None,
             change is None,
+            change is not None and keepable(a, then),
         )
         for a in ATTRIBUTES
         if a in then or a in other
-    ]
-
-
-_MEMBERS = """
-SELECT m.source_record_id, y.code, s.external_id, m.customer_id, m.before, m.since, m.until, m.correlation_id, s.customer_id, c.name
-FROM (SELECT o.*, lag(o.customer_id) OVER (PARTITION BY o.source_record_id ORDER BY o.since) AS before FROM membership o
-  WHERE o.source_record_id IN (SELECT source_record_id FROM membership WHERE customer_id = %(id)s)) m
-JOIN source_record s ON s.id = m.source_record_id JOIN system y ON y.id = s.system_id AND y.kind <> 'steward'
-LEFT JOIN customer c ON c.id = s.customer_id
-WHERE m.customer_id = %(id)s OR m.before = %(id)s ORDER BY y.code, s.external_id, m.since
-"""
-
-
-def _members(shot: Snapshot, own: Any, after: Any) -> list[Member]:
-    """Who was part of it then. A version and the moves that made it are of one transaction, but not of one microsecond: what moved with
-    the version counts from its first moment on, and what leaves with the last one until its end."""
-    with connection.cursor() as cursor:
-        cursor.execute(_MEMBERS, {"id": shot.id})
-        rows = cursor.fetchall()
-    end = after.history_date if after is not None else own.history_date + timedelta(days=1)
-    last = after is not None and not after.active
-    moved = [(row[5], row[7], row[3] == shot.id) for row in rows if own.history_date <= row[5] < end]
-    made = [since for since, act, joins in moved if act == own.correlation_id and (joins or not last)]
-    gone = [since for since, act, joins in moved if last and act == after.correlation_id and not joins]
-    at = min([max([shot.at, *made]), *(since - timedelta(microseconds=1) for since in gone)])
-    return [
-        Member(record, system, external_id, since, until, today, name or "")
-        for record, system, external_id, customer, _, since, until, _, today, name in rows
-        if customer == shot.id and since <= at and (until is None or until > at)
     ]

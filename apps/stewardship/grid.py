@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from apps.common.errors import NotFound
-from apps.customers.models import Customer
 from apps.customers.queries import AttributeLineage, CustomerDetail, Pin, Source, SourceValue, values_of
+from apps.customers.queries_compare import VersionDifference, compare
 from apps.customers.queries_values import without_origin
+from apps.customers.restore import keepable
 from apps.customers.survivorship import ATTRIBUTES, PARTS, SCALARS
 
 
@@ -71,9 +71,13 @@ def _cell(detail: CustomerDetail, source: Source, name: str) -> Cell:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
+    """One attribute of two versions. `keeps_before`, `keeps_after`: that value is another one than today's, and can be kept again."""
+
     attribute: str
     before: Any
     after: Any
+    keeps_before: bool = False
+    keeps_after: bool = False
 
     @property
     def same(self) -> bool:
@@ -82,28 +86,31 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two versions of one customer; `rows` every attribute that either has, the differing ones first."""
+    """Two versions of one id; `rows` every attribute that either has, the differing ones first; `told`: who was part of it, and where
+    the values came from."""
 
     before: Any
     after: Any
     rows: Sequence[Difference]
+    told: VersionDifference
 
 
-def compare_versions(customer: UUID, first: int, second: int) -> Comparison:
-    """Compares two versions, the older one as `before`: one query. NotFound when one of them does not exist."""
-    wanted = sorted({first, second})
-    found = {row.version: row for row in Customer.history.filter(id=customer, version__in=wanted)}
-    if len(found) != len(wanted):
-        raise NotFound("There is no such version.")
-    before, after = found[wanted[0]], found[wanted[-1]]
+def compare_versions(detail: CustomerDetail, first: int, second: int) -> Comparison:
+    """Compares two versions of the id that was asked for, the older one as `before`: five queries. Raises NotFound when one of them
+    does not exist, and Erased."""
+    told = compare(detail.asked, *sorted((first, second)))
+    before, after = told.before.row, told.after.row
     was, now = values_of(before), values_of(after)
-    rows = [
-        Difference(a, without_origin(was.get(a)), without_origin(now.get(a)))
-        for a in ATTRIBUTES
-        if a in was or a in now
-    ]
+    rows = [_difference(a, was, now, detail.values) for a in ATTRIBUTES if a in was or a in now]
     rows.append(Difference("members", before.member_count, after.member_count))
-    return Comparison(before, after, sorted(rows, key=lambda r: r.same))
+    return Comparison(before, after, sorted(rows, key=lambda r: r.same), told)
+
+
+def _difference(attribute: str, was: Mapping[str, Any], now: Mapping[str, Any], today: Mapping[str, Any]) -> Difference:
+    left, right, current = (without_origin(values.get(attribute)) for values in (was, now, today))
+    return Difference(
+        attribute, left, right, left != current and keepable(attribute, was), right != current and keepable(attribute, now)
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

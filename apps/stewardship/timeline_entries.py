@@ -14,8 +14,8 @@ from apps.common.jsontext import json_value
 from apps.connectors.models import Delivery
 from apps.customers.models import Customer, Relation
 from apps.customers.queries import AttributeChange, values_of
+from apps.customers.queries_compare import differing
 from apps.customers.queries_values import without_origin
-from apps.customers.survivorship import ATTRIBUTES
 from apps.events.models import Event
 from apps.stewardship import timeline_index as index
 from apps.stewardship import wording
@@ -124,12 +124,6 @@ def changed(row: Any, older: Any) -> list[AttributeChange]:
     if older is None or row.member_count != older.member_count:
         found.append(AttributeChange("members", older.member_count if older is not None else None, row.member_count))
     return found
-
-
-def differing(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[AttributeChange]:
-    """Attributes of the canonical form that differ. Where a part of a list came from is no difference of what it is."""
-    found = [AttributeChange(a, without_origin(then.get(a)), without_origin(now.get(a))) for a in ATTRIBUTES]
-    return [c for c in found if c.before != c.after]
 
 
 # ── source records ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from apps.common.act import Act
 from apps.common.errors import NotFound, Rejected
 from apps.common.ids import uuid7
-from apps.customers import queries
+from apps.customers import queries, queries_past
 from apps.customers.models import Customer, SourceRecord
 from apps.customers.pins import pin
 from apps.events.relay import relay_all
@@ -151,18 +151,18 @@ def test_as_of_shows_the_customer_as_it_stood() -> None:
     id_ = given.customer(("crm", ANNA))
     between = Customer.objects.get(id=id_).updated_at
     given.customers([("crm", {**ANNA, "city": "Potsdam", "source_updated_at": "2024-02-01T00:00:00Z"})])
-    assert queries.as_of(id_, between).values["addresses"][0]["city"] == "Berlin"
-    assert queries.as_of(id_, timezone.now()).values["addresses"][0]["city"] == "Potsdam"
+    assert queries_past.as_of(id_, between).values["addresses"][0]["city"] == "Berlin"
+    assert queries_past.as_of(id_, timezone.now()).values["addresses"][0]["city"] == "Potsdam"
     with pytest.raises(NotFound):
-        queries.as_of(id_, between - timedelta(seconds=1))
+        queries_past.as_of(id_, between - timedelta(seconds=1))
 
 
 def test_as_of_a_retired_id_follows_it_to_where_it_was_then() -> None:
     first, second = given.customers([("crm", ANNA)], [("erp", ANNA_ERP)])
     before = Customer.objects.get(id=second).updated_at
     given.place([records_of(("crm", "C1"), ("erp", "77/a"))])
-    assert queries.as_of(second, before).id == second
-    assert queries.as_of(second, timezone.now()).id == first
+    assert queries_past.as_of(second, before).id == second
+    assert queries_past.as_of(second, timezone.now()).id == first
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ KINDS: Mapping[str, Kind] = {
     "in-progress": Kind(
         409, "This very call is being worked on", "Send the same again after the seconds in the header Retry-After."
     ),
+    "gone": Kind(410, "It was erased by law", "Nothing brings it back; ask for another moment, or for today."),
     "too-large": Kind(413, "The body is too large", "Send fewer records in one call, or a file."),
     "unsupported-media-type": Kind(415, "This kind of body is not read", "Send application/json in UTF-8."),
     "refused": Kind(422, "This cannot be done", "Calling again will not help; `detail` says why."),
@@ -164,7 +165,9 @@ def _of_hub_error(exc: hub.HubError) -> Problem | None:
     if isinstance(exc, hub.Rejected):
         return Problem("bad-request", exc.detail, [_fault(f) for f in exc.fields])
     if isinstance(exc, hub.NotFound):
-        return Problem("not-found", exc.detail)
+        return Problem("not-found", exc.detail, [_fault(f) for f in exc.fields])
+    if isinstance(exc, hub.Erased):
+        return Problem("gone", exc.detail, [_fault(f) for f in exc.fields])
     if isinstance(exc, hub.Conflict):
         return Problem("conflict", exc.detail)
     if isinstance(exc, hub.Retryable):
@@ -174,9 +177,13 @@ def _of_hub_error(exc: hub.HubError) -> Problem | None:
     return None
 
 
+_PARAMETERS = frozenset({"cursor", "as_of", "from", "to"})
+"""Fields by which verbs and readings name a parameter of the query, not a place in a body."""
+
+
 def _fault(field: hub.FieldError) -> Fault:
-    if field.field == "cursor":
-        return Fault(field.code, field.detail, parameter="cursor")
+    if field.field in _PARAMETERS:
+        return Fault(field.code, field.detail, parameter=field.field)
     pointer = field.field if not field.field or field.field.startswith("/") else f"/{field.field}"
     return Fault(field.code, field.detail, pointer=pointer)
 

@@ -1,5 +1,6 @@
 """Customers as other systems read them: effective values, history, lineage."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -11,7 +12,8 @@ from apps.common import cursors
 from apps.common.api.endpoints import Caller, Endpoint
 from apps.common.api.serializers import Page
 from apps.common.api.views import HubView
-from apps.customers import queries, queries_why
+from apps.customers import queries, queries_compare, queries_why
+from apps.customers import queries_past as past
 from apps.customers.api import serializers as shapes
 
 
@@ -49,16 +51,18 @@ class CustomerView(HubView):
             "read_customer",
             "customers.read",
             {200: shapes.CustomerOut, 304: None},
-            query=shapes.CustomerQuery,
+            query=shapes.AsOfQuery,
             tag="customers",
         )
     }
 
     def get(self, request: Any, customer_id: UUID) -> Response:
         """One customer. An id that was retired answers with the customer that replaced it. The ETag is the version:
-        send it back as If-None-Match and an unchanged customer costs a 304."""
-        if "as_of" in self.params:
-            return Response(_snapshot(queries.as_of(customer_id, self.params["as_of"])))
+        send it back as If-None-Match and an unchanged customer costs a 304. `as_of` a moment: as it stood then, and the id
+        that stood for the one asked for."""
+        at = self.params.get("as_of")
+        if at is not None:
+            return Response(_customer(past.as_of(customer_id, at), at))
         found = queries.resolve(customer_id)
         etag = f'"{found.customer.id}-{found.customer.version}"' if found.replaced else f'"{found.customer.version}"'
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
@@ -68,10 +72,10 @@ class CustomerView(HubView):
         return Response(_customer(queries.detail_of(found)), headers=headers)
 
 
-def _customer(detail: queries.CustomerDetail) -> dict[str, Any]:
+def _customer(detail: queries.CustomerDetail, at: datetime | None = None) -> dict[str, Any]:
     return {
         "id": detail.id, "asked_id": detail.asked, "replaced_by": detail.id if detail.replaced else None,
-        "version": detail.version, "active": detail.active, **detail.values, "held": sorted(detail.held),
+        "version": detail.version, "active": detail.active, **_as_of(at), **detail.values, "held": sorted(detail.held),
         "member_count": detail.member_count,
         "sources": [
             {"system": s.system, "external_id": s.external_id, "updated_at": s.updated_at, "deleted": s.deleted}
@@ -81,13 +85,87 @@ def _customer(detail: queries.CustomerDetail) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _snapshot(snapshot: queries.Snapshot) -> dict[str, Any]:
-    return {
-        "id": snapshot.id, "asked_id": snapshot.asked,
-        "replaced_by": snapshot.id if snapshot.id != snapshot.asked else None,
-        "version": snapshot.version, "active": snapshot.active, "as_of": snapshot.at, **snapshot.values,
-        "held": sorted(snapshot.held), "member_count": snapshot.member_count, "updated_at": snapshot.since,
+def _as_of(at: datetime | None) -> dict[str, Any]:
+    return {"as_of": at} if at is not None else {}
+
+
+class MembersView(HubView):
+    endpoints: ClassVar = {
+        "GET": Endpoint(
+            "read_customer_members",
+            "customers.read",
+            {200: shapes.MembersOut},
+            query=shapes.AsOfQuery,
+            tag="customers",
+        )
+    }
+
+    def get(self, request: Any, customer_id: UUID) -> Response:
+        """The source records that are part of a customer, since when, and in which version; `as_of` a moment those of
+        then. What they say is shown to callers who may read source records (sources:read)."""
+        at, whole = self.params.get("as_of"), _may_see_sources(request)
+        if at is None:
+            found = queries.resolve(customer_id)
+            id_, version, members = found.customer.id, found.customer.version, past.membership_now(found.customer.id)
+        else:
+            then = past.stood(customer_id, at)
+            past.require_kept(then)
+            id_, version, members = then.id, then.version, past.membership_then(then)
+        items = [_member(m, whole=whole) for m in members]
+        return Response({"id": id_, "asked_id": customer_id, "version": version, **_as_of(at), "items": items})
+
+
+def _may_see_sources(request: Any) -> bool:
+    scopes = request.auth.scopes if isinstance(request.auth, Caller) else None
+    return allowed(request.user.roles, "sources.read", scopes)
+
+
+def _member(member: past.MemberOf, *, whole: bool) -> dict[str, Any]:
+    s = member.source
+    shown = {
+        "record_id": s.record, "system": s.system, "external_id": s.external_id, "since": member.since, "action": member.action,
+        "version": s.version, "received_at": s.received_at, "updated_at": s.updated_at, "deleted": s.deleted, "erased": s.erased,
     }  # fmt: skip
+    return {**shown, "canonical": s.canonical} if whole else shown
+
+
+class CompareView(HubView):
+    endpoints: ClassVar = {
+        "GET": Endpoint(
+            "compare_customer_versions",
+            "customers.read",
+            {200: shapes.ComparisonOut},
+            query=shapes.CompareQuery,
+            tag="customers",
+        )
+    }
+
+    def get(self, request: Any, customer_id: UUID) -> Response:
+        """What two versions of exactly this id say otherwise, a retired one's too: values, who was part of it, and where
+        the values came from."""
+        found = queries_compare.compare(customer_id, self.params["from"], self.params["to"])
+        return Response(
+            {
+                "id": customer_id, "before": _side(found.before), "after": _side(found.after),
+                "changes": [c._asdict() for c in found.changes],
+                "joined": [n._asdict() for n in found.joined], "left": [n._asdict() for n in found.left],
+                "lineage": [
+                    {"attribute": c.attribute, "before": _origin(c.before), "after": _origin(c.after)} for c in found.lineage
+                ],
+            }
+        )  # fmt: skip
+
+
+def _side(then: past.Then) -> dict[str, Any]:
+    row = then.row
+    return {
+        "version": row.version, "at": row.history_date, "actor": row.actor, "reason": row.history_change_reason or "",
+        "active": row.active,
+    }  # fmt: skip
+
+
+def _origin(origin: queries_compare.Origin | None) -> dict[str, Any] | None:
+    return {"rule": origin.rule, "sources": [n._asdict() for n in origin.sources]} if origin is not None else None
 
 
 class HistoryView(HubView):
@@ -120,35 +198,42 @@ def _version(version: queries.Version) -> dict[str, Any]:
 
 class LineageView(HubView):
     endpoints: ClassVar = {
-        "GET": Endpoint("read_customer_lineage", "customers.read", {200: shapes.LineageOut}, tag="customers")
+        "GET": Endpoint(
+            "read_customer_lineage",
+            "customers.read",
+            {200: shapes.LineageOut},
+            query=shapes.AsOfQuery,
+            tag="customers",
+        )
     }
 
     def get(self, request: Any, customer_id: UUID) -> Response:
-        """Which record and which rule gave each value. The values that lost are shown to callers who may read source
-        records (sources:read)."""
-        found = queries.resolve(customer_id)
-        scopes = request.auth.scopes if isinstance(request.auth, Caller) else None
-        whole = allowed(request.user.roles, "sources.read", scopes)
-        told = queries.lineage_of(found.customer)
-        return Response(
-            {
-                "id": found.customer.id,
-                "asked_id": found.asked,
-                "version": found.customer.version,
-                "attributes": [_attribute(a, whole=whole) for a in told],
-            }
-        )
+        """Which record and which rule gave each value; `as_of` a moment as it was stored then. The values that lost are
+        shown to callers who may read source records (sources:read)."""
+        at, whole = self.params.get("as_of"), _may_see_sources(request)
+        if at is None:
+            found = queries.resolve(customer_id)
+            id_, version, told = found.customer.id, found.customer.version, queries.lineage_of(found.customer)
+        else:
+            then = past.stood(customer_id, at)
+            id_, version, told = then.id, then.version, past.lineage_then(then)
+        shown = [_attribute(a, whole=whole) for a in told]
+        return Response({"id": id_, "asked_id": customer_id, "version": version, **_as_of(at), "attributes": shown})
 
 
 class WhyView(HubView):
     endpoints: ClassVar = {
-        "GET": Endpoint("read_attribute_lineage", "sources.read", {200: shapes.WhyOut}, tag="customers")
+        "GET": Endpoint(
+            "read_attribute_lineage", "sources.read", {200: shapes.WhyOut}, query=shapes.AsOfQuery, tag="customers"
+        )
     }
 
     def get(self, request: Any, customer_id: UUID, attribute: str) -> Response:
         """How one attribute is decided (`extra.tier` for a declared one): every candidate, what each strategy of the policy's
-        chain gave it, and where it fell out."""
-        found = queries_why.why(customer_id, attribute)
+        chain gave it, and where it fell out. `as_of` a moment: by the records, the policy and the trust of then; 400 where
+        that does not come to what stood, because something that counted is not kept."""
+        at = self.params.get("as_of")
+        found = queries_why.why(customer_id, attribute, at)
         told = {name: found.told[name] for name in (
             "attribute", "value", "rule", "record", "group", "condition", "chain", "pin", "ignored", "steps", "candidates",
         )}  # fmt: skip
@@ -157,6 +242,7 @@ class WhyView(HubView):
                 "id": found.customer.id,
                 "asked_id": found.asked,
                 "version": found.customer.version,
+                **_as_of(at),
                 "policy_hash": found.policy_hash,
                 "stands": found.stands,
                 **told,

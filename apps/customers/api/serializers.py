@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.common.api.serializers import Page, Strict
+from apps.common.api.serializers import Page, PastMoment, Strict
 
 KINDS = ("person", "organization")
 
@@ -43,10 +43,25 @@ class HitsOut(serializers.Serializer[Any]):
     next = serializers.CharField(allow_null=True)
 
 
-class CustomerQuery(Strict):
-    as_of = serializers.DateTimeField(
-        required=False, help_text="The customer as it stood at this moment (ISO 8601 with offset)."
+class AsOfQuery(Strict):
+    as_of = PastMoment(
+        required=False,
+        help_text="As it stood at this past moment: ISO 8601 with offset (in an address %2B stands for +), or Z.",
     )
+
+
+class CompareQuery(Strict):
+    """Which two versions, in any order."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {
+            "from": _version_number("Version on the left: `before`."),
+            "to": _version_number("On the right: `after`."),
+        }
+
+
+def _version_number(told: str) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=1, max_value=2_147_483_647, help_text=told)
 
 
 class SourceRef(serializers.Serializer[Any]):
@@ -59,10 +74,10 @@ class SourceRef(serializers.Serializer[Any]):
 class CustomerOut(serializers.Serializer[Any]):
     """Effective values of one customer; attributes without value are left out."""
 
-    id = serializers.UUIDField(help_text="The customer that the id asked for stands for today.")
+    id = serializers.UUIDField(help_text="The customer that the id asked for stands for today, or stood for then.")
     asked_id = serializers.UUIDField()
     replaced_by = serializers.UUIDField(
-        allow_null=True, help_text="Set when the id asked for was retired: equals `id`."
+        allow_null=True, help_text="Set when the id asked for was retired (by then): equals `id`."
     )
     version = serializers.IntegerField()
     active = serializers.BooleanField()
@@ -141,7 +156,70 @@ class LineageOut(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     asked_id = serializers.UUIDField()
     version = serializers.IntegerField()
+    as_of = serializers.DateTimeField(required=False, help_text="Only in answers to ?as_of=.")
     attributes = AttributeLineageOut(many=True)
+
+
+class MemberOut(serializers.Serializer[Any]):
+    """A source record that is, or was, part of the customer."""
+
+    record_id = serializers.UUIDField()
+    system = serializers.CharField()
+    external_id = serializers.CharField()
+    since = serializers.DateTimeField(help_text="Part of the customer from then on.")
+    action = serializers.CharField(help_text="How it came: created, attached, merged, unmerged, detached, judged.")
+    version = serializers.IntegerField(help_text="Of the source record.")
+    received_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    deleted = serializers.BooleanField()
+    erased = serializers.BooleanField()
+    canonical = serializers.DictField(
+        required=False, help_text="What it says; only for callers who may read source records."
+    )
+
+
+class MembersOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    asked_id = serializers.UUIDField()
+    version = serializers.IntegerField()
+    as_of = serializers.DateTimeField(required=False, help_text="Only in answers to ?as_of=.")
+    items = MemberOut(many=True)
+
+
+class ComparedVersionOut(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    actor = serializers.CharField(allow_blank=True)
+    reason = serializers.CharField(allow_blank=True)
+    active = serializers.BooleanField()
+
+
+class NamedRecordOut(serializers.Serializer[Any]):
+    system = serializers.CharField()
+    external_id = serializers.CharField()
+
+
+class OriginOut(serializers.Serializer[Any]):
+    rule = serializers.CharField()
+    sources = NamedRecordOut(many=True, help_text="None for a pin, and for a value that was lost to a conflict.")
+
+
+class LineageChangeOut(serializers.Serializer[Any]):
+    attribute = serializers.CharField()
+    before = OriginOut(allow_null=True)
+    after = OriginOut(allow_null=True)
+
+
+class ComparisonOut(serializers.Serializer[Any]):
+    """What two versions of one id say otherwise."""
+
+    id = serializers.UUIDField()
+    before = ComparedVersionOut()
+    after = ComparedVersionOut()
+    changes = ChangeOut(many=True)
+    joined = NamedRecordOut(many=True, help_text="Part of it in `after` only.")
+    left = NamedRecordOut(many=True, help_text="Part of it in `before` only.")
+    lineage = LineageChangeOut(many=True, help_text="Attributes that came by another rule, or from other records.")
 
 
 class ChainStepOut(serializers.Serializer[Any]):
@@ -168,11 +246,12 @@ class ValueCandidateOut(serializers.Serializer[Any]):
 
 
 class WhyOut(serializers.Serializer[Any]):
-    """How a value is decided, by the records as they are now and the policy in force."""
+    """How a value is decided, by the records as they are now and the policy in force; or was, as both were then."""
 
     id = serializers.UUIDField()
     asked_id = serializers.UUIDField()
     version = serializers.IntegerField()
+    as_of = serializers.DateTimeField(required=False, help_text="Only in answers to ?as_of=.")
     policy_hash = serializers.CharField()
     stands = serializers.BooleanField(help_text="Whether the customer has this value by now.")
     attribute = serializers.CharField()
@@ -207,7 +286,10 @@ class SourceRecordOut(serializers.Serializer[Any]):
     system = serializers.CharField()
     external_id = serializers.CharField()
     customer_id = serializers.UUIDField(allow_null=True)
-    state = serializers.ChoiceField(choices=("received", "built", "quarantined"))
+    state = serializers.ChoiceField(
+        choices=("received", "built", "quarantined"), required=False, help_text="Of today; not in answers to ?as_of=."
+    )
+    as_of = serializers.DateTimeField(required=False, help_text="Only in answers to ?as_of=.")
     version = serializers.IntegerField()
     received_at = serializers.DateTimeField()
     source_updated_at = serializers.DateTimeField(allow_null=True)

@@ -1,5 +1,6 @@
 """Source records as they came, and the crosswalk from every system's id to its customer."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from rest_framework.response import Response
@@ -10,13 +11,14 @@ from apps.customers.api import serializers as shapes
 from apps.customers.queries_sources import SourceDetail, customers_of, source_record
 
 
-def source_record_body(detail: SourceDetail) -> dict[str, Any]:
-    """One source record as the API shows it."""
-    row = detail.row
+def source_record_body(detail: SourceDetail, at: datetime | None = None) -> dict[str, Any]:
+    """One source record as the API shows it; the state in the pipeline is one of today only."""
+    row, held = detail.row, detail.held
+    now = {"as_of": at} if at is not None else {"state": row.state}
     return {
-        "record_id": row.id, "system": detail.system, "external_id": row.external_id, "customer_id": row.customer_id,
-        "state": row.state, "version": row.version, "received_at": row.received_at,
-        "source_updated_at": row.source_updated_at, "deleted": row.deleted, "raw": row.raw, "canonical": row.canonical,
+        "record_id": row.id, "system": row.system.code, "external_id": row.external_id, "customer_id": detail.customer,
+        **now, "version": held.version, "received_at": held.received_at,
+        "source_updated_at": held.source_updated_at, "deleted": held.deleted, "raw": held.raw, "canonical": held.canonical,
         "versions": [
             {
                 "version": v.version, "received_at": v.received_at, "replaced_at": v.replaced_at,
@@ -32,13 +34,19 @@ class ReadSourceRecordView(HubView):
     """The reading half of a source record's address; the connectors room adds the deletion."""
 
     reading: ClassVar = Endpoint(
-        "read_source_record", "sources.read", {200: shapes.SourceRecordOut}, tag="source records"
+        "read_source_record",
+        "sources.read",
+        {200: shapes.SourceRecordOut},
+        query=shapes.AsOfQuery,
+        tag="source records",
     )
     endpoints: ClassVar = {"GET": reading}
 
     def get(self, request: Any, system: str, external_id: str) -> Response:
-        """What a system sent: as received, as the hub understands it, and every earlier version."""
-        return Response(source_record_body(source_record(system, external_id)))
+        """What a system sent: as received, as the hub understands it, and every earlier version; `as_of` a moment as the hub
+        had it then, without its state in the pipeline."""
+        at = self.params.get("as_of")
+        return Response(source_record_body(source_record(system, external_id, at), at))
 
 
 class CrosswalkView(HubView):

@@ -1,7 +1,6 @@
 """What the pages over time share: clock times, moments in addresses, and links that are offered to whom they open."""
 
 from datetime import datetime, timedelta
-from urllib.parse import urlencode
 
 from django import template
 from django.template.context import RequestContext
@@ -10,11 +9,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from apps.stewardship.as_of import at_query
 from apps.stewardship.permissions import may
 from apps.stewardship.templatetags.hub import shown
 from apps.stewardship.timeline_entries import Entry
 
 register = template.Library()
+register.filter(at_query)
 
 
 @register.filter
@@ -22,12 +23,6 @@ def clock(moment: datetime) -> SafeString:
     """The time of day to the second, in the user's zone."""
     local = timezone.localtime(moment)
     return format_html('<time datetime="{}">{}</time>', local.isoformat(), f"{local:%H:%M:%S}")
-
-
-@register.filter
-def at_query(moment: datetime) -> str:
-    """A moment to the microsecond as an address says it: "at=2026-11-01T09%3A30%3A00%2B00%3A00"."""
-    return urlencode({"at": timezone.localtime(moment).isoformat()})
 
 
 @register.filter

@@ -1,25 +1,31 @@
 """One customer: every tab is an address of its own. A retired id leads to what it is part of today."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 
+from apps.common.errors import Erased, NotFound, Rejected
 from apps.common.ids import uuid7
 from apps.connectors import queries as outward
 from apps.customers import queries, queries_why
+from apps.customers import queries_past as past
 from apps.customers.models import SourceRecord, SourceRecordVersion
 from apps.customers.queries import CustomerDetail
 from apps.customers.queries_relations import related
 from apps.matching.queries_joins import joins_of
 from apps.stewardship import notes
+from apps.stewardship.as_of import LONGEST, at_query, moment
 from apps.stewardship.evidence import pairs_of
 from apps.stewardship.grid import overview_lines, sources_grid, told
 from apps.stewardship.overview import open_doubts, system_looks
-from apps.stewardship.permissions import may, page
+from apps.stewardship.permissions import may, page, zone_of
 
 MOST_JOINS = 25
 """Joins, and refusals, that are told without being asked for all of them."""
@@ -34,11 +40,25 @@ _TABS = (
 )
 
 
-def frame(request: HttpRequest, detail: CustomerDetail, tab: str) -> dict[str, Any]:
-    """What every tab's template is given."""
-    tabs = [(name, label) for name, label, operation in _TABS if may(request.user, operation)]
+# What a tab shows of a past moment; the others are of today.
+_THEN = {"customer": "customer-as-of", "customer-sources": "customer-sources", "customer-lineage": "customer-lineage"}
+
+
+def frame(request: HttpRequest, detail: CustomerDetail, tab: str, at: datetime | None = None) -> dict[str, Any]:
+    """What every tab's template is given. `at`: a past moment is looked at, and the tabs that can go on with it do."""
+    tabs = [
+        (name, label, _address(name, detail, at)) for name, label, operation in _TABS if may(request.user, operation)
+    ]
     count = notes.count([detail.id, *detail.redirects])
-    return {"customer": detail, "tab": tab, "tabs": tabs, "looks": system_looks(), "note_count": count}
+    return {
+        "customer": detail, "tab": tab, "tabs": tabs, "looks": system_looks(), "note_count": count, "at": at, "side": detail,
+    }  # fmt: skip
+
+
+def _address(tab: str, detail: CustomerDetail, at: datetime | None) -> str:
+    if at is None or tab not in _THEN:
+        return reverse(tab, args=(detail.asked,))
+    return f"{reverse(_THEN[tab], args=(detail.asked,))}?{at_query(at)}"
 
 
 def _shown(request: HttpRequest, detail: CustomerDetail, tab: str, status: int = 200, **more: Any) -> HttpResponse:
@@ -92,21 +112,42 @@ def joins(request: HttpRequest, id: UUID) -> HttpResponse:
 
 @page("sources.read")
 def sources(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Attributes against sources, the winner marked."""
+    """Attributes against sources, the winner marked; `at` a moment as they were then."""
     detail = queries.customer_detail(id)
+    if "at" in request.GET:
+        return _stood(request, detail, "customer-sources")
     return _shown(request, detail, "customer-sources", rows=sources_grid(detail))
 
 
 @page("customers.read")
 def lineage(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Which rule chose each value, under which policy."""
+    """Which rule chose each value, under which policy; `at` a moment as it was then."""
     detail = queries.customer_detail(id)
+    if "at" in request.GET:
+        return _stood(request, detail, "customer-lineage")
     return _shown(
         request,
         detail,
         "customer-lineage",
         lines=[told(line) for line in ([] if detail.replaced else queries.lineage(id))],
     )
+
+
+def _stood(request: HttpRequest, detail: CustomerDetail, tab: str) -> HttpResponse:
+    """A tab as it stood at a moment; where there is nothing to see, the page that says why."""
+    text = request.GET.get("at", "")
+    try:
+        at, _ = moment(text, zone_of(request.user))
+        then = past.stood(detail.asked, at)
+        past.require_kept(then)
+    except (Rejected, NotFound, Erased):
+        return redirect(f"{reverse('customer-as-of', args=(detail.asked,))}?{urlencode({'at': text[:LONGEST]})}")
+    members, _ = past.members_then(then)
+    side = past.detail_by(then, members)
+    shown = {"side": side, "rows": sources_grid(side)}
+    if tab == "customer-lineage":
+        shown = {"side": side, "lines": [told(line) for line in queries.lineage_by(then.row, members)]}
+    return render(request, f"stewardship/{tab.replace('-', '_')}.html", {**frame(request, detail, tab, at), **shown})
 
 
 @page("sources.read")

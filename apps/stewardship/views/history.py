@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from apps.common.errors import NotFound, Rejected
+from apps.common.errors import Erased, NotFound, Rejected
 from apps.customers import queries
 from apps.customers.queries import CustomerDetail
+from apps.customers.queries_past import first_known
 from apps.stewardship import as_of as then
 from apps.stewardship.grid import compare_versions
 from apps.stewardship.permissions import page, zone_of
@@ -50,7 +52,11 @@ def compare(request: HttpRequest, id: UUID) -> HttpResponse:
     chosen = [request.GET.get(name, "") for name in ("a", "b")]
     if not all(c.isascii() and c.isdecimal() and len(c) < 9 for c in chosen):
         return redirect("customer-history", id)
-    result = compare_versions(detail.asked, int(chosen[0]), int(chosen[1]))
+    try:
+        result = compare_versions(detail, int(chosen[0]), int(chosen[1]))
+    except Erased as error:
+        messages.info(request, error.detail)
+        return redirect("customer-history", id)
     context = {**frame(request, detail, "customer-history"), "compared": result}
     return render(request, "stewardship/customer_compare.html", context)
 
@@ -60,8 +66,11 @@ def as_of(request: HttpRequest, id: UUID) -> HttpResponse:
     """How it stood at a moment; a moment there was not, or at which it was not known yet, gets a sentence."""
     detail = queries.customer_detail(id)
     text = request.GET.get("at", "")
-    context = {**frame(request, detail, "customer-history"), "now": timezone.localtime().strftime("%Y-%m-%dT%H:%M")}
-    return render(request, "stewardship/customer_as_of.html", {**context, **_stood(request, detail, text)})
+    told = _stood(request, detail, text)
+    known = told.get("at") if "stood" in told else None
+    context = {**frame(request, detail, "customer" if known else "customer-history", known), **told}
+    now = timezone.localtime().strftime("%Y-%m-%dT%H:%M")
+    return render(request, "stewardship/customer_as_of.html", {**context, "now": now})
 
 
 def _stood(request: HttpRequest, detail: CustomerDetail, text: str) -> Mapping[str, Any]:
@@ -76,5 +85,5 @@ def _stood(request: HttpRequest, detail: CustomerDetail, text: str) -> Mapping[s
     try:
         return {**known, "stood": then.standing(detail, at)}
     except NotFound:
-        first = then.first_known(detail.asked)
+        first = first_known(detail.asked)
         return {**known, "problem": "The hub did not know this customer at that time.", "first": first}

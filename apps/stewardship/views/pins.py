@@ -9,11 +9,13 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from apps.common.errors import Conflict, NotFound, Rejected
+from apps.common.act import Act
+from apps.common.errors import Conflict, Erased, NotFound, Rejected
 from apps.customers import queries
 from apps.customers.pins import NEVER, heed, ignore
 from apps.customers.pins import pin as set_pin
 from apps.customers.queries import CustomerDetail
+from apps.customers.restore import Old, old_values, restore
 from apps.customers.survivorship import ATTRIBUTES, PARTS
 from apps.stewardship.overview import system_looks
 from apps.stewardship.permissions import act_of, page, uuid_or_none
@@ -32,17 +34,32 @@ def pin(request: HttpRequest, id: UUID, attribute: str) -> HttpResponse:
     if detail.replaced:
         messages.info(request, f"{detail.asked} was retired; it is part of this customer now.")
         return redirect("customer-pin", detail.id, attribute)
-    problem = ""
+    problem, old = "", None
+    try:
+        old = _old(request, detail, attribute)
+    except (Rejected, NotFound, Erased) as error:
+        problem = error.detail
     if request.method == "POST":
-        problem = _write(request, detail, attribute)
+        problem = problem or _write(request, detail, attribute, old)
         if not problem:
             return redirect("customer-sources", detail.id)
     context = {
-        "customer": detail, "attribute": attribute, "golden": detail.values.get(attribute), "is_list": attribute in PARTS,
+        "old": old, "customer": detail, "attribute": attribute, "golden": detail.values.get(attribute), "is_list": attribute in PARTS,
         "values": _values(detail, attribute), "pinned": next((p for p in detail.pins if p.attribute == attribute), None),
         "problem": problem, "sent": request.POST, "looks": system_looks(), "tomorrow": tomorrow(),
     }  # fmt: skip
     return render(request, "stewardship/pin.html", context, status=422 if problem else 200)
+
+
+def _old(request: HttpRequest, detail: CustomerDetail, attribute: str) -> Old | None:
+    """The version whose value is to be kept again, if the address or the form names one. Raises as `old_values` does."""
+    named = request.POST if request.method == "POST" else request.GET
+    of, version = uuid_or_none(named.get("of", "")), named.get("of_version", "")
+    if of is None and not version:
+        return None
+    if of is None or not (version.isascii() and version.isdecimal() and len(version) < 9):
+        raise NotFound("There is no such version.")
+    return old_values(customer=detail.id, of=of, version=int(version), attribute=attribute)
 
 
 def _values(detail: CustomerDetail, attribute: str) -> Sequence[tuple[Any, Any]]:
@@ -50,20 +67,37 @@ def _values(detail: CustomerDetail, attribute: str) -> Sequence[tuple[Any, Any]]
     return [(s, s.canonical[attribute]) for s in detail.sources if s.canonical.get(attribute) not in (None, "", [])]
 
 
-def _write(request: HttpRequest, detail: CustomerDetail, attribute: str) -> str:
+def _write(request: HttpRequest, detail: CustomerDetail, attribute: str, old: Old | None) -> str:
     """Pins what the form says; "" or what is wrong with it."""
     if request.POST.get("version") != str(detail.version):
         return _STALE
     act = act_of(request, request.POST.get("reason", "").strip()[:500])
     try:
-        value = _value(request, detail, attribute)
-        set_pin(customer=detail.id, attribute=attribute, value=value, act=act, until=_until(request))
+        said = _pin(request, detail, attribute, old, act)
     except Rejected as error:
         return " ".join(f.detail for f in error.fields) or error.detail
     except (Conflict, NotFound) as error:
         return error.detail
-    messages.success(request, "The pin is taken away." if value is None else "The value is pinned.")
+    messages.success(request, said)
     return ""
+
+
+def _pin(request: HttpRequest, detail: CustomerDetail, attribute: str, old: Old | None, act: Act) -> str:
+    """Pins, or takes the pin away; the sentence that says so. Raises as the verbs do."""
+    if old is not None and request.POST.get("choice") == "old":
+        restore(customer=detail.id, of=old.id, version=old.version, attribute=attribute, act=act, until=_until(request))
+        return _kept(detail.id, old)
+    value = _value(request, detail, attribute)
+    set_pin(customer=detail.id, attribute=attribute, value=value, act=act, until=_until(request))
+    return "The pin is taken away." if value is None else "The value is pinned."
+
+
+def _kept(customer: UUID, old: Old) -> str:
+    """What has become of it: some attributes wait for a second person."""
+    held = queries.resolve(customer).customer.held
+    if any(attribute in held for attribute in old.values):
+        return f"The value of version {old.version} is pinned; it waits for somebody else's approval."
+    return f"The value of version {old.version} is kept again."
 
 
 def _until(request: HttpRequest) -> datetime | None:
