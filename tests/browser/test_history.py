@@ -73,6 +73,46 @@ def test_the_timeline_by_keyboard_and_a_moment_of_it(
     expect(page.get_by_role("alert")).to_contain_text("still to come")
 
 
+def test_an_old_value_is_kept_again(page: Page, log_in: LogIn, screenshot: Callable[[Page, str], Path]) -> None:
+    """From the moment through its tabs and back, then the value of then is pinned, by keyboard alone on the form."""
+    customer, _ = past()
+    log_in(person("steward"))
+    page.goto(f"/customers/{customer}/history/")
+    page.get_by_role("link", name="As it stood here: version 1", exact=True).last.click()
+    banner = page.get_by_role("status").filter(has_text="in your time zone")
+    expect(banner).to_contain_text("version 1")
+    tabs = page.get_by_role("navigation", name="Customer")
+    tabs.get_by_role("link", name="Sources").click()
+    expect(banner).to_contain_text("version 1")
+    expect(page.get_by_role("columnheader", name="Golden record")).to_be_visible()
+    expect(page.get_by_text("old.example.org").first).to_be_visible()
+    screenshot(page, "customer-sources-then")
+    tabs.get_by_role("link", name="Lineage").click()
+    expect(page.get_by_text("old.example.org").first).to_be_visible()
+    banner.get_by_role("link", name="Back to today").click()
+    expect(banner).to_have_count(0)
+    expect(page.get_by_text("new.example.org").first).to_be_visible()
+    page.go_back()
+    tabs.get_by_role("link", name="Overview").click()
+    page.get_by_role("link", name="Keep this value of Website, version 1").click()
+    expect(page.get_by_label("Why")).to_have_value("restored from version 1")
+    expect(page.get_by_role("radio", name=re.compile("old.example.org.*version 1"))).to_be_checked()
+    screenshot(page, "customer-restore")
+    page.get_by_label("Why").press("Enter")
+    expect(page.get_by_text("The value of version 1 is kept again.")).to_be_visible()
+    expect(page.get_by_text("pinned by").filter(has_text="restored from version 1")).to_be_visible()
+    assert pipeline.one("SELECT website FROM customer WHERE id = %s", customer) == "old.example.org"
+
+    page.get_by_role("navigation", name="Customer").get_by_role("link", name="History").click()
+    page.get_by_label("Compare version").select_option("3")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("heading", name="Where values came from")).to_be_visible()
+    screenshot(page, "customer-compare")
+    page.get_by_role("link", name="Keep this value of Website, version 3").click()
+    page.get_by_role("button", name="Keep it so").click()
+    assert pipeline.one("SELECT website FROM customer WHERE id = %s", customer) == "new.example.org"
+
+
 def test_a_note_is_written_by_keyboard_and_removed(
     page: Page, log_in: LogIn, screenshot: Callable[[Page, str], Path]
 ) -> None:
@@ -132,8 +172,10 @@ def test_the_pages_are_for_everybody(browser: Browser, hub: str, looks: Sequence
     customer, retired = past()
     notes.add(id=uuid7(), customer=customer, body="W" * 400 + "\n\u202eturned", act=Act("user:steward"))
     own = f"/customers/{customer}/"
+    first = f"?at={pipeline.one('SELECT min(history_date) FROM historical_customer WHERE id = %s', customer).isoformat().replace('+', '%2B')}"
     pages = [
-        own, f"{own}history/", f"{own}history/?kind=member", f"/customers/{retired}/history/", f"{own}as-of/",
+        f"{own}as-of/{first}", f"{own}sources/{first}", f"{own}lineage/{first}", f"{own}history/compare/?a=1&b=3",
+        f"{own}pin/website/?of={customer}&of_version=1", own, f"{own}history/", f"{own}history/?kind=member", f"/customers/{retired}/history/", f"{own}as-of/",
         f"{own}as-of/?at=2026-01-01T10:00", f"{own}as-of/?at=2999-01-01T10:00",
         f"/customers/{retired}/as-of/?at={pipeline.one('SELECT clock_timestamp()').isoformat().replace('+', '%2B')}",
     ]  # fmt: skip
