@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""benchmarks/golden.py [--only survive|rebuild] [--customers N] [--rounds N] [--policy FILE.toml] [--json]: how many customers a second
+"""benchmarks/golden.py [--only survive|rebuild|as-of] [--customers N] [--rounds N] [--policy FILE.toml] [--json]: how many customers a second
 get their golden values.
 
 survive: the demo's records, as canonical members, through `survive`, for customers of one, two and five records; those of five are put
@@ -7,7 +7,10 @@ together of the demo's people. Once with the policy (the shipped one, or a file'
 too (lines that begin with "#: "): decay, conditions, clocks. Rates are of processor time, best and median of the rounds, on one core.
 
 rebuild: N customers of the demo in a hub of their own, all derived again by a run, when none, one in a hundred and all of them come to
-another value; and the dry run of the last. Rates are of the wall's clock."""
+another value; and the dry run of the last. Rates are of the wall's clock.
+
+as-of: N customers of the demo, each changed several times; how long the past takes to read at random moments, and what it weighs
+(benchmarks/golden_history.py)."""
 
 import argparse
 import gc
@@ -26,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from apps.customers import canonical
 from apps.customers.survivorship import Member, survive
 from apps.customers.survivorship_policy import SurvivorshipPolicy, parse_survivorship
+from benchmarks import golden_history
 from benchmarks.hub import scratch_hub
 from mdmhub.demo.generator import generate
 
@@ -152,8 +156,8 @@ def _take_in(wanted: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("survive", "rebuild"), default="survive")
-    parser.add_argument("--customers", type=int, help="default: 1,000 of each size; rebuild: 20,000")
+    parser.add_argument("--only", choices=("survive", "rebuild", "as-of"), default="survive")
+    parser.add_argument("--customers", type=int, help="default: 1,000 of each size; rebuild, as-of: 20,000")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--policy", type=Path, default=SHIPPED)
     parser.add_argument("--json", action="store_true")
@@ -161,13 +165,15 @@ def main() -> None:
     report: dict[str, dict[str, Any]]
     if options.only == "rebuild":
         report = rebuild(options.customers or 20_000)
+    elif options.only == "as-of":
+        report = golden_history.as_of(options.customers or 20_000, 1_000, _take_in)
     else:
         report = run(options.customers or 1_000, options.rounds, options.policy.read_text(encoding="utf-8"))
     if options.json:
         print(json.dumps(report, indent=2))
         return
     for name, sizes in report.items():
-        for size, told in ({"": sizes} if options.only == "rebuild" else sizes).items():
+        for size, told in ({"": sizes} if options.only != "survive" else sizes).items():
             print(name.ljust(18), size.ljust(10), " ".join(f"{key} {value}" for key, value in told.items()))
 
 
