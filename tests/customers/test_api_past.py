@@ -15,6 +15,8 @@ from apps.common.ids import uuid7
 from apps.customers.models import Customer, SourceRecordVersion, System
 from apps.customers.pins import pin
 from apps.matching import judge
+from apps.policies import activate
+from apps.policies.active import shipped
 from tests import pipeline
 from tests.callers import machine, person
 from tests.pipeline import alice, bob
@@ -220,6 +222,33 @@ def test_how_a_value_was_decided_is_told_by_the_records_and_the_policy_of_then()
     assert then == now
     assert (then["value"], then["stands"], len(then["candidates"])) == ("erp.example.org", True, 2)
     assert told(f"customers/{customer}/lineage/website")["value"] == "later.example.org"
+
+
+def test_trust_is_that_of_the_moment_not_of_today() -> None:
+    """Falling from 90 to 30 within 100 days: a value of 60 days ago was trusted 78 when it was 20 days old, and is trusted 54 today."""
+    decay = {"from": 90, "to": 30, "days": 100, "shape": "linear"}
+    body = shipped("survivorship")
+    body["attributes"]["website"] = [{"strategy": "trust", "decay": decay}, "recent"]
+    drafted = activate.draft(kind="survivorship", body=body, note="", act=alice())
+    activate.activate(policy=drafted.id, act=bob())
+    now = timezone.now()
+    for system in ("billing", "erp"):
+        told_at = (now - timedelta(days=60)).isoformat()
+        sent(system, pipeline.person(1, website=f"{system}.example.org", source_updated_at=told_at))
+    customer = at("erp:P1")
+    with transaction.atomic():
+        pipeline.execute("SET LOCAL hub.erasing = 'on'")
+        for table, column in (
+            ("historical_customer", "history_date"),
+            ("membership", "since"),
+            ("source_record", "received_at"),
+        ):
+            pipeline.execute(f"UPDATE {table} SET {column} = {column} - interval '50 days'")
+    then = told(f"customers/{customer}/lineage/website", now - timedelta(days=40))
+    today = told(f"customers/{customer}/lineage/website")
+    assert {c["trust"] for c in then["candidates"]} == {78.0}
+    assert {c["trust"] for c in today["candidates"]} == {54.0}
+    assert then["policy_hash"] == drafted.hash
 
 
 def test_what_cannot_be_explained_truly_any_more_is_not_explained() -> None:
