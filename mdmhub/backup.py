@@ -1,8 +1,9 @@
 """Backup and restore of the whole hub, as one file.
 
-The file is a zip without compression of its own: `database.dump` (pg_dump, custom format), `files/…` (uploads) and
-`manifest.json` (when, from what, how many rows in each table, fingerprint of the keys). Keys are never in it, because
-whoever holds both can read every stored credential; they go to a file of their own.
+The file is a zip without compression of its own: `database.dump` (pg_dump, custom format), `files/…` (uploads),
+`checkpoints.ndjson` (signed roots of the audit) and `manifest.json` (when, from what, how many rows in each table,
+fingerprint of the keys). Keys are never in it, because whoever holds both can read every stored credential; they go to a
+file of their own.
 
 A restore is one transaction: the old content goes and the new one comes together, and only if every table has the
 rows the manifest tells and the view `broken_invariants` is empty. Otherwise the hub is as it was.
@@ -26,13 +27,14 @@ from django.conf import settings
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
+from mdmhub import sealed
 from mdmhub.embedded.binaries import wheel_folder
 from mdmhub.embedded.home import Home, write_private
 from mdmhub.embedded.process import ServerFailed
-from mdmhub.keys import VARIABLES
+from mdmhub.keys import LATER, VARIABLES
 
 FORMAT = 1
-DUMP, MANIFEST, FILES = "database.dump", "manifest.json", "files/"
+DUMP, MANIFEST, FILES, CHECKPOINTS = "database.dump", "manifest.json", "files/", "checkpoints.ndjson"
 LIBPQ = ("host", "port", "user", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey")
 
 
@@ -68,6 +70,8 @@ def write_backup(target: Path) -> Manifest:
                 _dump(snapshot, out)
             for file in sorted(path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()):
                 archive.write(file, FILES + str(file.relative_to(settings.MEDIA_ROOT)))
+            if sealed.checkpoint_file().exists():  # after the snapshot: every checkpoint in the dump is in it
+                archive.write(sealed.checkpoint_file(), CHECKPOINTS)
             archive.writestr(MANIFEST, json.dumps(asdict(manifest), indent=1))
         draft.replace(target)
     finally:
@@ -100,6 +104,8 @@ def restore_backup(source: Path) -> Manifest:
         archive.extractall(scratch, uploads)  # the archive's own guard: no name leads out of the folder
         if uploads:
             shutil.copytree(Path(scratch) / FILES, settings.MEDIA_ROOT, dirs_exist_ok=True)
+        kept = archive.read(CHECKPOINTS).decode() if CHECKPOINTS in archive.namelist() else ""
+        sealed.after_restore(kept, f"restored from a backup of {manifest.made_at}")
     return manifest
 
 
@@ -139,7 +145,7 @@ def restore_keys(home: Home, source: Path) -> None:
     """Put the keys of `write_keys` in place; keys they replace are kept beside them."""
     try:
         told = json.loads(source.read_text())
-        keys = {name: str(told[name]) for name in VARIABLES}
+        keys = {name: str(told[name]) for name in VARIABLES if name in told or name not in LATER}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BackupFailed(f"{source} holds no keys of a hub: {error}") from error
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

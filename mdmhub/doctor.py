@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,9 @@ from django.db import DatabaseError, connection
 from redis import RedisError
 
 from apps.connectors import queries
-from mdmhub import embedded
+from apps.events import sealing, verifying_turns
+from apps.events.models import Checkpoint, Seal
+from mdmhub import embedded, sealed
 from mdmhub.backup import broken_invariants, key_fingerprints, server_version
 from mdmhub.broker import client
 from mdmhub.embedded.home import Home, is_root, port_is_free, write_private
@@ -247,6 +249,35 @@ def targets() -> Iterator[Finding]:
             )
 
 
+SEAL_LATE_SECONDS = 600.0
+VERIFIED_WITHIN = timedelta(hours=48)
+
+
+def audit() -> Iterator[Finding]:
+    """What waits for the sealer, whether its checkpoints are kept, and what the last verification of the audit found."""
+    book = "docs/runbooks/audit-does-not-verify.md"
+    try:
+        waiting = sealing.backlog(tables=sealed.SEALED)
+        check = verifying_turns.last()
+        signed, first = Checkpoint.objects.exists(), Seal.objects.order_by("sequence").first()
+    except DatabaseError:
+        return  # the database, or its migrations, have their own finding
+    if check is not None and check.broken:
+        yield Finding(
+            "audit", "problem", f"does not verify: {check.broken:,} findings", f"manage.py verify_audit, {book}"
+        )
+    verified = None if check is None else check.finished_at or check.started_at
+    late = datetime.now(UTC) - VERIFIED_WITHIN
+    if first is not None and first.sealed_at < late and (verified is None or verified < late):
+        yield Finding("audit", "warning", "was not verified for two days", f"manage.py verify_audit, {book}")
+    if signed and not sealed.checkpoint_file().exists():
+        what = f"the checkpoint file {sealed.checkpoint_file()} is gone"
+        yield Finding("audit", "problem", what, f"put its copy back, or see {book}")
+    if waiting.oldest is not None and waiting.oldest > SEAL_LATE_SECONDS:
+        what = f"{waiting.rows:,} rows wait for the sealer, the oldest for {waiting.oldest / 60:.0f} minutes"
+        yield Finding("audit", "warning", what, f"start the hub; if it runs, {book}")
+
+
 def keys() -> Iterator[Finding]:
     home = embedded.home()
     if keys_backed_up(home):
@@ -281,6 +312,7 @@ CHECKS: dict[str, Check] = {
     "clock": clock,
     "broker": broker,
     "targets": targets,
+    "audit": audit,
     "keys": keys,
     "secrets": secrets,
 }

@@ -43,6 +43,10 @@ class Env(BaseModel):
         None, description="keys that encrypt stored credentials, newest first, comma separated; absent: HUB_HOME/keys"
     )
     HUB_OIDC_KEY: str | None = Field(None, description="RSA private key (PEM) that signs tokens; absent: HUB_HOME/keys")
+    HUB_AUDIT_KEY: str | None = Field(
+        None,
+        description="Ed25519 private keys (PEM) that sign checkpoints of the audit, newest first; absent: HUB_HOME/keys",
+    )
     ALLOWED_HOSTS: tuple[str, ...] = Field(
         (), description="host names the hub answers to, comma separated; needed when DEBUG is off"
     )

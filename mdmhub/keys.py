@@ -1,4 +1,5 @@
-"""The hub's three keys: Django's signing key, the keys that encrypt stored credentials, the key that signs tokens.
+"""The hub's four keys: Django's signing key, the keys that encrypt stored credentials, the key that signs tokens, and the one that
+signs checkpoints of the audit.
 
 Made once in HUB_HOME/keys (0600). With an external database and no key the hub refuses to start: a key made on the
 spot could not read what the database already holds, and the mistake would show only later.
@@ -12,20 +13,25 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from apps.events import checkpoint_keys
 from mdmhub.embedded.home import Home, write_private
 from mdmhub.env import Env, Misconfigured, env
 
-SIGNING, FIELD, OIDC = "django-secret", "field-encryption", "oidc-private.pem"
-VARIABLES = {SIGNING: "SECRET_KEY", FIELD: "HUB_FIELD_KEY", OIDC: "HUB_OIDC_KEY"}
+SIGNING, FIELD, OIDC, AUDIT = "django-secret", "field-encryption", "oidc-private.pem", "audit-signing.pem"
+VARIABLES = {SIGNING: "SECRET_KEY", FIELD: "HUB_FIELD_KEY", OIDC: "HUB_OIDC_KEY", AUDIT: "HUB_AUDIT_KEY"}
+LATER = frozenset({AUDIT})
+"""Keys that copies of an older release lack."""
 
 
 @dataclass(frozen=True)
 class Keys:
-    """signing: text; field: Fernet keys, the newest (used to encrypt) first; oidc: RSA private key as PEM."""
+    """signing: text; field: Fernet keys, the newest (used to encrypt) first; oidc: RSA private key as PEM;
+    audit: Ed25519 private keys as PEM, the newest (used to sign) first."""
 
     signing: str
     field: tuple[str, ...]
     oidc: str
+    audit: str
 
 
 def load_keys(settings: Env) -> Keys:
@@ -46,7 +52,11 @@ def load_keys(settings: Env) -> Keys:
             Fernet(key)
         except ValueError as error:
             raise Misconfigured(f"HUB_FIELD_KEY or {home.keys / FIELD} is no Fernet key: {error}") from error
-    return Keys(signing=found[SIGNING].strip(), field=field, oidc=found[OIDC])
+    try:
+        checkpoint_keys.signer(found[AUDIT])
+    except ValueError as error:
+        raise Misconfigured(f"HUB_AUDIT_KEY or {home.keys / AUDIT} cannot sign: {error}") from error
+    return Keys(signing=found[SIGNING].strip(), field=field, oidc=found[OIDC], audit=found[AUDIT])
 
 
 def make_keys(home: Home) -> list[str]:
@@ -65,6 +75,8 @@ def _make(name: str) -> str:
         return secrets.token_urlsafe(64)
     if name == FIELD:
         return Fernet.generate_key().decode()
+    if name == AUDIT:
+        return checkpoint_keys.make_key()
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     form = serialization.PrivateFormat.PKCS8
     return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()

@@ -84,6 +84,18 @@ SCHEDULE: tuple[Periodic, ...] = (
         "bulk",
         "keys of calls are kept for hours, uploads for days: an hour more does no harm",
     ),
+    Periodic(
+        "mdmhub.tasks.seal",
+        10,
+        "interactive",
+        "what was done is bound into the signed chain within seconds, also while a load fills the bulk lane; until then it could be changed unseen",
+    ),
+    Periodic(
+        "mdmhub.tasks.verify_audit",
+        600,
+        "bulk",
+        "one verification of the whole audit a day, in turns of a minute, so that a load is never held up by it",
+    ),
     Periodic("mdmhub.tasks.heartbeat", 10, "interactive", "/readyz calls beat or worker dead after three missed beats"),
 )
 

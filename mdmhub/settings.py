@@ -216,6 +216,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": _STATIC if DEBUG else "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 MEDIA_ROOT = HUB_HOME / "files"
+CHECKPOINT_FILE = HUB_HOME / "audit" / "checkpoints.ndjson"  # signed roots of the audit, outside the database
 MAX_UPLOAD_BYTES = ENV.MAX_UPLOAD_BYTES
 FILE_UPLOAD_HANDLERS = [
     "apps.stewardship.upload_limit.LimitedUpload",

@@ -4,6 +4,7 @@ import time
 
 from celery import shared_task
 
+from mdmhub import sealed
 from mdmhub.broker import client
 
 HEARTBEAT_KEY = "hub:heartbeat"
@@ -14,3 +15,20 @@ def heartbeat() -> None:
     """Prove that beat, broker and worker are alive: the moment is kept in the broker, where /readyz reads it."""
     with client() as broker:
         broker.set(HEARTBEAT_KEY, time.time(), ex=3600)
+
+
+SEAL_SECONDS = 4.0
+"""A turn of the sealer: it holds the lane in which others ring every second."""
+VERIFY_SECONDS = 60.0
+
+
+@shared_task(ignore_result=True)
+def seal() -> None:
+    """Seals what happened since; what is left waits for the next beat."""
+    sealed.seal(seconds=SEAL_SECONDS)
+
+
+@shared_task(ignore_result=True)
+def verify_audit() -> None:
+    """A turn of the daily verification of the audit, if one is due or under way."""
+    sealed.verify(seconds=VERIFY_SECONDS)

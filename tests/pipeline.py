@@ -62,6 +62,11 @@ TABLES = (
     "customer",
     "event",
     "policy",
+    "erasure",
+    "seal",
+    "seal_cursor",
+    "checkpoint",
+    "audit_check",
 )
 Partition = frozenset[frozenset[str]]
 
@@ -87,7 +92,7 @@ def systems() -> dict[str, System]:
 def empty() -> None:
     """Everything but systems and users goes. DELETE of small tables takes a twentieth of the time of TRUNCATE."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL hub.erasing = 'on'")
+        cursor.execute("SET LOCAL session_replication_role = replica")
         for table in TABLES:
             cursor.execute(f"DELETE FROM {table}")
         cursor.execute("INSERT INTO feed_head (id, position) VALUES (1, 0) ON CONFLICT (id) DO UPDATE SET position = 0")

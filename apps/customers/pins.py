@@ -288,9 +288,9 @@ def _write(row: MemberRow, anchor: _Anchor) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO source_record_version (id, source_record_id, version, raw, canonical, content_digest, received_at,"
-            " replaced_at, deleted, salt, digest) SELECT gen_random_uuid(), id, version, raw, canonical, content_digest, received_at,"
+            " replaced_at, deleted, salt, digest) SELECT %s, id, version, raw, canonical, content_digest, received_at,"
             " clock_timestamp(), deleted, raw_salt, raw_digest FROM source_record WHERE id = %s",
-            (row.id,),
+            (uuid7(), row.id),
         )
         cursor.execute(
             "UPDATE source_record SET canonical = %s::jsonb, raw = %s, raw_salt = %s, raw_digest = %s, content_digest = %s,"

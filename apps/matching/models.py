@@ -100,7 +100,10 @@ class Edge(models.Model):
             ),
             models.CheckConstraint(condition=Q(record_a__lt=F("record_b")), name="edge_ordered"),
         )
-        indexes = (models.Index(fields=["record_b"], name="edge_live_b", condition=Q(superseded_at__isnull=True)),)
+        indexes = (
+            models.Index(fields=["record_b"], name="edge_live_b", condition=Q(superseded_at__isnull=True)),
+            models.Index(fields=["superseded_at"], name="edge_superseded", condition=Q(superseded_at__isnull=False)),
+        )
 
     def __str__(self) -> str:
         return f"{self.record_a_id} ~ {self.record_b_id}: {self.weight:.1f}"

@@ -103,7 +103,7 @@ def test_the_manifest_tells_rows_and_migrations(saved: Path) -> None:
     manifest = read_manifest(saved)
     assert manifest.tables["user"] == 1
     assert manifest.migrations["auth"].startswith("00")
-    assert set(manifest.keys) == {"django-secret", "field-encryption", "oidc-private.pem"}
+    assert set(manifest.keys) == {"django-secret", "field-encryption", "oidc-private.pem", "audit-signing.pem"}
 
 
 def test_uploads_come_along(settings: Any, saved: Path, tmp_path: Path) -> None:

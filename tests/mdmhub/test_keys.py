@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from apps.events.checkpoint_keys import make_key
 from mdmhub.embedded.home import Home
 from mdmhub.env import Misconfigured, read_env
 from mdmhub.keys import VARIABLES, load_keys, make_keys
 
+AUDIT_KEY = make_key()
 EXTERNAL = {"DATABASE_URL": "postgresql://u@h/d", "ALLOWED_HOSTS": "x"}
 
 
@@ -39,12 +41,17 @@ def test_an_external_database_without_keys_is_refused(tmp_path: Path) -> None:
 
 def test_keys_may_come_from_the_environment(tmp_path: Path) -> None:
     newer, older = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-    given = {"SECRET_KEY": "s" * 50, "HUB_FIELD_KEY": f"{newer}, {older}", "HUB_OIDC_KEY": "pem"}
+    given = {
+        "SECRET_KEY": "s" * 50,
+        "HUB_FIELD_KEY": f"{newer}, {older}",
+        "HUB_OIDC_KEY": "pem",
+        "HUB_AUDIT_KEY": AUDIT_KEY,
+    }
     keys = load_keys(read_env({**EXTERNAL, **given, "HUB_HOME": str(tmp_path)}))
     assert keys.field == (newer, older)
 
 
 def test_a_key_that_cannot_encrypt_is_refused(tmp_path: Path) -> None:
-    given = {"SECRET_KEY": "s" * 50, "HUB_FIELD_KEY": "short", "HUB_OIDC_KEY": "pem"}
+    given = {"SECRET_KEY": "s" * 50, "HUB_FIELD_KEY": "short", "HUB_OIDC_KEY": "pem", "HUB_AUDIT_KEY": AUDIT_KEY}
     with pytest.raises(Misconfigured, match="no Fernet key"):
         load_keys(read_env({**EXTERNAL, **given, "HUB_HOME": str(tmp_path)}))

@@ -109,7 +109,7 @@ def test_matches_tell_the_machine_from_people(customer: UUID) -> None:
     records = pipeline.record_ids()
     judge.keep_apart(pairs=[tuple(sorted((records["crm:C-1"], records["crm:C-2"])))], act=pipeline.bob())
     assert overview().matches.apart == 1
-    pipeline.execute("SET LOCAL hub.erasing = 'on'")
+    pipeline.execute("SET LOCAL session_replication_role = replica")
     pipeline.execute("UPDATE judgement SET decided_at = decided_at - interval '40 days'")
     assert overview().matches.apart == 0
 

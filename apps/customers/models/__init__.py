@@ -1,6 +1,6 @@
 """The tables of the customers room; docs/reference/schema.md tells what each guards."""
 
-from apps.customers.models.decision import ChangeRequest, Hold, Judgement, Quarantine, Relation
+from apps.customers.models.decision import ChangeRequest, Erasure, Hold, Judgement, Quarantine, Relation
 from apps.customers.models.golden import Customer, CustomerSearch, LookupKey, Redirect
 from apps.customers.models.rebuild import RebuildRun
 from apps.customers.models.source import Link, Membership, SourceRecord, SourceRecordVersion, System
@@ -9,6 +9,7 @@ __all__ = [
     "ChangeRequest",
     "Customer",
     "CustomerSearch",
+    "Erasure",
     "Hold",
     "Judgement",
     "Link",

@@ -1,5 +1,7 @@
 """What people and rules decided: judgements, holds, change requests, and the records set aside for a person."""
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -47,6 +49,9 @@ class Judgement(models.Model):
         indexes = (
             models.Index(
                 fields=["superseded_by"], name="judgement_superseded_by", condition=Q(superseded_by__isnull=False)
+            ),
+            models.Index(
+                fields=["superseded_at"], name="judgement_superseded", condition=Q(superseded_at__isnull=False)
             ),
         )
 
@@ -210,3 +215,32 @@ class Quarantine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.system_id}:{self.external_id or self.line}"
+
+
+class Erasure(models.Model):
+    """That the history of a customer was erased: who, why, when. Written by `erase_subject` alone, in the transaction that erases.
+
+    `subjects`: ids of the customers, source records and quarantined records whose rows were emptied; `counts`: rows by table. Nothing
+    of it says who the customer was."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    customer_id = models.UUIDField()
+    subjects = ArrayField(models.UUIDField())
+    counts = models.JSONField()
+    actor = models.TextField()
+    reason = models.TextField()
+    correlation_id = models.UUIDField()
+    erased_at = models.DateTimeField()
+    written_in = models.BigIntegerField()
+    """The transaction: the guards let a row of one of `subjects` be emptied in this one alone."""
+
+    class Meta:
+        db_table = "erasure"
+        constraints = (models.CheckConstraint(condition=~Q(actor="") & ~Q(reason=""), name="erasure_by_and_why"),)
+        indexes = (
+            GinIndex(fields=["subjects"], name="erasure_subjects"),
+            models.Index(fields=["written_in"], name="erasure_written_in"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} by {self.actor}"

@@ -132,6 +132,7 @@ class Redirect(models.Model):
             models.UniqueConstraint(fields=["retired"], condition=Q(until__isnull=True), name="redirect_one_open"),
             models.CheckConstraint(condition=~Q(retired=F("successor")), name="redirect_elsewhere"),
         )
+        indexes = (models.Index(fields=["until"], name="redirect_ended", condition=Q(until__isnull=False)),)
 
     def __str__(self) -> str:
         return f"{self.retired_id} -> {self.successor_id}"

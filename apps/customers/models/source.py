@@ -215,6 +215,7 @@ class Membership(models.Model):
                 name="membership_action",
             ),
         )
+        indexes = (models.Index(fields=["until"], name="membership_ended", condition=Q(until__isnull=False)),)
 
     def __str__(self) -> str:
         return f"{self.source_record_id} in {self.customer_id}"

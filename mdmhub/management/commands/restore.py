@@ -8,8 +8,17 @@ from django.db import connection
 
 from apps.customers.models import SourceRecord
 from mdmhub import embedded
-from mdmhub.backup import BackupFailed, broken_invariants, key_fingerprints, read_manifest, restore_backup, restore_keys
+from mdmhub.backup import (
+    BackupFailed,
+    Manifest,
+    broken_invariants,
+    key_fingerprints,
+    read_manifest,
+    restore_backup,
+    restore_keys,
+)
 from mdmhub.doctor import note_keys_backed_up
+from mdmhub.embedded.home import Home
 from mdmhub.embedded.running import running
 from mdmhub.health import pending_migrations
 
@@ -39,7 +48,7 @@ class Command(BaseCommand):
             if options["keys"] is not None:
                 restore_keys(home, options["keys"])
                 note_keys_backed_up(home)
-            elif not options["without_keys"] and manifest.keys != key_fingerprints(home):
+            elif not options["without_keys"] and manifest.keys != _same_keys(manifest, home):
                 raise CommandError(
                     "the backup belongs to other keys than those in "
                     f"{home.keys}: give them with --keys KEYFILE, or go on --without-keys and enter credentials again"
@@ -54,6 +63,11 @@ class Command(BaseCommand):
             self.stdout.write(f"{len(pending)} migrations are pending: `manage.py migrate`, or `make run` does it")
         elif broken := broken_invariants():
             raise CommandError("broken invariants after the restore:\n" + "\n".join(broken))
+
+
+def _same_keys(manifest: Manifest, home: Home) -> dict[str, str]:
+    """The fingerprints here of the keys that the backup knew: one of an older release knew fewer."""
+    return {name: print for name, print in key_fingerprints(home).items() if name in manifest.keys}
 
 
 def _empty() -> bool:
