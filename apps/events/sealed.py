@@ -1,6 +1,6 @@
 """What is sealed of a table, and the SQL by which one row of it becomes a leaf."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -20,8 +20,11 @@ class Sealed:
 
     `columns`: what the digest covers; empty: every column but the key, `later` (what other aspects cover, or nothing does) and `erased`
     (what an erasure empties). `order`: rows are looked for by UUIDv7, by a moment or by a number that the database gives; `by`: that
-    column, indexed where the table grows. `proof`: SQL of row `t` that has to hold while its salt is there: its own column `digest` is
-    that of its payload; `erasure`: SQL that has to hold where the salt is gone: the payload is too, and somebody answers for it."""
+    column, indexed where the table grows.
+
+    `proof`: SQL of row `t` that has to hold while its salt is there: its own column `digest` is that of its payload; `erasure`: SQL that has
+    to hold where the salt is gone: the payload is too, and somebody answers for it; `again`: what no SQL can work out of the columns
+    `reads` (as text), asked of rows that have their salt."""
 
     table: str
     aspect: str = "row"
@@ -34,6 +37,8 @@ class Sealed:
     erased: tuple[str, ...] = ()
     proof: str = ""
     erasure: str = "false"
+    reads: tuple[str, ...] = ()
+    again: Callable[..., bool] | None = None
 
     @property
     def name(self) -> str:

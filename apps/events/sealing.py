@@ -68,7 +68,7 @@ def _chunk(one: Sealed) -> tuple[int, int] | None:
         prepare(cursor)
         oldest = _oldest_transaction(cursor)
         mark = SealCursor.objects.get_or_create(aspect=one.name)[0]
-        low = _low(one, mark, oldest)
+        low = mark.place
         columns = columns_of(cursor, one)
         batches = _fresh(cursor, one, columns, low, known_ids(cursor, one, low))
         rows = sum(batch[1] for batch in batches)
@@ -95,23 +95,16 @@ def _oldest_transaction(cursor: Any) -> int:
     return int(cursor.fetchone()[0])
 
 
-def _low(one: Sealed, mark: SealCursor, oldest: int) -> int:
-    """From which place on rows are looked for. A number that was given after a mark is higher than what was seen by the mark, so what
-    a transaction that began later writes lies above it."""
-    if one.order != "number":
-        return mark.place
-    low: int = max([mark.place, *(number for at, number in mark.marks if at <= oldest)])
-    return low
-
-
 def _settle(
     cursor: Any, mark: SealCursor, one: Sealed, oldest: int, low: int, places: Sequence[int], *, full: bool
 ) -> None:
+    """What the next run may take for settled. Whatever this one could not see was written by a transaction that began at `oldest` or later:
+    its ids and moments are not older; and its numbers were given after every mark that is older, so they are higher."""
     if one.order == "number":
         cursor.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
         seen = max([low, *places, *(number for _, number in mark.marks)])
+        place = max([low, *(number for at, number in mark.marks if at <= oldest)])
         mark.marks = [m for m in mark.marks if m[0] > oldest] + [[int(cursor.fetchone()[0]), seen]]
-        place = low
     else:
         place = min(oldest - MARGIN, max(places)) if full else oldest - MARGIN
     mark.place = max(mark.place, place)

@@ -200,9 +200,24 @@ class _Chain:
             cursor.execute(_ROWS[bool(one.proof)].format(**_parts(one, columns)), (leaves, count - 1))
             for at, *told in cursor.fetchall():
                 self._differs(one, next(number for end, number in ends if at < end), *told)
+            if one.again is not None:
+                self._again(cursor, one, group, leaves)
         self.report.rows += count
         if self.progress is not None:
             self.progress(self.report.rows, self.total)
+
+    def _again(self, cursor: Any, one: Sealed, group: Sequence[tuple[int, bytes]], leaves: bytes) -> None:
+        """What of these rows only a program can prove."""
+        columns = ", ".join(f"t.{name}::text" for name in one.reads)
+        cursor.execute(
+            f"{_UNPACKED} SELECT l.id, {columns} FROM leaves l JOIN {one.table} t ON t.{one.key} = l.id WHERE t.salt IS NOT NULL",
+            (leaves, len(leaves) // LEAF - 1),
+        )
+        for id_, *values in cursor.fetchall():
+            if one.again is not None and not one.again(*values):
+                sequence = next((number for number, content in group if id_.bytes in content), None)
+                said = f"{', '.join(one.reads)} do not agree"
+                self.report.found("edited", one.table, one.shown(id_), sequence, said)
 
     def _differs(self, one: Sealed, sequence: int, id_: UUID, *told: Any) -> None:
         """`told`: the digest that was sealed, whether the row is there and still what the aspect says, its digest now, and the proof."""
@@ -248,10 +263,13 @@ class _Chain:
         return self.columns[one.table]
 
 
-_LEAVES = (
+_UNPACKED: Final = (
     "WITH leaves AS MATERIALIZED (SELECT i, encode(substring(packed FROM i * 48 + 1 FOR 16), 'hex')::uuid AS id,"
     " substring(packed FROM i * 48 + 17 FOR 32) AS digest FROM (SELECT %s::bytea AS packed) p, generate_series(0, %s::int) i)"
-    " SELECT l.i, l.id, l.digest, t.{key} IS NOT NULL, coalesce(({when}), false), {leaf}, {proof} FROM leaves l"
+)
+_LEAVES = (
+    _UNPACKED
+    + " SELECT l.i, l.id, l.digest, t.{key} IS NOT NULL, coalesce(({when}), false), {leaf}, {proof} FROM leaves l"
     " LEFT JOIN {table} t ON t.{key} = {row} WHERE t.{key} IS NULL OR NOT coalesce(({when}), false) OR {leaf} <> l.digest"
 )
 _ROWS: Final = {False: _LEAVES, True: _LEAVES + " OR NOT {proof}"}
