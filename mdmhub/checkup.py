@@ -31,7 +31,7 @@ PROMISES: Final[Mapping[str, str]] = {
     "I17": "records in are linked, unchanged or quarantined; what follows a record stands with it",
 }
 """What SQL can see. I8 and I10 (an unmerge equals never having merged; the order of arrival does not matter) only show when the work is
-done in another order: the tests do that."""
+done in another order: the tests do that. I14 (what happened is never changed unseen) is what `manage.py verify_audit` proves."""
 MENDED_BY: Final[Mapping[str, str]] = {
     "I4": "building the customer again", "I5": "matching its records again", "I7": "building the customer again",
 }  # fmt: skip

@@ -92,9 +92,9 @@ SCHEDULE: tuple[Periodic, ...] = (
     ),
     Periodic(
         "mdmhub.tasks.verify_audit",
-        600,
+        120,
         "bulk",
-        "one verification of the whole audit a day, in turns of a minute, so that a load is never held up by it",
+        "one verification of the whole audit a day, in turns of some seconds, so that a load is never held up by it",
     ),
     Periodic("mdmhub.tasks.heartbeat", 10, "interactive", "/readyz calls beat or worker dead after three missed beats"),
 )

@@ -17,9 +17,11 @@ def heartbeat() -> None:
         broker.set(HEARTBEAT_KEY, time.time(), ex=3600)
 
 
-SEAL_SECONDS = 4.0
-"""A turn of the sealer: it holds the lane in which others ring every second."""
-VERIFY_SECONDS = 60.0
+SEAL_SECONDS = 2.0
+"""A turn of the sealer: it holds the lane in which others ring every second. It seals some 200,000 rows a second, so with a turn every ten
+seconds it keeps up with 40,000 a second."""
+VERIFY_SECONDS = 10.0
+"""A turn of the daily verification: what else waits in its lane comes between two turns."""
 
 
 @shared_task(ignore_result=True)
