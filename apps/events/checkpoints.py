@@ -46,10 +46,10 @@ def sign(*, by: Signer, file: Path) -> int | None:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,))
         if not cursor.fetchone()[0]:
             return None
-        newest = Seal.objects.order_by("-sequence").values_list("sequence", "root").first()
+        newest = _newest()
         if newest is None or Checkpoint.objects.filter(sequence=newest[0]).exists():
             return None
-        sequence, root, at = newest[0], bytes(newest[1]), datetime.now(UTC)
+        (sequence, root), at = newest, datetime.now(UTC)
         line, signature = _line("checkpoint", sequence, root, at, "", by)
         _write(file, line)
         Checkpoint.objects.create(sequence=sequence, root=root, signed_at=at, key=by.fingerprint, signature=signature)
@@ -60,9 +60,17 @@ def accept_restore(*, why: str, by: Signer, file: Path) -> int:
     """Says, signed, that the database was restored, and that the chain goes on from what it holds now; returns that sequence."""
     if not why.strip():
         raise Permanent("Say why the chain goes on from here.")
-    newest = Seal.objects.order_by("-sequence").values_list("sequence", "root").first() or (0, GENESIS)
-    _write(file, _line("restored", newest[0], bytes(newest[1]), datetime.now(UTC), why, by)[0])
+    newest = _newest() or (0, GENESIS)
+    _write(file, _line("restored", *newest, datetime.now(UTC), why, by)[0])
     return newest[0]
+
+
+def _newest() -> tuple[int, bytes] | None:
+    """Sequence and root of the newest seal; None without one, or where the database is of a release that made none."""
+    if Seal._meta.db_table not in connection.introspection.table_names():
+        return None
+    row = Seal.objects.order_by("-sequence").values_list("sequence", "root").first()
+    return None if row is None else (row[0], bytes(row[1]))
 
 
 def message(kind: str, sequence: int, root: bytes, at: str, why: str) -> bytes:
@@ -114,7 +122,9 @@ def beyond(file: Path, known: dict[str, Ed25519PublicKey]) -> bool:
     """Whether the file has signed a seal that the database has not, or has with another root."""
     signed = [line for line in read(file, known) if line.trusted and line.kind == "checkpoint"]
     wanted = {line.sequence for line in signed}
-    roots = {row[0]: bytes(row[1]) for row in Seal.objects.filter(sequence__in=wanted).values_list("sequence", "root")}
+    newest = _newest()
+    rows = [] if newest is None else Seal.objects.filter(sequence__in=wanted).values_list("sequence", "root")
+    roots = {sequence: bytes(root) for sequence, root in rows}
     return any(roots.get(line.sequence) != line.root for line in signed)
 
 

@@ -56,8 +56,13 @@ def hold_against(
 def _valid(report: "Report", lines: Sequence[Line]) -> list[Line]:
     """Without those that a later line about a restore makes void."""
     valid: list[Line] = []
+    newest = ""
     for line in lines:
         if line.kind == "restored":
+            if line.at < newest:  # signed once, and put in again to make void what came after it
+                said = f"a restore of {line.at} stands after a line of {newest}"
+                report.found("checkpoint altered", "checkpoint file", str(line.number), line.sequence, said)
+                continue
             void = [earlier for earlier in valid if earlier.sequence > line.sequence]
             valid = [earlier for earlier in valid if earlier.sequence <= line.sequence]
             report.notices.append(
@@ -65,6 +70,7 @@ def _valid(report: "Report", lines: Sequence[Line]) -> list[Line]:
                 f" {len(void):,} checkpoints after it are of what is no more"
             )
         valid.append(line)
+        newest = max(newest, line.at)
     return valid
 
 

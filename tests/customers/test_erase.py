@@ -12,11 +12,14 @@ from apps.common.errors import NotFound, Rejected
 from apps.common.ids import uuid7
 from apps.customers.erase import erase_history
 from apps.customers.models import Erasure
+from apps.events.queries import changes
+from apps.events.relay import relay_all
 from apps.matching import judge
 from mdmhub import sealed
 from tests import pipeline
 from tests.events.sealed_hub import own_file, seal_all, verify
 from tests.pipeline import alice, one, person, query
+from tests.stewardship.given import browser, text
 
 pytestmark = pytest.mark.django_db
 LAW = Act("user:dora", "Art. 17, request 4711")
@@ -89,6 +92,18 @@ def test_others_keep_theirs_and_the_present_stays(customer: UUID) -> None:
     assert erase_history(customer=customer, act=LAW).rows == dict.fromkeys(ERASABLE, 0), (
         "there is nothing left to erase"
     )
+
+
+def test_its_pages_and_the_feed_still_open_and_say_that_values_were_erased(customer: UUID) -> None:
+    erase_history(customer=customer, act=LAW)
+    relay_all()
+    steward = browser("steward")
+    for page in (f"/customers/{customer}/", f"/customers/{customer}/history/", "/quarantine/"):
+        answer = steward.get(page)
+        assert answer.status_code == 200, page
+        assert not [word for word in PLANTED if word in text(answer)]
+    assert "were erased" in text(steward.get(f"/customers/{customer}/history/"))
+    assert len(changes(0, 100)) == one("SELECT count(*) FROM event")
 
 
 def test_history_goes_on_after_it(customer: UUID) -> None:

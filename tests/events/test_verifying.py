@@ -11,9 +11,10 @@ from django.db import IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.events import sealing
+from apps.events import checkpoints, sealing
 from apps.events.checkpoint_keys import make_key, signer
 from apps.events.models import Seal
+from apps.events.sealed import leaf
 from apps.events.sealing import Head, header, root_of
 from mdmhub import sealed
 from tests import pipeline
@@ -229,8 +230,6 @@ def with_an_edited_row() -> str:
         if seal.aspect == of.name and at >= 0:
             with connection.cursor() as cursor:
                 sealing.prepare(cursor)
-                from apps.events.sealed import leaf
-
                 cursor.execute(f"SELECT {leaf(seal.columns)} FROM membership t WHERE id = %s", (key,))
                 now = bytes(cursor.fetchone()[0])
             seal.leaves = leaves[: at + 16] + now + leaves[at + 48 :]
@@ -246,8 +245,6 @@ def test_a_chain_that_was_made_again_without_the_key_is_found() -> None:
 
 
 def test_and_so_it_is_with_a_checkpoint_that_another_key_signed(hub: Path) -> None:
-    from apps.events import checkpoints
-
     with_an_edited_row()
     by_hand("DELETE FROM checkpoint")
     hub.unlink()
@@ -280,8 +277,6 @@ def test_a_line_that_was_altered_is_found(hub: Path, change: str) -> None:
 
 def test_a_database_older_than_its_file_is_told_until_somebody_signs_for_it(hub: Path, tmp_path: Path) -> None:
     """Half of what a restore does: the seals of the last run are gone with their rows."""
-    from apps.events import checkpoints
-
     before = one("SELECT max(sequence) FROM seal")
     with undone():
         pipeline.take("crm", pipeline.person(90))
@@ -297,6 +292,44 @@ def test_a_database_older_than_its_file_is_told_until_somebody_signs_for_it(hub:
     seal_all()
     assert verify().findings == [], "the chain goes on from there"
     assert [line.kind for line in checkpoint_lines()] == ["checkpoint", "checkpoint", "restored", "checkpoint"]
+
+
+def test_a_signed_word_of_a_restore_cannot_be_used_twice(hub: Path) -> None:
+    """Put in again after later lines, it would make void what was signed since."""
+    checkpoints.accept_restore(why="the disk broke", by=sealed.audit_signer(), file=hub)
+    word = hub.read_text().splitlines(keepends=True)[-1]
+    last = one("SELECT max(sequence) FROM seal")
+    pipeline.take("crm", pipeline.person(90))
+    seal_all()
+    with hub.open("a") as out:
+        out.write(word)
+    with tampering():
+        query("DELETE FROM seal WHERE sequence > %s", last)
+        query("DELETE FROM checkpoint WHERE sequence > %s", last)
+    kinds = {finding.kind for finding in verify().findings}
+    assert {"checkpoint altered", "chain truncated"} <= kinds
+
+
+def test_without_a_file_to_write_nothing_is_signed_and_the_next_run_signs(hub: Path) -> None:
+    pipeline.take("crm", pipeline.person(90))
+    signed_before = one("SELECT count(*) FROM checkpoint")
+    kept = hub.rename(hub.with_name("kept"))
+    hub.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        sealed.seal(seconds=60)
+    assert one("SELECT count(*) FROM checkpoint") == signed_before
+    hub.rmdir()
+    kept.rename(hub)
+    sealed.seal(seconds=60)
+    assert one("SELECT count(*) FROM checkpoint") == signed_before + 1
+    assert verify().findings == []
+
+
+def test_a_line_after_one_that_was_torn_stands_by_itself(hub: Path) -> None:
+    hub.write_text(hub.read_text()[:-20])
+    pipeline.take("crm", pipeline.person(90))
+    seal_all()
+    assert [(line.readable, line.trusted) for line in checkpoint_lines()] == [(False, False), (True, True)]
 
 
 def test_rows_since_a_moment_and_in_turns() -> None:

@@ -101,6 +101,13 @@ CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'table % is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $$;
+CREATE OR REPLACE FUNCTION quarantine_keeps_raw() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.raw IS DISTINCT FROM OLD.raw THEN
+    RAISE EXCEPTION 'the payload of a quarantined record is kept as received' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NEW;
+END $$;
 """
 
 
@@ -110,7 +117,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(
             FORM,
-            "DROP FUNCTION is_erasure(text, jsonb, jsonb), erased_form(text), erasure_subjects(text, jsonb) CASCADE",
+            "DROP FUNCTION is_erasure(text, jsonb, jsonb), erased_form(text), erasure_subjects(text, jsonb)",
         ),
         migrations.RunSQL(GUARDS, migrations.RunSQL.noop),
         migrations.RunSQL(ERASE, BACK),
