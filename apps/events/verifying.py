@@ -83,7 +83,7 @@ def verify(
     """Verifies the chain whole, and the rows of the seals made from `since` on or after the seal `after`, for `seconds` at the most.
 
     `missing`: what earlier turns of the same verification missed, by aspect. Raises nothing for what it finds: see Report."""
-    lines = checkpoints.read(file, known)  # before the database is looked at: the file never holds less than the table
+    lines = checkpoints.read(file, known)  # before the database is looked at: what is signed in them is there by then
     with transaction.atomic(), connection.cursor() as cursor:
         if len(connection.savepoint_ids) == 0 and connection.in_atomic_block:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -92,7 +92,8 @@ def verify(
             cursor.execute(f"SET LOCAL enable_{plan} = off")
         report = Report(missing=Counter(missing or {}))
         roots = _Chain(tables, report, since, after, seconds, progress).go_through(cursor)
-        verifying_chain.hold_against(report, roots, lines, known)
+        since_then = checkpoints.read(file, known)[len(lines) :]  # and what the table has, the file has by now
+        verifying_chain.hold_against(report, roots, lines, since_then, known)
         for plan in ("hashjoin", "mergejoin"):
             cursor.execute(f"SET LOCAL enable_{plan} = on")
         if report.whole:

@@ -18,9 +18,15 @@ UNSIGNED: Final = timedelta(minutes=10)
 
 
 def hold_against(
-    report: "Report", roots: Mapping[int, bytes], lines: Sequence[Line], known: dict[str, Ed25519PublicKey]
+    report: "Report",
+    roots: Mapping[int, bytes],
+    lines: Sequence[Line],
+    since_then: Sequence[Line],
+    known: dict[str, Ed25519PublicKey],
 ) -> None:
-    """Lines of the file, then rows of the table: each has to be signed by a key that counts and to name the root that stands."""
+    """Lines of the file, then rows of the table: each has to be signed by a key that counts and to name the root that stands.
+
+    `since_then`: lines that the file got while the database was being looked at."""
     for line in lines:
         if not line.readable:
             report.found("checkpoint altered", "checkpoint file", str(line.number), None, "the line cannot be read")
@@ -46,7 +52,8 @@ def hold_against(
     report.checkpoints = len(signed)
     good = [sequence for sequence, root in signed if roots.get(sequence) == root]
     report.signed_upto = max(good, default=0)
-    _table(report, roots, {sequence for sequence, _ in signed}, known)
+    in_file = {sequence for sequence, _ in signed} | {line.sequence for line in since_then if line.trusted}
+    _table(report, roots, in_file, known)
     late = datetime.now(UTC) - UNSIGNED
     if report.signed_upto < last and report.sealed_until is not None and report.sealed_until < late:
         said = f"nobody has signed the seals after {report.signed_upto}"

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from apps.common.ids import uuid7
 from apps.common.seal import digest, new_salt
-from apps.events import sealing
+from apps.events import sealing, verifying
 from apps.events.models import Event, Seal, SealCursor
 from apps.events.sealed import Sealed
 from mdmhub import sealed
@@ -209,6 +209,57 @@ def test_two_sealers_seal_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None
     assert set(sealed_ids()) == made
     assert list(Seal.objects.order_by("sequence").values_list("sequence", flat=True)) == list(range(1, 41))
     assert SealCursor.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_verifies_while_rows_come_and_are_sealed_and_signed() -> None:
+    pipeline.empty()
+    ended = threading.Event()
+
+    def work() -> None:
+        try:
+            while not ended.is_set():
+                event()
+                sealed.seal(seconds=10)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        while Seal.objects.count() < 20:
+            assert verify().findings == []
+    finally:
+        ended.set()
+        thread.join()
+    assert verify().findings == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_signed_between_the_file_and_the_database_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file was read, and then, before the database is, the sealer signs: the table knows a line that was not read."""
+    pipeline.empty()
+    event()
+    seal_all()
+    real = verifying.prepare
+
+    def work() -> None:
+        try:
+            event()
+            sealed.seal(seconds=10)
+        finally:
+            connection.close()
+
+    def late(cursor: Any) -> None:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        real(cursor)
+
+    monkeypatch.setattr(verifying, "prepare", late)
+    report = verify()
+    assert report.findings == []
+    assert report.seals == 2
 
 
 @pytest.mark.django_db
