@@ -84,6 +84,7 @@ def prepare(cursor: Any) -> None:
     for setting in SETTINGS.split(";"):
         cursor.execute(setting)
     cursor.execute("SET LOCAL plan_cache_mode = 'force_custom_plan'")
+    cursor.execute("SET LOCAL jit = off")
 
 
 def _oldest_transaction(cursor: Any) -> int:

@@ -88,18 +88,22 @@ def verify(
         if len(connection.savepoint_ids) == 0 and connection.in_atomic_block:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         prepare(cursor)
-        for plan in ("hashjoin", "mergejoin"):  # by index, seal by seal, however large the table
-            cursor.execute(f"SET LOCAL enable_{plan} = off")
+        _plan(cursor, by_index=True)
         report = Report(missing=Counter(missing or {}))
         roots = _Chain(tables, report, since, after, seconds, progress).go_through(cursor)
         since_then = checkpoints.read(file, known)[len(lines) :]  # and what the table has, the file has by now
         verifying_chain.hold_against(report, roots, lines, since_then, known)
-        for plan in ("hashjoin", "mergejoin"):
-            cursor.execute(f"SET LOCAL enable_{plan} = on")
+        _plan(cursor, by_index=False)
         if report.whole:
             for one in tables:
                 verifying_unsealed.look(report, one)
     return report
+
+
+def _plan(cursor: Any, *, by_index: bool) -> None:
+    """Rows of a seal are fetched by their ids, however large the table is, or however small it was when it was last counted."""
+    for way in ("hashjoin", "mergejoin", "seqscan"):
+        cursor.execute(f"SET LOCAL enable_{way} = {'off' if by_index else 'on'}")
 
 
 @dataclass(slots=True)
