@@ -35,7 +35,7 @@ def _powers(base: int, size: int) -> Words:
 
 _POWERS_AS_INTS: Final = tuple(_powers(_BASE, _LONGEST).tolist())
 _ALL: Final = 0xFFFFFFFFFFFFFFFF
-_FEW: Final = 500  # texts
+_FEW: Final = 100  # texts; below that the calls for whole arrays cost more than the work
 
 
 def mixed(values: Words) -> Words:
