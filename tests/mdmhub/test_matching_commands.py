@@ -72,6 +72,26 @@ def test_clusters_obey_labels_and_bad_lines_are_told(files: Path, tmp_path: Path
     assert told["labels"]["learned_from"] + told["labels"]["held_out"] == 30
 
 
+def test_files_that_share_ids_are_judged_by_the_ids_that_resolve_writes(files: Path, tmp_path: Path) -> None:
+    """Two halves of a file, each numbered from 0: the figures are those of the clusters that `resolve` writes for the two."""
+    records, entities = read(files / "records.csv"), [row["entity_id"] for row in read(files / "truth.csv")]
+    half, truth = len(records) // 2, []
+    for name, first in (("crm", 0), ("erp", half)):
+        own = records[first : first + half]
+        rows = [[str(n), *list(row.values())[1:]] for n, row in enumerate(own)]
+        write(tmp_path / f"{name}.csv", list(records[0]), rows)
+        truth += [[f"{name}:{n}", entities[first + n]] for n in range(half)]
+    write(tmp_path / "truth.csv", ["record_id", "entity_id"], truth)
+    both = tmp_path / "crm.csv", tmp_path / "erp.csv"
+    run("resolve", *both, output=tmp_path / "clusters.csv", cores=1)
+    err = StringIO()
+    judged = run("evaluate_matching", *both, truth=tmp_path / "truth.csv", stderr=err)
+    of_clusters = run("evaluate_matching", truth=tmp_path / "truth.csv", clusters=tmp_path / "clusters.csv")
+    assert judged["quality"] == of_clusters["quality"]
+    assert judged["quality"]["pairs"]["recall"]["value"] > 0.5
+    assert "file:record_id" in err.getvalue()
+
+
 def test_the_held_out_labels_are_shown_before_a_cluster_is_made(files: Path, tmp_path: Path) -> None:
     pairs = read(files / "pairs.csv")[:40]
     lines = [json.dumps({"left": row["left"], "right": row["right"], "match": True}) for row in pairs]

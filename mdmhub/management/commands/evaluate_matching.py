@@ -12,7 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.common.errors import HubError
 from apps.connectors.files import FileProblem
-from apps.connectors.files_columns import read_columns, read_named
+from apps.connectors.files_columns import read_named
+from apps.connectors.files_several import read_several
 from apps.connectors.mapping import parse_map_options
 from apps.matching.comparisons_columns import Longs
 from apps.matching.evaluation_document import UNKNOWN, of_clusters, of_file, of_verdicts
@@ -57,7 +58,7 @@ class Command(BaseCommand):
             elif clusters is not None:
                 document, title = _clusters(truth, clusters), f"{clusters.name} against {truth.name}"
             else:
-                document = _records(truth, files, options["map"], train=not options["no_train"])
+                document = self._records(truth, files, options["map"], train=not options["no_train"])
                 title = f"{', '.join(path.name for path in files)} against {truth.name}"
         except (FileProblem, HubError, ModelError) as error:
             raise CommandError(str(error)) from error
@@ -75,6 +76,13 @@ class Command(BaseCommand):
             "model": found.model_version,
             **of_verdicts(found.same, found.scores, found.met, found.thresholds),
         }
+
+    def _records(self, truth: Path, files: list[Path], maps: list[str], *, train: bool) -> dict[str, Any]:
+        """The ids of the truth are those that `resolve` writes for the same files."""
+        read = read_several(files, parse_map_options(maps))
+        for warning in read.warnings:
+            self.stderr.write(f"warning: {warning}")
+        return _of_records(read.table, truth, train=train)
 
     def _tell(self, document: dict[str, Any], title: str, *, as_json: bool) -> None:
         if as_json:
@@ -109,9 +117,7 @@ def _clusters(truth: Path, clusters: Path) -> dict[str, Any]:
     return of_clusters(_codes(table.column("entity_id")), cluster)
 
 
-def _records(truth: Path, files: list[Path], maps: list[str], *, train: bool) -> dict[str, Any]:
-    named = parse_map_options(maps)
-    table = pa.concat_tables([read_columns(path, named).table for path in files], promote_options="default")
+def _of_records(table: pa.Table, truth: Path, *, train: bool) -> dict[str, Any]:
     told = read_named(truth, ("record_id", "entity_id"))
     place = pc.index_in(table.column("record_id"), _values(told, "record_id")).fill_null(-1).to_numpy()
     if not (place >= 0).any():
