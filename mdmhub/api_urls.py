@@ -5,7 +5,7 @@ from django.urls import URLPattern, path, re_path
 from apps.common.api import problems
 from apps.connectors.api import connections, deliveries, jobs, quarantine, source_records
 from apps.connectors.hooks import HookView
-from apps.customers.api import customers, sources, systems
+from apps.customers.api import customers, quality, sources, systems
 from apps.events.api.changes import ChangesView
 from apps.matching.api import views as matching
 from apps.stewardship.api import changes as stewardship
@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern] = [
     path("customers/<uuid:customer_id>/joins", matching.JoinsView.as_view()),
     path("customers/<uuid:customer_id>/distribution", deliveries.DistributionView.as_view()),
     path("customers/<uuid:customer_id>:unmerge", matching.UnmergeView.as_view()),
+    path("quality", quality.QualityView.as_view()),
     path("crosswalk", sources.CrosswalkView.as_view()),
     path("changes", ChangesView.as_view()),
     path("jobs", jobs.JobsView.as_view()),

@@ -73,6 +73,12 @@ SCHEDULE: tuple[Periodic, ...] = (
         "customers follow another policy within seconds; while nothing is running, looking costs one query",
     ),
     Periodic(
+        "apps.customers.tasks.measure_quality",
+        60,
+        "bulk",
+        "due once an hour, which reads every record once, and at once by another policy or after the first load; looking costs a query",
+    ),
+    Periodic(
         "apps.customers.tasks.rebuild_nightly",
         900,
         "bulk",

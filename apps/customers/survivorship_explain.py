@@ -9,7 +9,7 @@ from apps.customers.survivorship_decide import Stage, Trace
 from apps.customers.survivorship_members import EXTRA, Member, value_of
 from apps.customers.survivorship_policy import SurvivorshipPolicy
 from apps.customers.survivorship_strategies import Step, told_score
-from apps.customers.survivorship_trust import effective_trust, read_decay
+from apps.customers.survivorship_trust import effective_trust, failed_codes, read_decay
 
 
 def explain(
@@ -80,7 +80,6 @@ def _abstained(step: Step | None, scores: Sequence[Any] | None) -> bool:
 
 def _candidates(trace: Trace, attribute: str, policy: SurvivorshipPolicy, at: datetime | None) -> list[dict[str, Any]]:
     """Who won first, then the others, those that fell out last before those that fell out first."""
-    together = policy.together.get(attribute, (attribute,))
     decay = next((read_decay(s.told["decay"]) for s in trace.steps if "decay" in s.told), None)
     asked = [
         (sum(m in stage.asked for stage in trace.stages), m, v) for m, v in zip(trace.holders, trace.said, strict=True)
@@ -93,7 +92,7 @@ def _candidates(trace: Trace, attribute: str, policy: SurvivorshipPolicy, at: da
             "external_id": m.external_id,
             "value": list(value) if isinstance(value, tuple) else value,
             "trust": effective_trust(m, attribute, policy, at, decay),
-            "failed": {name: sorted(set(m.failed[name])) for name in together if m.failed.get(name)},
+            "failed": failed_codes(m, attribute, policy),
             "scores": [_score(stage, m) for stage in trace.stages],
             "out": _out(trace, m),
             "won": m in trace.winners,

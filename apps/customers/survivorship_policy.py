@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from apps.common.errors import FieldError, Rejected
 from apps.common.pointers import shown
+from apps.customers.quality import Quality
+from apps.customers.quality_policy import QualityReader
 from apps.customers.survivorship_chains import ChainReader, Told, near, under
 from apps.customers.survivorship_conditions import COUNTRY, Condition
 from apps.customers.survivorship_members import ATTRIBUTES, EXTRA, PARTS, SCALARS, SINGLES
 from apps.customers.survivorship_strategies import Step, step
-from apps.customers.survivorship_trust import Quality
 
 KEYS: Final = ("default", "attributes", "groups", "chains", "lists", "trust", "quality")
 
@@ -73,7 +74,7 @@ def parse_survivorship(body: Mapping[str, Any]) -> SurvivorshipPolicy:
         if _is_attribute(place, name, wrong) and _leads(place, name, groups, wrong):
             attributes[name] = _branches(reader.read(place, value, name), UNITED if name in PARTS else default)
     trusts = _trusts(tables["trust"], wrong)
-    quality = _quality(tables["quality"], wrong)
+    quality = QualityReader(wrong).read(tables["quality"])
     plain = {n: (attributes.get(n) or (UNITED if n in PARTS else default))[:1] for n in (*ATTRIBUTES, *attributes)}
     policy = SurvivorshipPolicy(
         default, attributes, groups, trusts, lists, quality, {g[0]: g for g in groups},
@@ -174,16 +175,6 @@ def _trusts(told: Mapping[str, Any], wrong: list[FieldError]) -> dict[str, Mappi
             if _is_attribute(place, attribute, wrong):
                 _is_number(place, value, wrong)
     return trusts
-
-
-def _quality(told: Mapping[str, Any], wrong: list[FieldError]) -> Quality:
-    wrong += [FieldError(under("", "quality", k), "unknown_field", f"{shown(k)} is no part of it; known are penalties and reserve.")
-              for k in told if k not in ("penalties", "reserve")]  # fmt: skip
-    percents = _table("/quality/penalties", told.get("penalties", {}), wrong)
-    for code, percent in percents.items():
-        _is_number(under("", "quality", "penalties", code), percent, wrong)
-    reserve = told.get("reserve", 0)
-    return Quality(dict(percents), reserve if _is_number("/quality/reserve", reserve, wrong) else 0)
 
 
 def _is_number(place: str, value: Any, wrong: list[FieldError]) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
+from apps.customers.quality import Quality
 from apps.customers.survivorship_members import Member
 
 
@@ -12,7 +13,7 @@ class Rules(Protocol):
     """What trust is read from: the survivorship policy."""
 
     @property
-    def quality(self) -> "Quality": ...
+    def quality(self) -> Quality: ...
 
     @property
     def together(self) -> Mapping[str, tuple[str, ...]]: ...
@@ -59,22 +60,6 @@ def read_decay(told: Mapping[str, Any]) -> Decay:
     return Decay(told["to"], told["days"], told.get("shape", "linear"), told.get("from"), told.get("clock", "changed"))
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """`percents`: code of a check -> what its failing takes of the trust that is left, in percent. `reserve`: trust does not fall
-    below it by failed checks."""
-
-    percents: Mapping[str, int]
-    reserve: int = 0
-
-    def lowered(self, trust: float, failed: Sequence[str]) -> float:
-        """Each check that failed takes its percent of what the others left, so their order does not matter."""
-        kept = parts = 1
-        for code in set(failed):
-            kept, parts = kept * (100 - self.percents.get(code, 0)), parts * 100
-        return max(round(trust * kept / parts, _DIGITS), min(self.reserve, trust)) if kept < parts else trust
-
-
 def moment_of(member: Member, clock: str, attribute: str) -> datetime | None:
     """When the value was `changed` at the source, `received` by the hub or `verified`; None where that is not known."""
     if clock == "changed":
@@ -96,10 +81,26 @@ def effective_trust(
             raise ValueError("Trust that decays needs the moment it is asked for.")
         moment = moment_of(member, decay.clock, attribute)
         trust = decay.at_age(trust, None if moment is None else at - moment)
-    if member.failed:
-        together = policy.together.get(attribute, (attribute,))
-        trust = policy.quality.lowered(trust, [code for name in together for code in member.failed.get(name, ())])
+    if member.failed or lowers(policy, attribute):
+        failed = failed_codes(member, attribute, policy)
+        trust = policy.quality.lowered(trust, [code for codes in failed.values() for code in codes])
     return trust
+
+
+def lowers(policy: Rules, attribute: str) -> bool:
+    """Whether the policy's checks can lower the trust in an attribute, or in one that survives together with it."""
+    return any(policy.quality.lowers(name) for name in policy.together.get(attribute, (attribute,)))
+
+
+def failed_codes(member: Member, attribute: str, policy: Rules) -> dict[str, list[str]]:
+    """The codes of the checks that a record's values failed, by attribute, of an attribute and those that survive together with it."""
+    found = {}
+    for name in policy.together.get(attribute, (attribute,)):
+        checked = policy.quality.failed(member.canonical, name, member.updated_at.date())
+        codes = {*member.failed.get(name, ()), *(check.code for check in checked)}
+        if codes:
+            found[name] = sorted(codes)
+    return found
 
 
 def by_trust(decay: Decay | None = None) -> Score:
@@ -110,11 +111,11 @@ def by_trust(decay: Decay | None = None) -> Score:
 
 
 def _undecayed(left: Sequence[Member], _said: Any, attribute: str, policy: Rules, _at: Any) -> list[float]:
-    """The common case, without a call for each member that has neither failed a check nor been deleted."""
-    trust = policy.trust
+    """The common case, without a call for each member of which nothing is checked and that was not deleted."""
+    trust, checked = policy.trust, lowers(policy, attribute)
     return [
         effective_trust(m, attribute, policy)
-        if m.downgraded or m.failed
+        if checked or m.downgraded or m.failed
         else trust(m.system, m.system_kind, attribute, m.trust)
         for m in left
     ]

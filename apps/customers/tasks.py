@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from apps.customers import measure_quality as measuring
 from apps.customers import pins, rebuild_all
 
 REBUILD_SECONDS = 10.0
@@ -29,3 +30,10 @@ def rebuild_customers() -> None:
 def rebuild_nightly() -> None:
     """Begins the nightly rebuild when it is due."""
     rebuild_all.begin_nightly()
+
+
+@shared_task(name="apps.customers.tasks.measure_quality", ignore_result=True)
+def measure_quality() -> None:
+    """Measures the quality of what every system says, when that is due."""
+    if measuring.is_due():
+        measuring.measure()

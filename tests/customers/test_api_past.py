@@ -159,7 +159,7 @@ def test_hours_that_come_twice_are_told_apart_by_their_offset() -> None:
     customer, _, _ = moved_house()
     for number, made in ((1, "2025-10-26T00:10:00Z"), (2, "2025-10-26T01:10:00Z")):
         with transaction.atomic():
-            pipeline.execute("SET LOCAL hub.erasing = 'on'")
+            pipeline.execute("SET LOCAL session_replication_role = replica")
             pipeline.execute("UPDATE historical_customer SET history_date = %s WHERE version = %s", made, number)
     assert told(f"customers/{customer}", datetime.fromisoformat("2025-10-26T02:30+02:00"))["version"] == 1
     assert told(f"customers/{customer}", datetime.fromisoformat("2025-10-26T02:30+01:00"))["version"] == 2
@@ -180,7 +180,7 @@ def test_an_id_nobody_gave_is_not_found_and_one_not_known_yet_says_since_when() 
 def test_what_was_erased_by_law_is_gone_and_says_so() -> None:
     customer, first, second = moved_house()
     with transaction.atomic():
-        pipeline.execute("SET LOCAL hub.erasing = 'on'")
+        pipeline.execute("SET LOCAL session_replication_role = replica")
         pipeline.execute("UPDATE historical_customer SET salt = NULL, addresses = '[]' WHERE version = 1")
         pipeline.execute("UPDATE source_record_version SET salt = NULL, raw = NULL, canonical = NULL")
     for path in (*(f"customers/{customer}{reading}" for reading in READINGS), "source-records/crm/P1"):
@@ -196,7 +196,7 @@ def test_what_was_erased_by_law_is_gone_and_says_so() -> None:
 def test_a_member_whose_version_was_erased_is_still_named() -> None:
     customer, first, _ = moved_house()
     with transaction.atomic():
-        pipeline.execute("SET LOCAL hub.erasing = 'on'")
+        pipeline.execute("SET LOCAL session_replication_role = replica")
         pipeline.execute("UPDATE source_record_version SET salt = NULL, raw = NULL, canonical = NULL")
     (member,) = told(f"customers/{customer}/members", first)["items"]
     assert (member["external_id"], member["erased"], member["canonical"]) == ("P1", True, {})
@@ -237,7 +237,7 @@ def test_trust_is_that_of_the_moment_not_of_today() -> None:
         sent(system, pipeline.person(1, website=f"{system}.example.org", source_updated_at=told_at))
     customer = at("erp:P1")
     with transaction.atomic():
-        pipeline.execute("SET LOCAL hub.erasing = 'on'")
+        pipeline.execute("SET LOCAL session_replication_role = replica")
         for table, column in (
             ("historical_customer", "history_date"),
             ("membership", "since"),
@@ -266,7 +266,7 @@ def test_what_cannot_be_explained_truly_any_more_is_not_explained() -> None:
 def test_a_policy_that_is_not_kept_explains_nothing() -> None:
     customer, first, _ = moved_house()
     with transaction.atomic():
-        pipeline.execute("SET LOCAL hub.erasing = 'on'")
+        pipeline.execute("SET LOCAL session_replication_role = replica")
         pipeline.execute("UPDATE historical_customer SET policy_hash = 'nobody-knows-it' WHERE version = 1")
     answer = ask(f"customers/{customer}/lineage/website", first)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "not_explainable")

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from apps.customers.quality import Quality
 from apps.customers.survivorship import Member, Pin, effective_trust, survive
 from apps.customers.survivorship_explain import explain
 from apps.customers.survivorship_lineage import pack, unpack
 from apps.customers.survivorship_policy import parse_survivorship
-from apps.customers.survivorship_trust import Decay, Quality
+from apps.customers.survivorship_trust import Decay
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 

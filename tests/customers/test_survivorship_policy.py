@@ -107,7 +107,7 @@ def in_attributes(line: str) -> str:
         ("[trust.crm]\nstatus = 101", "/trust/crm/status", "out_of_range", "from 0 to 100"),
         ("[trust.crm]\nstatus = true", "/trust/crm/status", "out_of_range", "from 0 to 100"),
         ("[trust]\ncrm = 5", "/trust/crm", "wrong_type", "table"),
-        ("[quality]\npenalty = 5", "/quality/penalty", "unknown_field", "penalties and reserve"),
+        ("[quality]\npenalty = 5", "/quality/penalty", "unknown_field", "reserve, penalties, severities, checks"),
         ("[quality.penalties]\nbad = 101", "/quality/penalties/bad", "out_of_range", "from 0 to 100"),
         ("[quality]\nreserve = -1", "/quality/reserve", "out_of_range", "from 0 to 100"),
     ],

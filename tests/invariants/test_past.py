@@ -18,7 +18,7 @@ from tests.invariants.machine import Hub
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.flow]
 READINGS = ("", "/lineage", "/members")
-OF_TODAY_ONLY = ("state", "as_of")
+OF_TODAY_ONLY = ("state", "as_of", "quality")
 
 
 def body(answer: Any) -> str:

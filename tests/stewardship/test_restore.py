@@ -86,7 +86,7 @@ def test_a_tab_of_a_moment_there_was_not_leads_to_the_page_that_says_why() -> No
             f"/customers/{customer}/as-of/?{urlencode({'at': asked})}",
         )
     with transaction.atomic():
-        pipeline.execute("SET LOCAL hub.erasing = 'on'")
+        pipeline.execute("SET LOCAL session_replication_role = replica")
         pipeline.execute("UPDATE historical_customer SET salt = NULL, addresses = '[]' WHERE version = 1")
     answer = browser("steward").get(f"/customers/{customer}/lineage/?{moment(customer, 1)}")
     assert answer.status_code == 302
@@ -230,7 +230,7 @@ def test_what_a_version_has_not_cannot_be_kept(attribute: str, version: int, err
 def test_what_was_erased_cannot_be_kept() -> None:
     customer = moved_house()
     with transaction.atomic():
-        pipeline.execute("SET LOCAL hub.erasing = 'on'")
+        pipeline.execute("SET LOCAL session_replication_role = replica")
         pipeline.execute("UPDATE historical_customer SET salt = NULL WHERE version = 1")
     with pytest.raises(Erased):
         restore(customer=customer, of=customer, version=1, attribute="website", act=alice())

@@ -279,6 +279,38 @@ class SourceVersionOut(serializers.Serializer[Any]):
     canonical = serializers.JSONField(allow_null=True)
 
 
+class FailedCheckOut(serializers.Serializer[Any]):
+    """A check that a value failed."""
+
+    attribute = serializers.CharField()
+    code = serializers.CharField()
+    severity = serializers.ChoiceField(choices=("error", "warning", "info"))
+    says = serializers.CharField(allow_blank=True, help_text="A sentence for people.")
+
+
+class RecordQualityOut(serializers.Serializer[Any]):
+    """By the checks in force now: 0 to 100, 100 where no value fails one."""
+
+    score = serializers.FloatField(allow_null=True, help_text="Mean of the attributes' scores; null without a value.")
+    scores = serializers.DictField(child=serializers.FloatField(), help_text="By attribute that has a value.")
+    failed = FailedCheckOut(many=True)
+
+
+class QualityScoreOut(serializers.Serializer[Any]):
+    """Of one system and one attribute."""
+
+    system = serializers.CharField()
+    attribute = serializers.CharField(allow_null=True, help_text="Null: of whole records.")
+    records = serializers.IntegerField(help_text="How many have a value.")
+    score = serializers.FloatField()
+    failed = serializers.DictField(child=serializers.IntegerField(), help_text="Check code -> records that fail it.")
+
+
+class QualityOut(serializers.Serializer[Any]):
+    measured_at = serializers.DateTimeField(allow_null=True, help_text="Null before the first time.")
+    items = QualityScoreOut(many=True)
+
+
 class SourceRecordOut(serializers.Serializer[Any]):
     """What a system sent, as received and as the hub understands it."""
 
@@ -296,6 +328,7 @@ class SourceRecordOut(serializers.Serializer[Any]):
     deleted = serializers.BooleanField()
     raw = serializers.CharField(allow_null=True, help_text="JSON text as received; null once erased.")
     canonical = serializers.JSONField()
+    quality = RecordQualityOut(required=False, help_text="Of today; not in answers to ?as_of=.")
     versions = SourceVersionOut(many=True, help_text="Earlier versions, newest first, at most 50.")
 
 

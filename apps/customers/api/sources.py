@@ -8,13 +8,15 @@ from rest_framework.response import Response
 from apps.common.api.endpoints import Endpoint
 from apps.common.api.views import HubView
 from apps.customers.api import serializers as shapes
+from apps.customers.measure_quality import quality_of
+from apps.customers.models import SourceRecord
 from apps.customers.queries_sources import SourceDetail, customers_of, source_record
 
 
 def source_record_body(detail: SourceDetail, at: datetime | None = None) -> dict[str, Any]:
-    """One source record as the API shows it; the state in the pipeline is one of today only."""
+    """One source record as the API shows it; the state in the pipeline and the quality are those of today only."""
     row, held = detail.row, detail.held
-    now = {"as_of": at} if at is not None else {"state": row.state}
+    now = {"as_of": at} if at is not None else {"state": row.state, "quality": _quality(row)}
     return {
         "record_id": row.id, "system": row.system.code, "external_id": row.external_id, "customer_id": detail.customer,
         **now, "version": held.version, "received_at": held.received_at,
@@ -28,6 +30,16 @@ def source_record_body(detail: SourceDetail, at: datetime | None = None) -> dict
             for v in detail.versions
         ],
     }  # fmt: skip
+
+
+def _quality(row: SourceRecord) -> dict[str, Any]:
+    found = quality_of(row.canonical, row.source_updated_at or row.changed_at)
+    failed = [
+        {"attribute": name, "code": check.code, "severity": check.severity, "says": check.says}
+        for name, checks in found.failed.items()
+        for check in checks
+    ]
+    return {"score": found.score, "scores": found.scores, "failed": failed}
 
 
 class ReadSourceRecordView(HubView):

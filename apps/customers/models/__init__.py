@@ -2,6 +2,7 @@
 
 from apps.customers.models.decision import ChangeRequest, Erasure, Hold, Judgement, Quarantine, Relation
 from apps.customers.models.golden import Customer, CustomerSearch, LookupKey, Redirect
+from apps.customers.models.quality import QualityScore
 from apps.customers.models.rebuild import RebuildRun
 from apps.customers.models.source import Link, Membership, SourceRecord, SourceRecordVersion, System
 
@@ -15,6 +16,7 @@ __all__ = [
     "Link",
     "LookupKey",
     "Membership",
+    "QualityScore",
     "Quarantine",
     "RebuildRun",
     "Redirect",
