@@ -22,6 +22,11 @@ class Failing:
     records: int
     of: int
 
+    @property
+    def share(self) -> float:
+        """Of the records that have a value."""
+        return self.records / self.of
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
