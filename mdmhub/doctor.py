@@ -17,9 +17,11 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from redis import RedisError
 
+from apps.common.errors import HubError
 from apps.connectors import queries
 from apps.events import sealing, verifying_turns
 from apps.events.models import Checkpoint, Seal
+from apps.policies import active
 from mdmhub import embedded, sealed
 from mdmhub.backup import broken_invariants, key_fingerprints, server_version
 from mdmhub.broker import client
@@ -172,6 +174,27 @@ def migrations() -> Iterator[Finding]:
         yield Finding("invariants", "ok", "none broken")
 
 
+def policies() -> Iterator[Finding]:
+    """A policy in force may have been written under a release that read it otherwise: nothing could be decided by it."""
+    yield from _unusable_policies() or [Finding("policies", "ok", "all in force can be used")]
+
+
+def _unusable_policies() -> list[Finding]:
+    found = []
+    try:
+        for kind in active.kinds():
+            try:
+                active.active(kind)
+            except HubError as error:
+                wrong = "; ".join(f"{f.field}: {f.detail}" for f in getattr(error, "fields", ())[:3])
+                what = f"{kind} in force cannot be used: {error.detail} {wrong}".strip()
+                mend = f"activate a version of {kind} without these mistakes (docs/how-to/change-a-policy.md)"
+                found.append(Finding("policies", "problem", what, mend))
+    except DatabaseError:
+        return []
+    return found
+
+
 def clock() -> Iterator[Finding]:
     try:
         with connection.cursor() as cursor:
@@ -309,6 +332,7 @@ CHECKS: dict[str, Check] = {
     "port": port,
     "database": database,
     "migrations": migrations,
+    "policies": policies,
     "clock": clock,
     "broker": broker,
     "targets": targets,

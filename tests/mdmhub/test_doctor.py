@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from apps.connectors import connections
+from apps.policies.models import Policy
 from mdmhub import doctor, embedded
 from mdmhub.broker import client
 from mdmhub.embedded.home import Home
@@ -38,6 +39,19 @@ def test_the_command_speaks_json() -> None:
 @pytest.mark.django_db
 def test_every_finding_that_is_not_ok_says_how_to_mend_it() -> None:
     assert all(finding.mend for finding in doctor.examine() if finding.level != "ok")
+
+
+@pytest.mark.django_db
+def test_a_policy_in_force_that_an_earlier_release_allowed_is_found() -> None:
+    assert told(doctor.policies) == [("ok", "all in force can be used")]
+    body = {"default": ["trust"], "attributes": {"colour": ["trust"]}}
+    Policy.objects.create(
+        kind="survivorship", version=7, body=body, hash="0", author="user:a", approver="user:b", state="active"
+    )
+    ((level, what),) = told(doctor.policies)
+    assert level == "problem"
+    assert "survivorship" in what
+    assert "/attributes/colour" in what
 
 
 def test_keys_are_a_warning_until_somebody_backs_them_up(tmp_path: Path) -> None:
