@@ -266,7 +266,7 @@ def _end(judgements: Iterable[UUID], act: Act) -> None:
 
 def judge(pairs: Sequence[Pair], *, verdict: str, act: Act) -> None:
     """A person's verdict on pairs (a < b); the live verdict on each, whoever gave it, is superseded."""
-    first, second = [p[0] for p in pairs], [p[1] for p in pairs]
+    first, second = {p[0] for p in pairs}, {p[1] for p in pairs}
     known = {
         (j.record_a_id, j.record_b_id): j
         for j in Judgement.objects.filter(superseded_at=None, record_a__in=first, record_b__in=second)
