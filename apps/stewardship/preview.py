@@ -34,8 +34,9 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A message a target would be sent, or that would be planned for one that observes."""
+    """A message a target would be sent about a customer, or that would be planned for one that observes."""
 
+    customer: UUID
     target: str
     system: str
     op: str
@@ -106,6 +107,6 @@ def _message(row: Delivery) -> Told:
     if row.link is not None:
         held = {**flat(row.record.canonical), **row.link.last_sent}
     return Told(
-        row.connection.system.name, row.connection.system.code, row.op, row.link.external_id if row.link else "",
+        row.customer_id, row.connection.system.name, row.connection.system.code, row.op, row.link.external_id if row.link else "",
         row.connection.mode, [d for d in differences(held, row.values) if d.before != d.after], row.losers,
     )  # fmt: skip

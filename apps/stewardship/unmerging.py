@@ -1,0 +1,103 @@
+"""Unmerge of many customers at once: what it would come to customer by customer, its carrying out, and its taking back."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from apps.common.act import Act
+from apps.common.errors import NotFound, Rejected
+from apps.connectors.models import Run
+from apps.matching import judge, unjoin
+from apps.matching.match import Matched
+from apps.matching.unjoin import Chosen, Done, Parted
+from apps.stewardship import cases
+from apps.stewardship.preview import Result, Told, preview
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One customer: what it would be `parted` into, each as it would be, and what targets would be told of them."""
+
+    parted: Parted
+    results: Sequence[Result]
+    told: Sequence[Told]
+
+    @property
+    def name(self) -> str:
+        return next((r.name for r in self.results if r.customer == self.parted.customer), "")
+
+
+@dataclass(slots=True)
+class Totals:
+    """`told`: messages by (system, kind of message)."""
+
+    customers: int = 0
+    records: int = 0
+    into: int = 0
+    pairs: int = 0
+    told: Counter[tuple[str, str]] = field(default_factory=Counter)
+    left: dict[UUID, str] = field(default_factory=dict)
+
+    def add(self, done: Done) -> None:
+        self.customers += len(done.parted)
+        self.records += sum(one.records for one in done.parted)
+        self.into += sum(len(one.into) for one in done.parted)
+        self.pairs += sum(one.pairs for one in done.parted)
+        self.left |= done.left
+
+
+def act_of_run(run: UUID) -> UUID:
+    """The correlation id of what a run did. Raises NotFound, Rejected (another run has the same one)."""
+    by = Run.objects.filter(id=run).values_list("correlation_id", flat=True).first()
+    if by is None:
+        raise NotFound(f"There is no run {run}.")
+    other = Run.objects.filter(correlation_id=by).exclude(id=run).first()
+    if other is not None:
+        raise Rejected(
+            f"Run {other.id} came with the same correlation id, so what each of them joined cannot be told apart."
+        )
+    return by
+
+
+def show(*, chosen: Chosen, act: Act, for_ever: bool, on_shown: Callable[[Shown], None]) -> Totals:
+    """A dry run: each batch is carried out, read and taken back. Locks what the act itself would lock, a batch at a time."""
+    totals = Totals()
+
+    def work(customers: Sequence[UUID]) -> Done:
+        done = Done()
+
+        def carried_out() -> Matched:
+            done.absorb(unjoin.take_some_apart(customers=customers, chosen=chosen, act=act, for_ever=for_ever))
+            return done.matched
+
+        seen = preview(carried_out, customers, act=act)
+        for parted in done.parted:
+            own = {parted.customer, *parted.into}
+            told = [message for message in seen.told if message.customer in own]
+            totals.told.update((message.system, message.op) for message in told)
+            on_shown(Shown(parted, [result for result in seen.results if result.customer in own], told))
+        return done
+
+    unjoin.in_batches(chosen, work, on_batch=totals.add)
+    return totals
+
+
+def carry_out(*, chosen: Chosen, act: Act, for_ever: bool, on_batch: Callable[[Done], None]) -> Totals:
+    """Takes them apart, and closes the cases that this settles."""
+    totals = Totals()
+
+    def told(done: Done) -> None:
+        totals.add(done)
+        on_batch(done)
+
+    unjoin.take_apart(chosen=chosen, act=act, for_ever=for_ever, on_batch=told)
+    cases.refresh()
+    return totals
+
+
+def take_back(*, correlation_id: UUID, act: Act) -> int:
+    """Takes a whole act back, in one transaction; returns how many customers its records are now. Raises NotFound, Conflict."""
+    matched = judge.undo(correlation_id=correlation_id, act=act)
+    cases.refresh()
+    return len(set(matched.customer_of.values()))
