@@ -63,19 +63,29 @@ def _merge(customers: Sequence[UUID], act: Act) -> Matched:
     return redecide(records, act=act, action="merged")
 
 
-def unmerge(*, customer: UUID, records: Sequence[UUID], act: Act, for_ever: bool = True) -> Matched:
+def unmerge(
+    *, customer: UUID, records: Sequence[UUID], act: Act, for_ever: bool = True, version: int | None = None
+) -> Matched:
     """A person takes source records out of a customer and keeps them apart from the rest; not `for_ever`: only what people had said
-    to tie them together is taken back, and the machine decides again.
+    to tie them together is taken back, and the machine decides again. `version`: of the customer as the person saw it.
 
     Each side becomes what it would be had they never been merged: verdicts of merges that tied them together no longer count.
-    Raises NotFound, Conflict (a record is no longer in the customer), Rejected (none, or all of them)."""
-    if not set(records) <= set(members_of([customer])[customer]):
+    Raises NotFound, Conflict (a record is no longer in the customer, or another version), Rejected (none, or all of them)."""
+    own = members_of([customer])[customer]
+    _seen(customer, version)
+    if not set(records) <= set(own):
         raise Conflict("One of these records no longer belongs to this customer.")
-    return retried(lambda: _unmerge(customer, sorted(set(records)), act, for_ever=for_ever))
+    return retried(lambda: _unmerge(customer, sorted(set(records)), act, for_ever=for_ever, version=version))
+
+
+def _seen(customer: UUID, version: int | None) -> None:
+    """Raises Conflict when somebody looked at another version of a customer than there is."""
+    if version is not None and not Customer.objects.filter(id=customer, version=version).exists():
+        raise Conflict("The customer has changed since you looked at it; look again.")
 
 
 @transaction.atomic
-def _unmerge(customer: UUID, taken: Sequence[UUID], act: Act, *, for_ever: bool) -> Matched:
+def _unmerge(customer: UUID, taken: Sequence[UUID], act: Act, *, for_ever: bool, version: int | None = None) -> Matched:
     members = members_of([customer])
     own = members[customer]
     left = sorted(set(own) - set(taken))
@@ -85,6 +95,7 @@ def _unmerge(customer: UUID, taken: Sequence[UUID], act: Act, *, for_ever: bool)
         raise Rejected("Choose some of the records, not none and not all of them.")
     _lock_around(own)
     _still(members)
+    _seen(customer, version)
     _loosen(taken, left, act)
     if for_ever:
         judge([_ordered(a, b) for a, b in product(taken, left)], verdict="no_match", act=act)

@@ -55,6 +55,12 @@ class Joined:
     told: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
 
+    @property
+    def smaller(self) -> tuple[Record, Record, int]:
+        """Of the two groups the one with fewer records (else that of `b`): its record, the other record, and how many it has."""
+        first, second = len(self.one), len(self.other)
+        return (self.a, self.b, first) if first < second else (self.b, self.a, second)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:

@@ -69,8 +69,9 @@ def unmerge(*, customer: UUID, records: Sequence[UUID], version: int, act: Act, 
     )
     try:
         judge.unmerge(
-            customer=customer, records=records, for_ever=for_ever, act=replace(act, correlation_id=decision.id)
-        )
+            customer=customer, records=records, for_ever=for_ever, version=version,
+            act=replace(act, correlation_id=decision.id),
+        )  # fmt: skip
     except BaseException:
         decision.delete()
         raise

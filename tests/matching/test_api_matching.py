@@ -11,6 +11,7 @@ from apps.connectors import inbound
 from apps.connectors.inbound import Door, Item
 from apps.customers.models import Customer, Judgement, SourceRecord
 from apps.matching.models import BlockingKey, Edge
+from tests import pipeline
 from tests.callers import machine, person
 from tests.customers import given
 
@@ -152,6 +153,34 @@ def test_what_cannot_be_taken_apart_is_told() -> None:
     assert unmerge(anna, "C1", "nope").json()["errors"][0]["pointer"] == "/records/1"
     assert unmerge(anna).status_code == 400
     assert unmerge(str(uuid7()), "C1").status_code == 404
+
+
+def test_the_branch_of_a_join_is_taken_out() -> None:
+    """Anna twice by the machine, Bert twice too, and one customer by a person: the join of the two takes Bert's branch out, not one record."""
+    anna, bert = take("crm", ANNA, BERT)
+    take("erp", {**ANNA, "record_id": "E1"}, {**BERT, "record_id": "E2"})
+    client = person("steward")
+    client.post("/api/v1/customers:merge", {"customers": [anna, bert], "reason": "same passport"}, format="json")
+    version = client.get(f"/api/v1/customers/{anna}").json()["version"]
+    out, of = ({"system": "crm", "external_id": id_} for id_ in ("C2", "C1"))
+
+    def unmerge(**body: Any) -> Any:
+        return client.post(f"/api/v1/customers/{anna}:unmerge", {"reason": "two", **body}, format="json")
+
+    assert unmerge().json()["errors"][0]["pointer"] == "/records"
+    assert unmerge(records=[out], join={"out": out, "of": of}).status_code == 400
+    assert unmerge(join={"out": out}).json()["errors"][0]["pointer"] == "/join/of"
+    nowhere = {"system": "crm", "external_id": "nope"}
+    assert unmerge(join={"out": out, "of": nowhere}).json()["errors"][0]["pointer"] == "/join/of"
+    assert unmerge(join={"out": out, "of": out}).status_code == 409
+    stale = unmerge(join={"out": out, "of": of}, version=version + 1)
+    assert (stale.status_code, "has changed since" in stale.json()["detail"]) == (409, True)
+    assert len(pipeline.partition()) == 1
+    done = unmerge(join={"out": out, "of": of}, version=version)
+    assert done.status_code == 200, done.content
+    assert {r["external_id"] for r in done.json()["records"] if r["customer_id"] == bert} == {"C2", "E2"}
+    assert unmerge(join={"out": out, "of": of}).status_code == 409
+    assert pipeline.broken() == []
 
 
 def test_how_a_customer_came_together() -> None:

@@ -98,6 +98,39 @@ def test_records_are_ticked_looked_at_and_taken_out() -> None:
     assert pipeline.broken() == []
 
 
+def test_a_join_of_the_tree_ticks_its_branch() -> None:
+    """Two pairs that the machine made, one customer by a person: each join leads to what it brought in, ticked."""
+    for system, number in (("crm", 1), ("erp", 1), ("billing", 2), ("support", 2)):
+        take(system, person(number))
+    where = pipeline.where()
+    first, second = where["crm:P1"], where["billing:P2"]
+    judge.merge(customers=[first, second], act=alice())
+    records = {id_: name for name, id_ in pipeline.record_ids().items()}
+    steward = browser("steward")
+    part = text(steward.get(f"/customers/{first}/joins/", headers={"HX-Request": "true"}))
+    links = re.findall(rf'href="(/customers/{first}/unmerge/\?out=[^"#]+)#preview">([^<]+)<', part)
+    assert [words for _, words in links] == ["Take this branch out"] * 3, "a person's word ties each record"
+    sides = []
+    for link, _ in links:
+        page = text(steward.get(link.replace("&amp;", "&")))
+        ticked = re.findall(r'name="record" value="([^"]+)" id="r\d+" checked', page)
+        sides.append({records[UUID(id_)] for id_ in ticked})
+    assert {"billing:P2", "support:P2"} in sides
+    assert all(side in ({"crm:P1"}, {"erp:P1"}, {"billing:P2", "support:P2"}) for side in sides)
+    link = links[sides.index({"billing:P2", "support:P2"})][0]
+    page = text(steward.get(link.replace("&amp;", "&")))
+    assert "What it comes to" in page
+    version = re.search(r'name="version" value="(\d+)"', page)
+    assert version is not None
+    hidden = re.findall(r'<input type="hidden" name="record" value="([^"]+)">', page)
+    steward.post(f"/customers/{first}/unmerge/", {"record": hidden, "version": version[1], "reason": "two"})
+    assert pipeline.partition() == {frozenset({"crm:P1", "erp:P1"}), frozenset({"billing:P2", "support:P2"})}
+    page = text(steward.get(f"/customers/{first}/unmerge/", {"out": hidden[0], "of": "nonsense"}))
+    assert "These two records join nothing of this customer" in page
+    assert "Take this branch out" not in text(browser("viewer").get(f"/customers/{first}/joins/"))
+    assert pipeline.broken() == []
+
+
 def test_apart_for_ever_or_only_what_was_said_is_taken_back() -> None:
     take("crm", person(1))
     take("erp", person(1))

@@ -99,9 +99,26 @@ class RecordRef(Strict):
     external_id = serializers.CharField(max_length=200, trim_whitespace=False)
 
 
+class BranchRef(Strict):
+    out = RecordRef(help_text="This record leaves, and with it all that had come together with it before the join.")
+    of = RecordRef(help_text="The other record of the join.")
+
+
 class UnmergeIn(Strict):
+    """Either `records` or `join`."""
+
     records = serializers.ListField(
-        child=RecordRef(), min_length=1, max_length=500, help_text="The records that are somebody else."
+        child=RecordRef(), min_length=1, max_length=500, required=False, help_text="The records that are somebody else."
+    )
+    join = BranchRef(
+        required=False,
+        help_text="A join of `/customers/{id}/joins` that is wrong: what it brought in on one side leaves.",
+    )
+    version = serializers.IntegerField(
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        help_text="Of the customer as you saw it; another one is refused.",
     )
     reason = serializers.CharField(max_length=1000)
 

@@ -13,6 +13,7 @@ from apps.customers import queries as customers
 from apps.customers.models import SourceRecord
 from apps.matching import judge
 from apps.matching.api import serializers as shapes
+from apps.matching.branches import branch
 from apps.matching.match import Matched
 from apps.matching.queries import Candidate, find_matches
 from apps.matching.queries_joins import Joined, Record, Refused, joins_of
@@ -83,21 +84,37 @@ class UnmergeView(HubView):
     }
 
     def post(self, request: Any, customer_id: UUID) -> Response:
-        """These records are somebody else: they leave the customer and are kept apart from the rest for good. A
-        customer that was merged away gets its old id back."""
+        """These records, or the branch that one join brought in, are somebody else: they leave the customer and are kept
+        apart from the rest for good. A customer that was merged away gets its old id back."""
         asked = self.body()
-        records = _records(asked["records"])
-        return Response(_placed(judge.unmerge(customer=customer_id, records=records, act=self.act(asked["reason"]))))
+        matched = judge.unmerge(
+            customer=customer_id, records=_leaving(customer_id, asked), version=asked.get("version"),
+            act=self.act(asked["reason"]),
+        )  # fmt: skip
+        return Response(_placed(matched))
 
 
-def _records(refs: list[dict[str, str]]) -> list[UUID]:
-    """Source records by (system, external id); raises a problem that points at every unknown one."""
+def _leaving(customer: UUID, asked: dict[str, Any]) -> list[UUID]:
+    """The records that are named, or those on the named side of a join."""
+    if ("records" in asked) == ("join" in asked):
+        raise bad_field("/records", "one_of", "Send either records or a join.")
+    if "records" in asked:
+        return _records(asked["records"])
+    out, of = (_records([asked["join"][side]], f"/join/{side}")[0] for side in ("out", "of"))
+    return branch(customer=customer, out=out, of=of)
+
+
+def _records(refs: list[dict[str, str]], pointer: str = "") -> list[UUID]:
+    """Source records by (system, external id); raises a problem that points at every unknown one: `pointer`, or its place in `records`."""
     ids = [r["external_id"] for r in refs]
     rows = SourceRecord.objects.filter(external_id__in=ids, system__code__in={r["system"] for r in refs})
     known = {(code, id_): record for code, id_, record in rows.values_list("system__code", "external_id", "id")}
     missing = [at for at, r in enumerate(refs) if (r["system"], r["external_id"]) not in known]
     if missing:
-        faults = [Fault("unknown_record", "The hub has no such record.", pointer=f"/records/{at}") for at in missing]
+        faults = [
+            Fault("unknown_record", "The hub has no such record.", pointer=pointer or f"/records/{at}")
+            for at in missing
+        ]
         raise Problem("bad-request", "Some of these records are not known.", faults)
     return [known[r["system"], r["external_id"]] for r in refs]
 

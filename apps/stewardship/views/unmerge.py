@@ -14,6 +14,7 @@ from apps.connectors.planning import flat
 from apps.customers import queries
 from apps.customers.queries import CustomerDetail
 from apps.matching import judge
+from apps.matching.branches import branch
 from apps.stewardship import decisions
 from apps.stewardship.overview import system_looks
 from apps.stewardship.permissions import act_of, page, uuid_or_none
@@ -35,7 +36,8 @@ _TELLING = (
 
 @page("merges.write", post="merges.write")
 def unmerge(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Records are ticked in the address, so a preview can be sent to somebody; the form below it carries them out."""
+    """Records are ticked in the address, so a preview can be sent to somebody; the form below it carries them out. A join of the tree
+    ticks its branch: `out` and `of`, its two records."""
     detail = queries.customer_detail(id)
     if detail.replaced:
         messages.info(request, f"{detail.asked} was retired; it is part of this customer now.")
@@ -44,6 +46,9 @@ def unmerge(request: HttpRequest, id: UUID) -> HttpResponse:
     chosen, for_ever = _chosen(form), form.get("again") != "1"
     if request.method == "POST":
         return _done(request, detail, chosen, for_ever=for_ever)
+    gone = ""
+    if "out" in form:
+        chosen, gone = _branch(detail, form)
     shown, problem = _preview(request, detail, chosen, for_ever=for_ever)
     context = {
         "customer": detail,
@@ -51,7 +56,7 @@ def unmerge(request: HttpRequest, id: UUID) -> HttpResponse:
         "chosen": chosen,
         "for_ever": for_ever,
         "preview": shown,
-        "problem": problem,
+        "problem": gone or problem,
         "looks": system_looks(),
     }
     return render(request, "stewardship/unmerge.html", context)
@@ -59,6 +64,15 @@ def unmerge(request: HttpRequest, id: UUID) -> HttpResponse:
 
 def _chosen(form: QueryDict) -> list[UUID]:
     return [id_ for text in form.getlist("record")[:500] if (id_ := uuid_or_none(text)) is not None]
+
+
+def _branch(detail: CustomerDetail, form: QueryDict) -> tuple[list[UUID], str]:
+    """What the join of the records `out` and `of` brought in on the side of `out`; or why there is no such join."""
+    out, of = (uuid_or_none(form.get(name, "")) or UUID(int=0) for name in ("out", "of"))
+    try:
+        return branch(customer=detail.id, out=out, of=of), ""
+    except Conflict as error:
+        return [], error.detail
 
 
 def _words(canonical: Mapping[str, Any]) -> str:
