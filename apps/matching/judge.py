@@ -114,8 +114,8 @@ def _loosen(taken: Sequence[UUID], left: Sequence[UUID], act: Act) -> None:
     crossing = {j.correlation_id for j in live if (j.record_a_id in mine) != (j.record_b_id in mine)}
     tied = [j for j in live if j.correlation_id in crossing]
     _end([j.id for j in tied], act)
-    for merge_id in sorted(crossing):
-        named = {r for j in tied if j.correlation_id == merge_id for r in (j.record_a_id, j.record_b_id)}
+    for merge_id in sorted(crossing, key=lambda m: min(j.decided_at for j in tied if j.correlation_id == m)):
+        named = _named(merge_id, tied)
         former = _customers_before(merge_id, named)
         for side in (mine, others):
             kept = sorted(named & side)
@@ -123,6 +123,19 @@ def _loosen(taken: Sequence[UUID], left: Sequence[UUID], act: Act) -> None:
                 judge(
                     [_ordered(kept[0], r) for r in kept[1:]], verdict="match", act=replace(act, correlation_id=merge_id)
                 )
+
+
+def _named(merge_id: UUID, tied: Iterable[Judgement]) -> set[UUID]:
+    """The records that a merge spoke of. What an earlier one had said it did not say again, so that one's records are of it too."""
+    own = [j for j in tied if j.correlation_id == merge_id]
+    named = {r for j in own for r in (j.record_a_id, j.record_b_id)}
+    earlier = [j for j in tied if j.decided_at < min(j.decided_at for j in own)]
+    while (
+        more := {r for j in earlier for r in (j.record_a_id, j.record_b_id) if {j.record_a_id, j.record_b_id} & named}
+        - named
+    ):
+        named |= more
+    return named
 
 
 def _customers_before(merge_id: UUID, records: Iterable[UUID]) -> dict[UUID, UUID]:

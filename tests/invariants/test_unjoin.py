@@ -59,7 +59,7 @@ def relations() -> set[tuple[UUID, UUID, str]]:
 
 
 def by_members(seen: dict[UUID, tuple[Any, ...]]) -> dict[tuple[UUID, ...], tuple[Any, ...]]:
-    """Values and lineage, whatever the id is."""
+    """Values and lineage of each customer. Which of the ids that it once had is its own again is another rule's affair."""
     return {tuple(own): (values, lineage) for own, values, lineage, *_ in seen.values()}
 
 
@@ -107,7 +107,7 @@ def test_one_of_several_merges_is_as_though_it_had_never_been(
                 event(f"the tree names the merge: {tie is not None}")
                 assert sorted(taken) == sorted(out)
                 judge.unmerge(customer=home(whole[0]), records=taken, act=doing)
-            found = picture()
+            found = by_members(picture())
             assert pipeline.broken() == []
             assert grew(activity)
             assert relations() == known
@@ -130,7 +130,7 @@ def test_one_of_several_merges_is_as_though_it_had_never_been(
                 if len(customers) > 1:
                     judge.merge(customers=customers, act=alice())
             keep_apart(operands[side], rest)
-        assert found == picture()
+        assert found == by_members(picture())
 
 
 def home_record(system: str, number: int) -> UUID:
@@ -138,10 +138,10 @@ def home_record(system: str, number: int) -> UUID:
     return pipeline.record_ids()[f"{system}:P{number}"]
 
 
-@given(drawn=records, first=st.integers(1, 7), second=st.integers(1, 8), late=st.booleans(), pinned=st.booleans())
+@given(drawn=records, first=st.integers(1, 7), second=st.integers(1, 8), late=st.integers(0, 2), pinned=st.booleans())
 @RELAXED
 def test_a_runs_work_is_as_though_it_had_never_been(
-    drawn: list[tuple[str, int, dict[str, int]]], first: int, second: int, late: bool, pinned: bool
+    drawn: list[tuple[str, int, dict[str, int]]], first: int, second: int, late: int, pinned: bool
 ) -> None:
     """Some records before, some by the run, some after it, each batch a step. Held against what was seen after every step: the pairs
     that the run's step brought together are kept apart, no others; and who is one with whom, with which values, is what a hub decides
@@ -159,7 +159,7 @@ def test_a_runs_work_is_as_though_it_had_never_been(
             seen.append((start <= at < end, pipeline.where()))
         pipeline.drain_all()
         seen.append((False, pipeline.where()))
-        if late and len(set(seen[-1][1].values())) > 1:
+        for _ in range(late if len(set(seen[-1][1].values())) > late else 0):
             judge.merge(customers=sorted(set(seen[-1][1].values()))[:2], act=alice())
             seen.append((False, pipeline.where()))
         if pinned:

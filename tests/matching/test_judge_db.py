@@ -130,6 +130,16 @@ def test_a_merge_needs_two_active_customers() -> None:
         judge.unmerge(customer=other, records=[record("crm:P2")], act=alice())
 
 
+def test_of_two_merges_the_second_goes_on_without_what_is_taken_out() -> None:
+    """1 and 2 were merged, then both with 3; 1 turns out to be somebody else: 2 and 3 stay one, by what the second merge said."""
+    one, other, third = people(1, 2, 3)
+    judge.merge(customers=[one, other], act=alice())
+    judge.merge(customers=[one, third], act=bob())
+    judge.unmerge(customer=one, records=[record("crm:P1")], act=alice())
+    assert pipeline.partition() == {frozenset({"crm:P1"}), frozenset({"crm:P2", "crm:P3"})}
+    assert pipeline.broken() == []
+
+
 def test_an_unmerge_needs_some_of_the_records() -> None:
     one, other = people(1, 2)
     judge.merge(customers=[one, other], act=alice())
