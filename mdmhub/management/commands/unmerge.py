@@ -127,6 +127,10 @@ class Command(BaseCommand):
                 sys.stderr.write(f"\r{len(items):,} of {len(chosen.customers):,} customers ")
                 sys.stderr.flush()
 
+        if chosen.customers and not self.json:
+            sys.stderr.write(
+                f"This is act {act.correlation_id}.\n"
+            )  # at once: a call that is broken off goes on under it
         totals = unmerging.carry_out(chosen=chosen, act=act, for_ever=for_ever, on_batch=progress)
         if chosen.customers and not self.json:
             sys.stderr.write("\n")
