@@ -7,6 +7,7 @@ from apps.connectors.api import connections, deliveries, jobs, quarantine, sourc
 from apps.connectors.hooks import HookView
 from apps.customers.api import customers, quality, sources, systems
 from apps.events.api.changes import ChangesView
+from apps.matching.api import merge_requests
 from apps.matching.api import views as matching
 from apps.stewardship.api import changes as stewardship
 
@@ -16,6 +17,10 @@ urlpatterns: list[URLPattern] = [
     path("customers", customers.CustomersView.as_view()),
     path("customers:match", matching.MatchView.as_view()),
     path("customers:merge", matching.MergeView.as_view()),
+    path("customers:link", merge_requests.LinkView.as_view()),
+    path("merge-requests", merge_requests.MergeRequestsView.as_view()),
+    path("merge-requests/<uuid:request_id>", merge_requests.MergeRequestView.as_view()),
+    path("merge-requests/<uuid:request_id>:decide", merge_requests.DecideMergeRequestView.as_view()),
     path("customers/<uuid:customer_id>", customers.CustomerView.as_view()),
     path("customers/<uuid:customer_id>/history", customers.HistoryView.as_view()),
     path("customers/<uuid:customer_id>/compare", customers.CompareView.as_view()),

@@ -45,6 +45,7 @@ TABLES = (
     "relation",
     "judgement",
     "hold",
+    "merge_request",
     "change_request",
     "quarantine",
     "field_drift",

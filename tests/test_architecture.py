@@ -22,7 +22,7 @@ PURE = {
         "standardise", "blocking", "comparisons", "comparison", "scoring", "decide", "clusters", "training", "engine",
         "name_score", "names", "text", "features", "encoded", "hashing", "frequencies", "rarity", "pairs", "partition",
         "parameters", "explain", "resolving", "many_processes", "labels", "evaluation",
-        "letters", "sounds", "side_by_side", "over_link", "words", "came_together",
+        "letters", "sounds", "side_by_side", "over_link", "words", "came_together", "merge_vetoes",
     ),
     "connectors": ("contract", "mapping", "planning", "backoff"),
     "workflows": ("definitions",),

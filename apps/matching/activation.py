@@ -42,6 +42,11 @@ def activate(version: int) -> None:
     MatchModel.objects.filter(version=version).update(state="active", queued_to=_FIRST)
 
 
+def decide_all_again() -> None:
+    """Everything is decided once more by the model in force; whoever comes next goes on with it."""
+    MatchModel.objects.filter(state="active").update(queued_to=_FIRST)
+
+
 @transaction.atomic
 def queue_some(*, most: int = BATCH) -> int:
     """Put the next records that the model in force has not decided yet into the redo queue; returns how many, 0 when all are in it."""

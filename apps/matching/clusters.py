@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 Pair = tuple[int, int]
-_STRENGTH: Final = {"cannot": 0, "veto": 1, "ambiguous": 2, "margin": 3}
+_STRENGTH: Final = {"cannot": 0, "veto": 1, "policy_veto": 2, "ambiguous": 3, "margin": 4}
 
 
 class Clusters:

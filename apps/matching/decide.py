@@ -4,7 +4,7 @@ Rules, in this order:
 1. A person's verdicts stand. "Same" joins, "not the same" keeps whole clusters apart; where they contradict one another
    "not the same" stands and the other becomes a doubt.
 2. Pairs with one confirmed identifier join, then pairs from the automatic threshold, the heaviest first, ties by place.
-3. A join is refused where two records of the clusters are vetoed or stand in one system declared distinct, where the
+3. A join is refused where two records of the clusters are vetoed, by evidence or by policy, or stand in one system declared distinct, where the
    cluster would grow over its cap, or where all pairs between the two clusters together weigh less than a pair must: their
    mean counts for seven tenths, the best of them for three. A chain of links is weaker than its best link.
 4. A cluster that fits two others, which cannot be one, with weights nearer than the margin stays apart from both.
@@ -29,7 +29,7 @@ class Component:
     """Records in the order of their ids, and what is known of their pairs; a < b are places, each pair at most once.
 
     systems: each record's system; distinct_systems: systems of which no two records are one customer; must, cannot:
-    persons' verdicts as pairs of places.
+    persons' verdicts as pairs of places; vetoes: pairs that a rule of the policy keeps apart.
     """
 
     ids: Sequence[object]
@@ -41,6 +41,7 @@ class Component:
     flags: Sequence[int]
     must: Sequence[Pair] = ()
     cannot: Sequence[Pair] = ()
+    vetoes: Sequence[Pair] = ()
 
 
 class Doubt(NamedTuple):
@@ -64,6 +65,7 @@ class Decision:
 REASONS = {
     "verdict_conflict": "A person said these are the same, but other verdicts say they are not.",
     "veto": "They look alike ({weight:.1f} bits), but there is hard evidence that they are different.",
+    "policy_veto": "They look alike ({weight:.1f} bits), but a rule of the policy stands against it.",
     "distinct_source": "They look alike ({weight:.1f} bits), but a system without duplicates would have two of them.",
     "size_cap": "They look alike ({weight:.1f} bits), but the customer would have more than {cap} records.",
     "ambiguous": "It fits this one ({weight:.1f} bits) nearly as well as another, and those two cannot be the same.",
@@ -95,7 +97,7 @@ def decide(component: Component, thresholds: Thresholds) -> Decision:
     if size == 1:
         return Decision([0])
     edges = _edges(component)
-    if not component.must and not component.cannot and not any(map(_vetoed, edges)) and not _systems_clash(component):
+    if not _bound(component) and not any(map(_vetoed, edges)) and not _systems_clash(component):
         if size == 2:
             return _decide_two(edges, thresholds)
         clusters = Clusters(size)
@@ -106,6 +108,11 @@ def decide(component: Component, thresholds: Thresholds) -> Decision:
     if size >= 4:
         refused += _split(clusters, component, edges, thresholds)
     return Decision(clusters.labels(), _doubts(clusters, edges, refused, thresholds))
+
+
+def _bound(component: Component) -> bool:
+    """Whether persons or the policy have said something about any pair."""
+    return bool(component.must or component.cannot or component.vetoes)
 
 
 def _vetoed(edge: _Edge) -> bool:
@@ -204,6 +211,8 @@ def _join(clusters: Clusters, component: Component, edges: list[_Edge], threshol
     for edge in edges:
         if edge.veto:
             clusters.part(edge.a, edge.b, "veto")
+    for a, b in component.vetoes:
+        clusters.part(a, b, "policy_veto")
     clusters.hold_systems(component.systems, component.distinct_systems)
     near = _near(clusters, edges)
     for edge in edges:

@@ -82,6 +82,7 @@ def _part(component: Component, places: Sequence[int]) -> Component:
         flags=[component.flags[i] for i in inside],
         must=[(row[a], row[b]) for a, b in component.must if a in row and b in row],
         cannot=[(row[a], row[b]) for a, b in component.cannot if a in row and b in row],
+        vetoes=[(row[a], row[b]) for a, b in component.vetoes if a in row and b in row],
     )
 
 

@@ -14,6 +14,7 @@ from apps.common.ids import uuid7
 from apps.common.jsontext import json_text
 from apps.matching import candidates, engine
 from apps.matching.decide import Component
+from apps.matching.merge_vetoes import Veto
 from apps.matching.parameters import Model
 
 Pair = tuple[UUID, UUID]
@@ -111,6 +112,8 @@ class Neighbourhood:
     edges: dict[Pair, tuple[float, int]] = field(default_factory=dict)
     must: set[Pair] = field(default_factory=set)
     cannot: set[Pair] = field(default_factory=set)
+    vetoes: dict[Pair, Veto] = field(default_factory=dict)
+    """What the policy keeps apart; filled by who decides."""
     _from: dict[UUID, list[Pair]] = field(default_factory=dict)
 
     def edges_within(self, members: Iterable[UUID]) -> list[Pair]:
@@ -226,4 +229,5 @@ def component_of(members: Sequence[UUID], around: Neighbourhood, distinct_system
         flags=[edge[3] for edge in inside],
         must=sorted(places(pair) for pair in around.must if pair[0] in row),
         cannot=sorted(places(pair) for pair in around.cannot if pair[0] in row and pair[1] in row),
+        vetoes=sorted(places(pair) for pair in around.vetoes if pair[0] in row),
     )

@@ -1,8 +1,8 @@
 """What people decide about identity: match, no match, merge, unmerge. A person's verdict outranks the machine's for ever."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import product
+from itertools import combinations, product
 from uuid import UUID
 
 from django.db import transaction
@@ -13,6 +13,7 @@ from apps.common.act import Act
 from apps.common.errors import Conflict, FieldError, NotFound, Rejected
 from apps.customers import identity
 from apps.customers.models import Customer, Judgement, Membership, Relation, SourceRecord
+from apps.matching import merging
 from apps.matching.edges import neighbourhood
 from apps.matching.match import Matched, redecide, retried
 
@@ -40,24 +41,27 @@ def members_of(customers: Iterable[UUID]) -> dict[UUID, list[UUID]]:
     return found
 
 
-def merge(*, customers: Sequence[UUID], act: Act) -> Matched:
-    """A person says that two or more customers are one. Verdicts of "no match" between their records are superseded.
+def merge(*, customers: Sequence[UUID], act: Act, past: Collection[merging.Asked] = ()) -> Matched:
+    """A person says that two or more customers are one. Verdicts of "no match" between their records are superseded. `past`: rules
+    against it that a second person lets pass.
 
-    Raises NotFound, Conflict (one of them was retired meanwhile), Rejected (fewer than two, or too many records)."""
+    Raises NotFound, Conflict (one of them was retired meanwhile), Rejected (fewer than two, or too many records), Vetoed (rules of the
+    policy stand between any two of them: all are named)."""
     if len(set(customers)) < 2:
         raise Rejected("A merge needs two different customers.")
     members_of(customers)  # says at once, without trying again, when one of them is not there
-    return retried(lambda: _merge(sorted(set(customers)), act))
+    return retried(lambda: _merge(sorted(set(customers)), act, past))
 
 
 @transaction.atomic
-def _merge(customers: Sequence[UUID], act: Act) -> Matched:
+def _merge(customers: Sequence[UUID], act: Act, past: Collection[merging.Asked]) -> Matched:
     members = members_of(customers)
     records = sorted(r for own in members.values() for r in own)
     if len(records) > MOST_RECORDS:
         raise Rejected(f"Together they have {len(records)} records; {MOST_RECORDS} is the most one customer can have.")
     _lock_around(records)
     _still(members)
+    merging.stop(members, past=past)
     _supersede(records, verdicts=("no_match", "unsure"), act=act)
     judge([_ordered(records[0], other) for other in records[1:]], verdict="match", act=act)
     return redecide(records, act=act, action="merged")
@@ -160,13 +164,18 @@ def separate(*, record_a: UUID, record_b: UUID, act: Act) -> Matched:
 def keep_apart(*, pairs: Sequence[Pair], act: Act, related_as: str = "") -> Matched:
     """Never match, for several pairs of records in one go. `related_as`: they have to do with one another all the same, a kind of
     Relation. Raises NotFound, Rejected (none, more than MOST_RECORDS, no such kind)."""
-    if related_as and related_as not in Relation.Kind.values:
-        raise Rejected(
-            "There is no such kind of relation.", [FieldError("/kind", "unknown_value", "Choose how they are related.")]
-        )
+    if related_as:
+        _is_kind(related_as)
     if not 0 < len(pairs) <= MOST_RECORDS:
         raise Rejected(f"Name 1 to {MOST_RECORDS} pairs.")
     return retried(lambda: _apart(sorted({_ordered(*pair) for pair in pairs}), act, related_as))
+
+
+def _is_kind(kind: str) -> None:
+    if kind not in Relation.Kind.values:
+        raise Rejected(
+            "There is no such kind of relation.", [FieldError("/kind", "unknown_value", "Choose how they are related.")]
+        )
 
 
 @transaction.atomic
@@ -186,6 +195,22 @@ def _apart(pairs: Sequence[Pair], act: Act, related_as: str) -> Matched:
             for a, b in pairs
         )  # fmt: skip
     return matched
+
+
+def relate(*, customers: Sequence[UUID], kind: str, act: Act) -> Matched:
+    """These customers are not one, but have to do with one another: a kind of Relation. It hangs on the oldest record of each; where a
+    rule stands between two of them, on the records that show it.
+
+    Raises NotFound, Conflict (one was retired meanwhile), Rejected (fewer than two, no such kind)."""
+    if len(set(customers)) < 2:
+        raise Rejected("A link needs two different customers.")
+    _is_kind(kind)
+    members = members_of(sorted(set(customers)))
+    shown = {frozenset(met.customers): met.records for met in merging.between(members)}
+    pairs = [
+        shown.get(frozenset((a, b))) or _ordered(members[a][0], members[b][0]) for a, b in combinations(members, 2)
+    ]
+    return keep_apart(pairs=pairs, related_as=kind, act=act)
 
 
 def undo(*, correlation_id: UUID, act: Act) -> Matched:
@@ -240,7 +265,7 @@ def _why_not_undone(ended: Judgement) -> str:
 
 
 def join(*, record_a: UUID, record_b: UUID, act: Act) -> Matched:
-    """Two source records are one customer, whatever the machine thinks."""
+    """Two source records are one customer, whatever the machine thinks. Raises NotFound, Vetoed as `merge` does."""
     return retried(lambda: _verdict(_ordered(record_a, record_b), "match", act))
 
 
@@ -255,8 +280,16 @@ def _verdicts(pairs: Sequence[Pair], verdict: str, act: Act) -> Matched:
     if there != len(records) or any(a == b for a, b in pairs):
         raise NotFound("A verdict needs two different source records.")
     _lock_around(records)
+    if verdict == "match":
+        _stop_between(records)
     judge(pairs, verdict=verdict, act=act)
     return redecide(records, act=act)
+
+
+def _stop_between(records: Sequence[UUID]) -> None:
+    """With the records locked: raises Vetoed where the policy keeps their customers apart."""
+    homes = SourceRecord.objects.filter(id__in=records, customer__isnull=False).values_list("customer_id", flat=True)
+    merging.stop(members_of(sorted(set(homes))))
 
 
 def _lock_around(records: Sequence[UUID]) -> None:

@@ -20,8 +20,8 @@ from apps.common.ids import array
 from apps.common.plans import find_by_index
 from apps.customers import identity
 from apps.customers.golden import read_members
-from apps.matching import candidates, doubts
-from apps.matching.decide import Decision
+from apps.matching import candidates, doubts, merging
+from apps.matching.decide import Decision, Doubt
 from apps.matching.decide_large import decide_capped
 from apps.matching.edges import Neighbourhood, Pair, Scored, component_of, neighbourhood, score_pairs, write_edges
 from apps.matching.model import ActiveModel, active_model, is_in_force
@@ -185,7 +185,9 @@ def apply_decision(
     records whose candidates were looked for as they are now."""
     clusters: list[list[UUID]] = []
     open_doubts: list[doubts.NewDoubt] = []
-    for members in found.components():
+    components = found.components()
+    found.vetoes = merging.kept_apart(components)
+    for members in components:
         if len(members) == 1:
             clusters.append(members)
             continue
@@ -195,7 +197,10 @@ def apply_decision(
             grouped.setdefault(label, []).append(record)
         clusters.extend(grouped.values())
         open_doubts += [
-            doubts.NewDoubt(members[d.a], members[d.b], d.reason, d.weight, d.sentence) for d in decision.doubts
+            doubts.NewDoubt(
+                members[d.a], members[d.b], d.reason, d.weight, d.sentence + _rule(d, decision, members, found)
+            )
+            for d in decision.doubts
         ]
     placed = identity.place(
         clusters=clusters, touched=touched, compared=compared, act=act, action=action, model_version=model.version
@@ -203,6 +208,16 @@ def apply_decision(
     doubts.bring(open_doubts, within=[r for c in clusters for r in c])
     _forget_redo(compared)
     return Matched(dict(placed.customer_of), set(placed.created), set(placed.written))
+
+
+def _rule(doubt: Doubt, decision: Decision, members: Sequence[UUID], found: Neighbourhood) -> str:
+    """What the rule says that keeps the two sides of a doubt apart."""
+    if doubt.reason != "policy_veto":
+        return ""
+    sides = {decision.label[doubt.a], decision.label[doubt.b]}
+    label = dict(zip(members, decision.label, strict=True))
+    told = [veto for (a, b), veto in found.vetoes.items() if {label.get(a), label.get(b)} == sides]
+    return f" {min(told, key=lambda veto: veto.name).sentence}" if told else ""
 
 
 def decide_members(members: Sequence[UUID], found: Neighbourhood, model: ActiveModel) -> Decision:

@@ -16,6 +16,7 @@ from apps.matching.doubts import MERGED_THERE
 from apps.matching.edges import Neighbourhood, Pair, component_of, neighbourhood
 from apps.matching.explain import Explanation, explain_scored
 from apps.matching.explain_cluster import Why, explain_cluster, findings, groups_of
+from apps.matching.merging import kept_apart
 from apps.matching.model import ActiveModel, active_model
 from apps.matching.parameters import Model
 
@@ -111,7 +112,7 @@ class _Found:
 
 
 def joins_of(customers: Iterable[UUID]) -> dict[UUID, Joins]:
-    """How each of these customers came together; empty for one that has no records (unknown or retired). Seven queries, however many
+    """How each of these customers came together; empty for one that has no records (unknown or retired). Nine queries, however many
     customers, records and pairs there are."""
     asked = list(dict.fromkeys(customers))
     active = active_model()
@@ -161,7 +162,9 @@ def _reached(customers: Sequence[UUID]) -> list[UUID]:
 
 def _decided(asked: Sequence[UUID], around: Neighbourhood, active: ActiveModel) -> dict[UUID, _Found]:
     found = {customer: _Found() for customer in asked}
-    for members in around.components():
+    components = around.components()
+    around.vetoes = kept_apart(components)
+    for members in components:
         own: dict[UUID, list[int]] = {}
         for at, record in enumerate(members):
             customer = around.members[record][2]

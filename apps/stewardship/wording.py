@@ -55,6 +55,7 @@ DOUBTS: Mapping[str, str] = {
     "margin": "two candidates score alike",
     "ambiguous": "more than one possible customer",
     "veto": "evidence against",
+    "policy_veto": "a rule stands against it",
     "weak_bridge": "only one weak link holds them together",
     "merged_there": "their own system has merged them",
     "size_cap": "the group grew too large",

@@ -1,6 +1,6 @@
 """The tables of the customers room; docs/reference/schema.md tells what each guards."""
 
-from apps.customers.models.decision import ChangeRequest, Erasure, Hold, Judgement, Quarantine, Relation
+from apps.customers.models.decision import ChangeRequest, Erasure, Hold, Judgement, MergeRequest, Quarantine, Relation
 from apps.customers.models.golden import Customer, CustomerSearch, LookupKey, Redirect
 from apps.customers.models.quality import QualityScore
 from apps.customers.models.rebuild import RebuildRun
@@ -16,6 +16,7 @@ __all__ = [
     "Link",
     "LookupKey",
     "Membership",
+    "MergeRequest",
     "QualityScore",
     "Quarantine",
     "RebuildRun",

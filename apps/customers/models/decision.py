@@ -136,6 +136,28 @@ class ChangeRequest(models.Model):
         return f"{self.kind} ({self.state})"
 
 
+class MergeRequest(models.Model):
+    """What a change request of the kind "merge" asks for: these customers become one although rules stand against it. `vetoes`: the
+    rules as they stood when it was asked, each with the two customers and the values of both."""
+
+    change_request = models.OneToOneField(
+        ChangeRequest, models.PROTECT, primary_key=True, related_name="merge", editable=False
+    )
+    customers = ArrayField(models.UUIDField())
+    title = models.TextField()
+    vetoes = models.JSONField()
+
+    class Meta:
+        db_table = "merge_request"
+        constraints = (
+            models.CheckConstraint(condition=Q(customers__len__gte=2), name="merge_request_two"),
+            models.CheckConstraint(condition=~Q(vetoes=[]), name="merge_request_vetoed"),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+
 class Hold(models.Model):
     """A protected attribute that keeps its effective value until someone else approves the proposed one."""
 

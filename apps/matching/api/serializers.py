@@ -4,7 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.common.api.serializers import Strict
+from apps.common.api.serializers import Page, Strict
+from apps.customers.models import ChangeRequest, Relation
 from apps.matching.queries import GRADES
 
 
@@ -193,3 +194,51 @@ class JoinsOut(serializers.Serializer[Any]):
     )
     refused = RefusedOut(many=True)
     followers = FollowerOut(many=True, help_text="Records that go with another and are never compared.")
+
+
+class LinkIn(Strict):
+    customers = serializers.ListField(child=serializers.UUIDField(), min_length=2, max_length=50)
+    kind = serializers.ChoiceField(choices=Relation.Kind.values, help_text="How they are related.")
+    reason = serializers.CharField(max_length=1000)
+
+
+class MergeRequestsQuery(Page):
+    state = serializers.ChoiceField(choices=ChangeRequest.State.values, default="open")
+
+
+class MergeDecisionIn(Strict):
+    approve = serializers.BooleanField()
+    reason = serializers.CharField(max_length=1000, required=False, allow_blank=True, default="")
+
+
+class ComparedOut(serializers.Serializer[Any]):
+    name = serializers.CharField(help_text="An attribute, extra.<name>, or a kind of identifier.")
+    values = serializers.ListField(
+        child=serializers.CharField(allow_blank=True), help_text="Of the first customer and of the second."
+    )
+
+
+class VetoOut(serializers.Serializer[Any]):
+    rule = serializers.CharField(help_text="Its name in the merging policy.")
+    sentence = serializers.CharField()
+    customers = serializers.ListField(child=serializers.UUIDField(), help_text="The two it stands between.")
+    compared = ComparedOut(many=True)
+
+
+class MergeRequestOut(serializers.Serializer[Any]):
+    """A merge that rules stand against, asked for all the same."""
+
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=ChangeRequest.State.values)
+    author = serializers.CharField()
+    approver = serializers.CharField(allow_blank=True)
+    reason = serializers.CharField(allow_blank=True)
+    opened_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+    customers = serializers.ListField(child=serializers.UUIDField())
+    vetoes = VetoOut(many=True)
+
+
+class MergeRequestsOut(serializers.Serializer[Any]):
+    items = MergeRequestOut(many=True)
+    next = serializers.CharField(allow_null=True)

@@ -70,10 +70,11 @@ class MergeView(HubView):
     }
 
     def post(self, request: Any) -> Response:
-        """These customers are one. The oldest id survives; the others resolve to it for ever. It can be undone."""
+        """These customers are one. The oldest id survives; the others resolve to it for ever. It can be undone. Refused
+        where a rule of the merging policy stands between any two of them: link them, or ask a second person."""
         asked = self.body()
         matched = judge.merge(customers=asked["customers"], act=self.act(asked["reason"]))
-        return Response(_placed(matched))
+        return Response(placed(matched))
 
 
 class UnmergeView(HubView):
@@ -91,7 +92,7 @@ class UnmergeView(HubView):
             customer=customer_id, records=_leaving(customer_id, asked), version=asked.get("version"),
             act=self.act(asked["reason"]),
         )  # fmt: skip
-        return Response(_placed(matched))
+        return Response(placed(matched))
 
 
 def _leaving(customer: UUID, asked: dict[str, Any]) -> list[UUID]:
@@ -119,7 +120,7 @@ def _records(refs: list[dict[str, str]], pointer: str = "") -> list[UUID]:
     return [known[r["system"], r["external_id"]] for r in refs]
 
 
-def _placed(matched: Matched) -> dict[str, Any]:
+def placed(matched: Matched) -> dict[str, Any]:
     if matched.failed:
         raise Problem("conflict", "The records are being changed by others; read them again.")
     rows = SourceRecord.objects.filter(id__in=matched.customer_of).values_list("id", "system__code", "external_id")

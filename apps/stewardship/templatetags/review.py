@@ -31,7 +31,7 @@ PRIORITIES: Mapping[int, tuple[str, str]] = {
     3: ("normal", ""),
     4: ("low", ""),
 }
-_CAUSES: Mapping[str, str] = {"hold": "a protected value would change"}
+_CAUSES: Mapping[str, str] = {"hold": "a protected value would change", "merge": "a merge that a rule stands against"}
 
 
 @register.filter
