@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from apps.common.act import Act
-from apps.common.errors import FieldError, Rejected
+from apps.common.errors import FieldError, Rejected, Retryable
 from apps.common.ids import array
 from apps.common.jsontext import json_value
 from apps.matching.activation import decide_all_again
@@ -16,6 +16,7 @@ from apps.matching.merge_vetoes import Facts, MergePolicy, Veto, pairs_of, told
 from apps.policies.active import active
 
 Pair = tuple[UUID, UUID]
+_TRIES = 5
 Asked = tuple[str, frozenset[UUID]]
 """A rule between two customers: what a second person lets pass."""
 
@@ -64,42 +65,61 @@ class Vetoed(Rejected):
         )  # fmt: skip
 
 
-def policy() -> MergePolicy:
-    """The one in force: one query."""
-    rules: MergePolicy = active("merging").rules
-    return rules
-
-
 def policy_activated(act: Act) -> None:
     """By other rules everything is decided again, as by another model."""
     decide_all_again()
 
 
-def facts_of(records: Collection[UUID], reads: Sequence[str]) -> dict[UUID, Facts | None]:
-    """What rules that ask for the parts `reads` see of these records: one query. None for a deleted one that does not go on counting."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT s.id, s.system_id, s.deleted AND y.delete_policy <> 'keep',"
-            " (SELECT jsonb_object_agg(key, value) FROM jsonb_each(s.canonical) WHERE key = ANY(%s))::text"
-            " FROM source_record s JOIN system y ON y.id = s.system_id WHERE s.id = ANY(%s::uuid[])",
-            (list(reads), array(records)),
-        )
-        return {
-            id_: None if gone else Facts(system, json_value(text) if text else {})
-            for id_, system, gone, text in cursor.fetchall()
-        }
+@dataclass(frozen=True, slots=True)
+class _InForce:
+    """A policy under its hash; "" for the one that is shipped."""
+
+    hash: str
+    rules: MergePolicy
+
+
+def _in_force() -> _InForce:
+    found = active("merging")
+    return _InForce(found.hash if found.version else "", found.rules)
+
+
+_known: list[_InForce] = []
+"""The policy that was in force when this process last looked: what it asks of records is asked for together with whether it still is."""
+
+_FACTS = """
+SELECT s.id, s.system_id, s.deleted AND y.delete_policy <> 'keep',
+  (SELECT jsonb_object_agg(key, value) FROM jsonb_each(s.canonical) WHERE key = ANY(%s))::text,
+  coalesce((SELECT hash FROM policy WHERE kind = 'merging' AND state = 'active'), '')
+FROM source_record s JOIN system y ON y.id = s.system_id WHERE s.id = ANY(%s::uuid[])
+"""
+
+
+def seen(records: Collection[UUID]) -> tuple[MergePolicy, dict[UUID, Facts | None]]:
+    """The policy in force, and what its rules see of these records; None for a deleted one that does not go on counting. One query, two
+    more after another policy came into force. Raises Retryable where that happens again and again."""
+    if not _known:
+        _known.append(_in_force())
+    for _ in range(_TRIES):
+        using = _known[-1]
+        with connection.cursor() as cursor:
+            cursor.execute(_FACTS, (list(using.rules.reads), array(records)))
+            rows = cursor.fetchall()
+        if all(row[4] == using.hash for row in rows):
+            return using.rules, {
+                id_: None if gone else Facts(system, json_value(text) if text else {})
+                for id_, system, gone, text, _ in rows
+            }
+        _known[:] = [_in_force()]
+    raise Retryable("The merging policy is being changed; try again.", after=1.0)
 
 
 def kept_apart(components: Iterable[Sequence[UUID]]) -> dict[Pair, Veto]:
-    """The pairs of records that the machine must not make one, with the rule; two queries, none where no component has two records."""
+    """The pairs of records that the machine must not make one, with the rule; one query, none where no component has two records."""
     several = [members for members in components if len(members) > 1]
     if not several:
         return {}
-    rules = policy()
+    rules, facts = seen([r for members in several for r in members])
     binding = [veto for veto in rules.vetoes if veto.machine]
-    if not binding:
-        return {}
-    facts = facts_of([r for members in several for r in members], rules.reads)
     found = {}
     for members in several:
         for (a, b), veto in pairs_of(binding, [facts.get(r) for r in members]).items():
@@ -108,13 +128,12 @@ def kept_apart(components: Iterable[Sequence[UUID]]) -> dict[Pair, Veto]:
 
 
 def between(members: Mapping[UUID, Sequence[UUID]]) -> list[Met]:
-    """Every rule that stands between two of these customers, given with their records: one for each rule and two customers. Two queries."""
-    rules = policy()
-    if not rules.vetoes or len(members) < 2:
+    """Every rule that stands between two of these customers, given with their records: one for each rule and two customers. One query."""
+    if len(members) < 2:
         return []
     home = {record: customer for customer, records in members.items() for record in records}
     records = sorted(home)
-    facts = facts_of(records, rules.reads)
+    rules, facts = seen(records)
     found: list[Met] = []
     for veto in rules.vetoes:
         shown: dict[frozenset[UUID], Met] = {}

@@ -112,7 +112,7 @@ class _Found:
 
 
 def joins_of(customers: Iterable[UUID]) -> dict[UUID, Joins]:
-    """How each of these customers came together; empty for one that has no records (unknown or retired). Nine queries, however many
+    """How each of these customers came together; empty for one that has no records (unknown or retired). Eight queries, however many
     customers, records and pairs there are."""
     asked = list(dict.fromkeys(customers))
     active = active_model()

@@ -14,6 +14,7 @@ from apps.customers import queries
 from apps.customers.holds import Verdict
 from apps.customers.models import ChangeRequest, Customer, Hold
 from apps.customers.refresh import decide_request
+from apps.matching import merge_requests
 from apps.stewardship import cases
 from apps.stewardship.models import Case
 
@@ -106,6 +107,24 @@ def _alike(request: UUID) -> list[UUID]:
             (request, MOST_ALIKE),
         )
         return [row[0] for row in cursor.fetchall()]
+
+
+def is_merge(request: UUID) -> bool:
+    return ChangeRequest.objects.filter(id=request, kind="merge").exists()
+
+
+def names_of(customers: Sequence[UUID]) -> list[tuple[UUID, str]]:
+    """Each with its name today, in their order."""
+    names = dict(Customer.objects.filter(id__in=customers).values_list("id", "name"))
+    return [(id_, names.get(id_) or str(id_)) for id_ in customers]
+
+
+def decide_merge(*, request: UUID, approve: bool, act: Act) -> None:
+    """Raises as merge_requests.decide does, and Conflict: the records are being changed by others."""
+    matched = merge_requests.decide(request=request, approve=approve, act=act)
+    if matched is not None and matched.failed:
+        raise Conflict("The records are being changed by others; look again.")
+    cases.refresh()
 
 
 @dataclass(frozen=True, slots=True)

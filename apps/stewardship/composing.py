@@ -1,6 +1,6 @@
 """The merge composer: customers become one, and where the rules choose a value that a person knows to be wrong, theirs is pinned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -14,7 +14,7 @@ from apps.customers.golden import Standing, read_customers
 from apps.customers.models import SourceRecord
 from apps.customers.queries import resolve
 from apps.customers.survivorship import SCALARS
-from apps.matching import judge
+from apps.matching import judge, merging
 from apps.matching.match import Matched, retried
 from apps.stewardship.preview import Preview, preview
 
@@ -67,20 +67,22 @@ class Composition:
         return [line.attribute for line in self.lines if line.waits is not None]
 
 
-def merge(*, customers: Sequence[UUID], picks: Sequence[Pick], act: Act) -> Matched:
-    """Merges, then pins what was picked and the rules would not say by themselves: both or neither.
+def merge(
+    *, customers: Sequence[UUID], picks: Sequence[Pick], act: Act, past: Collection[merging.Asked] = ()
+) -> Matched:
+    """Merges, then pins what was picked and the rules would not say by themselves: both or neither. `past`: as of judge.merge.
 
     Raises as judge.merge and pins.pin do, and Rejected: a pick of another customer, or of no value."""
     if not picks:
-        return judge.merge(customers=customers, act=act)
-    return retried(lambda: _merge(customers, picks, act))
+        return judge.merge(customers=customers, act=act, past=past)
+    return retried(lambda: _merge(customers, picks, act, past))
 
 
 @transaction.atomic
-def _merge(customers: Sequence[UUID], picks: Sequence[Pick], act: Act) -> Matched:
+def _merge(customers: Sequence[UUID], picks: Sequence[Pick], act: Act, past: Collection[merging.Asked]) -> Matched:
     before = read_customers(customers)
     wanted = {p.attribute: _wanted(p, before) for p in picks}
-    matched = judge.merge(customers=customers, act=act)
+    matched = judge.merge(customers=customers, act=act, past=past)
     survivor = resolve(customers[0]).customer.id
     now = read_customers([survivor])[survivor]
     for attribute, value in wanted.items():
@@ -109,13 +111,15 @@ def _wanted(pick: Pick, before: Mapping[UUID, Standing]) -> Any:
     return value
 
 
-def compose(*, customers: Sequence[UUID], picks: Sequence[Pick], act: Act) -> Composition:
+def compose(
+    *, customers: Sequence[UUID], picks: Sequence[Pick], act: Act, past: Collection[merging.Asked] = ()
+) -> Composition:
     """What `merge` would come to: it is carried out, read, and taken back. Raises as `merge` does."""
     before = read_customers(customers)
     after: list[tuple[Standing, dict[str, str]]] = []
 
     def work() -> Matched:
-        matched = merge(customers=customers, picks=picks, act=act)
+        matched = merge(customers=customers, picks=picks, act=act, past=past)
         survivor = resolve(customers[0]).customer.id
         standing = read_customers([survivor])[survivor]
         after.append((standing, _systems(standing)))

@@ -12,7 +12,7 @@ from apps.common.act import Act
 from apps.common.errors import Conflict, FieldError, NotFound, Rejected
 from apps.customers import pins
 from apps.customers.models import Customer
-from apps.matching import judge
+from apps.matching import judge, merge_requests
 from apps.stewardship import cases, composing
 from apps.stewardship.models import Case, Decision
 from apps.stewardship.review import Review, review
@@ -46,6 +46,18 @@ def link(*, case: UUID, customers: Sequence[UUID], kind: str, token: str, act: A
     return _decide(
         case, "link", customers, token, act, lambda shown, act: _apart(shown, customers, act, related_as=kind)
     )
+
+
+def ask(*, case: UUID, customers: Sequence[UUID], token: str, act: Act) -> UUID:
+    """Asks a second person for a merge that rules stand against; returns the change request. The case stays open until it is decided.
+
+    Raises as `merge` does, and as merge_requests.ask."""
+    with transaction.atomic():
+        _, group = cases.open_group(case)
+        _as_shown(case, group, customers, token)
+        asked = merge_requests.ask(customers=customers, act=act)
+    cases.refresh()
+    return asked.id
 
 
 def _apart(shown: Review, customers: Sequence[UUID], act: Act, *, related_as: str = "") -> object:
@@ -136,14 +148,7 @@ def _begin(
 ) -> tuple[Decision, Review, list[UUID]]:
     """Marks the group as being decided, so that of two who decide at once the second one is told."""
     row, group = cases.open_group(case)
-    if any(k.deciding_until is not None and k.deciding_until > timezone.now() for k in group):
-        raise Conflict("Somebody is deciding about it at this moment; look again.")
-    shown = review(case)
-    if shown.token != token:
-        raise Conflict("The records have changed since you opened the page; look at them again.")
-    strange = set(customers) - {s.customer for s in shown.sides}
-    if strange:
-        raise Rejected("One of the records you chose is not part of this case.")
+    shown = _as_shown(case, group, customers, token)
     ids = [k.id for k in group]
     Case.objects.filter(id__in=ids).update(deciding_until=timezone.now() + timedelta(seconds=DECIDING_SECONDS))
     names = [s.name or str(s.customer) for s in shown.sides if s.customer in set(customers)]
@@ -151,3 +156,15 @@ def _begin(
         action=action, group_key=row.group_key, title=" · ".join(names), reason=act.reason, actor=act.actor
     )
     return decision, shown, ids
+
+
+def _as_shown(case: UUID, group: Sequence[Case], customers: Sequence[UUID], token: str) -> Review:
+    """What the page shows now. Raises Conflict (somebody is deciding, or it showed something else), Rejected (customers of another case)."""
+    if any(k.deciding_until is not None and k.deciding_until > timezone.now() for k in group):
+        raise Conflict("Somebody is deciding about it at this moment; look again.")
+    shown = review(case)
+    if shown.token != token:
+        raise Conflict("The records have changed since you opened the page; look at them again.")
+    if set(customers) - {s.customer for s in shown.sides}:
+        raise Rejected("One of the records you chose is not part of this case.")
+    return shown

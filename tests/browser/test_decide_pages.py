@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 from apps.common.act import Act
 from apps.common.ids import uuid7
 from apps.customers.golden import read_customers
-from apps.customers.models import ChangeRequest
+from apps.customers.models import ChangeRequest, Relation
+from apps.matching import merge_requests
 from apps.policies import activate
 from apps.stewardship import cases
 from apps.stewardship.models import Case
@@ -17,7 +18,7 @@ from tests import pipeline
 from tests.browser.given import LOOKS, TOGETHER, Look, demo, largest, person
 from tests.browser.look import faults_of, look_at, looking
 from tests.browser.test_review import LogIn
-from tests.stewardship.given_cases import doubtful
+from tests.stewardship.given_cases import doubtful, vetoed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,6 +33,15 @@ def proposed() -> ChangeRequest:
     pipeline.take("crm", {**known, "payment_terms": "NET60"}, act=act)
     cases.refresh()
     return ChangeRequest.objects.filter(state="open").latest("opened_at")
+
+
+def asked_for() -> ChangeRequest:
+    """A merge of two with a confirmed tax id each, asked for all the same."""
+    customers = [
+        pipeline.customer_of("crm", pipeline.person(number, country="DE", tax_id=tax_id))
+        for number, tax_id in ((903, "DE136695976"), (904, "DE811569869"))
+    ]
+    return merge_requests.ask(customers=customers, act=Act("user:anna", "one owner", correlation_id=uuid7()))
 
 
 FIRST_VALUE = "SELECT CASE WHEN canonical ? 'family_name' THEN 'family_name' ELSE 'organization_name' END FROM source_record WHERE id = %s"
@@ -61,7 +71,8 @@ def test_pages_of_decisions_are_for_everybody(browser: Browser, hub: str, looks:
         "/",
     ]
     wrong = look_at(browser, hub, pages, looks, "steward")
-    assert wrong + look_at(browser, hub, [f"/changes/{change.id}/"], looks, "approver") == []
+    theirs = [f"/changes/{change.id}/", f"/changes/{asked_for().id}/"]
+    assert wrong + look_at(browser, hub, theirs, looks, "approver") == []
 
 
 def test_a_change_is_approved_by_the_second_person_with_a_key(page: Page, log_in: LogIn) -> None:
@@ -122,3 +133,19 @@ def test_values_are_picked_and_the_column_follows(page: Page, log_in: LogIn) -> 
     page.wait_for_url("**/inbox/**")
     survivor = pipeline.one("SELECT id FROM customer WHERE active")
     assert read_customers([survivor])[survivor].values["given_name"] == "Annegret"
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_the_composer_with_a_rule_against_it_is_for_everybody(
+    browser: Browser, hub: str, scheme: Literal["light", "dark"], width: int
+) -> None:
+    case = vetoed()
+    with looking(browser, hub, scheme, width, "steward") as page:
+        page.goto(f"/inbox/{case.id}/")
+        page.locator("[data-decide][data-ready]").wait_for()
+        page.keyboard.press("m")
+        expect(page.get_by_role("heading", name="A rule stands against this merge")).to_be_visible()
+        assert faults_of(page) == []
+        page.keyboard.press("l")
+        expect(page.get_by_text("Linked:")).to_be_visible()
+    assert Relation.objects.filter(until=None).count() == 1

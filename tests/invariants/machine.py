@@ -15,6 +15,7 @@ from apps.customers.pins import pin
 from apps.customers.refresh import decide_request, refresh
 from apps.customers.survivorship import survive
 from apps.matching import judge
+from apps.matching.merging import Vetoed
 from apps.policies.active import active, document_hash, shipped
 from apps.policies.models import Policy
 from mdmhub.demo.checkdigits import TAX_ID
@@ -202,14 +203,22 @@ class Hub(RuleBasedStateMachine):
 
     # ── People ──────────────────────────────────────────────────────────────────────────────────────────────────────
     @precondition(lambda self: self.people and len(self.held) > 1)
-    @rule(one=picks, other=picks)
-    def merge(self, one: int, other: int) -> None:
+    @rule(one=picks, other=picks, second_person=st.booleans())
+    def merge(self, one: int, other: int, second_person: bool) -> None:
         customers = sorted(set(pipeline.where().values()))
         chosen = {customers[one % len(customers)], customers[other % len(customers)]}
         if len(chosen) < 2:
             return
         named = [n for n, c in pipeline.where().items() if c in chosen]
-        judge.merge(customers=sorted(chosen), act=alice())
+        if second_person:
+            pipeline.merge_all_the_same(sorted(chosen), alice())
+        else:
+            before = pipeline.activity()
+            try:
+                judge.merge(customers=sorted(chosen), act=alice())
+            except Vetoed:
+                assert pipeline.activity() == before
+                return
         self.apart -= {frozenset(pair) for pair in product(named, named)}
         self.judged = True
 
@@ -239,7 +248,11 @@ class Hub(RuleBasedStateMachine):
         first, second = sorted(pair)
         records = pipeline.record_ids()
         verb = judge.join if together else judge.separate
-        verb(record_a=records[first], record_b=records[second], act=bob())
+        try:
+            verb(record_a=records[first], record_b=records[second], act=bob())
+        except Vetoed:
+            assert together
+            return
         self.apart = self.apart - {pair} if together else self.apart | {pair}
         self.judged = True
 

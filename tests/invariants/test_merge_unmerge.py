@@ -113,7 +113,7 @@ def test_an_unmerge_equals_never_merged(
         with undone():
             keep_apart(mine, others)
             expected = picture()
-        judge.merge(customers=[one, other], act=alice())
+        pipeline.merge_all_the_same([one, other], alice())
         assert pipeline.resolved([one, other]) == {one: one, other: one} or len(members(one)) != len(mine + others)
         if members(one) != sorted(mine + others):
             return  # a third customer that fitted both came along, so this unmerge says something else
@@ -183,7 +183,7 @@ def test_merging_is_the_same_in_any_order(drawn: list[tuple[str, int, dict[str, 
                 for other in order[1:]:
                     now = pipeline.resolved([order[0], other])
                     if len(set(now.values())) > 1:  # the verdict on one pair may have settled the next one
-                        judge.merge(customers=[id_ for id_ in now.values() if id_], act=alice())
+                        pipeline.merge_all_the_same([id_ for id_ in now.values() if id_], alice())
                 assert pipeline.broken() == []
                 results.append((derived(), set(pipeline.resolved(found).values())))
         assert results[0] == results[1] == results[2]

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from apps.policies import activate
 from apps.stewardship import cases
 from apps.stewardship.models import Case
 from tests import pipeline
@@ -15,6 +16,22 @@ def doubtful(*numbers: int, systems: tuple[str, ...] = ("crm", "erp")) -> list[C
         pipeline.take(system, *(pipeline.person(n, city=f"City of {system}") for n in numbers))
     cases.refresh()
     return list(Case.objects.filter(kind="match").exclude(state="closed").order_by("group_key", "id"))
+
+
+def vetoed(*, second_person: bool = True) -> Case:
+    """One person whom CRM calls active and ERP closed; a rule forbids to merge the two."""
+    pipeline.empty()
+    pipeline.systems()
+    rule = {
+        "name": "closed", "sentence": "One is closed, the other is not.", "one": "status = closed",
+        "other": "status = active", "second_person": second_person,
+    }  # fmt: skip
+    drafted = activate.draft(kind="merging", body={"vetoes": [rule]}, note="", act=pipeline.alice())
+    activate.activate(policy=drafted.id, act=pipeline.bob())
+    pipeline.take("crm", pipeline.person(1, status="active"))
+    pipeline.take("erp", pipeline.person(1, status="closed"))
+    cases.refresh()
+    return Case.objects.get(kind="match")
 
 
 def groups() -> dict[str, list[UUID]]:

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 
 from apps.common.errors import Conflict, Rejected
 from apps.customers.holds import Verdict
+from apps.matching import merge_requests
 from apps.stewardship import changes
 from apps.stewardship.permissions import act_of, may, page
 
@@ -18,6 +19,8 @@ _WORDS = {"approve": True, "reject": False}
 @page("doubts.read", post="changes.decide")
 def change(request: HttpRequest, id: UUID) -> HttpResponse:
     """One change request; its form decides the fields that somebody has said something about."""
+    if changes.is_merge(id):
+        return _merge_request(request, id)
     shown = changes.change(id)
     if request.method == "POST":
         return _decide(request, shown)
@@ -28,6 +31,35 @@ def change(request: HttpRequest, id: UUID) -> HttpResponse:
         "may_decide": may(request.user, "changes.decide") and shown.author != user and shown.is_open,
     }
     return render(request, "stewardship/change.html", context)
+
+
+def _merge_request(request: HttpRequest, id_: UUID) -> HttpResponse:
+    """A merge that a rule stands against; its form merges, or says no."""
+    if request.method == "POST":
+        return _decide_merge(request, id_)
+    asked = merge_requests.asked(id_)
+    user = f"user:{request.user.get_username()}"
+    context = {
+        "asked": asked,
+        "names": changes.names_of(asked.customers),
+        "is_author": asked.author == user,
+        "may_decide": may(request.user, "changes.decide") and asked.author != user and asked.is_open,
+    }
+    return render(request, "stewardship/merge_request.html", context)
+
+
+def _decide_merge(request: HttpRequest, id_: UUID) -> HttpResponse:
+    word = _WORDS.get(request.POST.get("all", ""))
+    act = act_of(request, request.POST.get("reason", "").strip())
+    try:
+        if word is None:
+            raise Rejected("Approve it or reject it.")
+        changes.decide_merge(request=id_, approve=word, act=act)
+    except (Conflict, Rejected) as error:
+        messages.error(request, error.detail)
+    else:
+        messages.success(request, "They are one customer now." if word else "It is rejected; nothing was merged.")
+    return redirect("change", id_)
 
 
 def _decide(request: HttpRequest, shown: changes.Change) -> HttpResponse:

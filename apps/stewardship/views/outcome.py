@@ -1,5 +1,6 @@
 """The merge composer: what a merge comes to, value by value, before it is done; who stays, and what targets would be told."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.contrib import messages
@@ -7,7 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from apps.common.errors import Conflict, NotFound, Rejected
+from apps.customers.models import Relation
 from apps.customers.survivorship import SCALARS
+from apps.matching.merging import Asked, Met, Vetoed
 from apps.stewardship.composing import OWN, Composition, Pick, compose
 from apps.stewardship.overview import system_looks
 from apps.stewardship.permissions import act_of, page, uuid_or_none
@@ -26,29 +29,52 @@ def composer(request: HttpRequest, id: UUID, problem: str = "") -> HttpResponse:
     own = {s.customer for s in shown.sides}
     ticked = {uuid_or_none(text) for text in request.POST.getlist("customers")[:100]}
     chosen = [s.customer for s in shown.sides if s.customer in ticked & own]
+    vetoed: Vetoed | None = None
+    composed: Composition | None
     try:
-        composed, wrong = _composed(request, chosen)
+        try:
+            composed, wrong = _composed(request, chosen)
+        except Vetoed as stopped:
+            vetoed = stopped
+            composed, wrong = _in_spite(request, chosen, stopped)
     except (Conflict, NotFound, Rejected) as error:
         messages.error(request, error.detail)
         return redirect("review", id)
     context = _context(request, shown, composed, chosen, wrong or problem)
+    context |= {"vetoed": vetoed, "vetoes": _names(shown, vetoed), "relations": Relation.Kind.choices}
     return render(request, "stewardship/review_outcome.html", context)
 
 
-def _composed(request: HttpRequest, chosen: list[UUID]) -> tuple[Composition, str]:
+def _in_spite(request: HttpRequest, chosen: list[UUID], stopped: Vetoed) -> tuple[Composition | None, str]:
+    """What it would come to if a second person let it pass; None where nobody may."""
+    if not stopped.may_ask:
+        return None, ""
+    return _composed(request, chosen, past=[met.asked for met in stopped.met])
+
+
+def _names(shown: Review, vetoed: Vetoed | None) -> list[tuple[Met, str, str]]:
+    """Each rule that stands against it, with the names of the two customers."""
+    names = {side.customer: side.name or str(side.customer) for side in shown.sides}
+    found = vetoed.met if vetoed is not None else ()
+    return [(met, names.get(met.customers[0], ""), names.get(met.customers[1], "")) for met in found]
+
+
+def _composed(request: HttpRequest, chosen: list[UUID], *, past: Collection[Asked] = ()) -> tuple[Composition, str]:
     """The composition and what is wrong with the picks: then it is shown without them."""
     act, picks = act_of(request, "a preview"), picks_of(request)
     try:
-        return compose(customers=chosen, picks=picks, act=act), ""
+        return compose(customers=chosen, picks=picks, act=act, past=past), ""
+    except Vetoed:
+        raise
     except Rejected as error:
         if not picks:
             raise
         problem = " ".join(dict.fromkeys(f.detail for f in error.fields)) or error.detail
-        return compose(customers=chosen, picks=[], act=act), f"{problem} The rules choose again."
+        return compose(customers=chosen, picks=[], act=act, past=past), f"{problem} The rules choose again."
 
 
 def _context(
-    request: HttpRequest, shown: Review, composed: Composition, chosen: list[UUID], problem: str
+    request: HttpRequest, shown: Review, composed: Composition | None, chosen: list[UUID], problem: str
 ) -> dict[str, object]:
     sides = {s.customer: s for s in shown.sides}
     return {
@@ -56,7 +82,7 @@ def _context(
         "chosen": chosen,
         "sides": [sides[c] for c in chosen],
         "composed": composed,
-        "preview": composed.preview,
+        "preview": composed.preview if composed else None,
         "problem": problem,
         "reason": request.POST.get("reason", "")[:500],
         "looks": system_looks(),

@@ -12,6 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.common.errors import HubError, NotFound, Rejected
 from apps.customers.models import Relation
+from apps.matching.merging import Vetoed
 from apps.stewardship import cases, decisions
 from apps.stewardship import review as shown_review
 from apps.stewardship.models import Case
@@ -113,13 +114,15 @@ def _holder(request: HttpRequest, assignee: str, lease_until: Any) -> dict[str, 
 def _sent(request: HttpRequest, id_: UUID) -> HttpResponse:
     action = request.POST.get("action", "")
     try:
-        if action in ("merge", "apart", "link"):
+        if action in ("merge", "apart", "link", "ask"):
             return _decide(request, id_, action)
         if action not in _OWN:
             raise Rejected("There is no such action.")
         act_on(request, action, id_)
     except Rejected as error:
-        if action == "merge" and picks_of(request):
+        if isinstance(error, Vetoed):
+            return composer(request, id_)
+        if action == "ask" or (action == "merge" and picks_of(request)):
             return composer(request, id_, error.detail)
         messages.error(request, error.detail)
         customers = [c for c in map(uuid_or_none, request.POST.getlist("customers")) if c is not None]
@@ -153,6 +156,10 @@ def _decide(request: HttpRequest, id_: UUID, action: str) -> HttpResponse:
     if action == "link":
         kind = request.POST.get("kind", "")
         made = decisions.link(case=id_, customers=customers, kind=kind, token=token, act=act)
+    elif action == "ask":
+        asked = decisions.ask(case=id_, customers=customers, token=token, act=act)
+        messages.success(request, "A second person is asked; nothing is merged until then.")
+        return _see_other(reverse("change", args=[asked]))
     elif action == "merge":
         picks = picks_of(request)
         if any(p.customer is None for p in picks) and not reason_of(request):
