@@ -127,6 +127,31 @@ def merge_all_the_same(customers: Sequence[UUID], act: Act) -> Matched:
     return judge.merge(customers=customers, act=act, past=past)
 
 
+def merge_unless_vetoed(customers: Sequence[UUID], act: Act, *, second_person: bool) -> bool:
+    """Whether they were merged; False where a rule stands against it and nobody lets it pass: then nothing has changed."""
+    before = activity()
+    try:
+        if second_person:
+            merge_all_the_same(customers, act)
+        else:
+            judge.merge(customers=customers, act=act)
+    except merging.Vetoed:
+        assert not second_person
+        assert activity() == before
+        return False
+    return True
+
+
+def judge_unless_vetoed(one: UUID, other: UUID, act: Act, *, together: bool) -> bool:
+    """Whether it was said that two records are, or are not, one; False where a rule stands against the former."""
+    try:
+        (judge.join if together else judge.separate)(record_a=one, record_b=other, act=act)
+    except merging.Vetoed:
+        assert together
+        return False
+    return True
+
+
 def drain_all() -> int:
     """As though every lease had run out: the sweep until nothing waits, then positions for all events."""
     seen = 0

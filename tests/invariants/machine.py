@@ -15,7 +15,6 @@ from apps.customers.pins import pin
 from apps.customers.refresh import decide_request, refresh
 from apps.customers.survivorship import survive
 from apps.matching import judge
-from apps.matching.merging import Vetoed
 from apps.policies.active import active, document_hash, shipped
 from apps.policies.models import Policy
 from mdmhub.demo.checkdigits import TAX_ID
@@ -210,17 +209,9 @@ class Hub(RuleBasedStateMachine):
         if len(chosen) < 2:
             return
         named = [n for n, c in pipeline.where().items() if c in chosen]
-        if second_person:
-            pipeline.merge_all_the_same(sorted(chosen), alice())
-        else:
-            before = pipeline.activity()
-            try:
-                judge.merge(customers=sorted(chosen), act=alice())
-            except Vetoed:
-                assert pipeline.activity() == before
-                return
-        self.apart -= {frozenset(pair) for pair in product(named, named)}
-        self.judged = True
+        if pipeline.merge_unless_vetoed(sorted(chosen), alice(), second_person=second_person):
+            self.apart -= {frozenset(pair) for pair in product(named, named)}
+            self.judged = True
 
     @precondition(lambda self: self.people and len(self.held) > 1)
     @rule(which=picks, taken=st.integers(1, 2**10))
@@ -247,14 +238,9 @@ class Hub(RuleBasedStateMachine):
             return
         first, second = sorted(pair)
         records = pipeline.record_ids()
-        verb = judge.join if together else judge.separate
-        try:
-            verb(record_a=records[first], record_b=records[second], act=bob())
-        except Vetoed:
-            assert together
-            return
-        self.apart = self.apart - {pair} if together else self.apart | {pair}
-        self.judged = True
+        if pipeline.judge_unless_vetoed(records[first], records[second], bob(), together=together):
+            self.apart = self.apart - {pair} if together else self.apart | {pair}
+            self.judged = True
 
     @precondition(lambda self: self.held)
     @rule(which=picks, attribute=st.sampled_from(sorted(PINS)), value=picks, on=st.booleans())

@@ -123,6 +123,15 @@ def test_the_machine_asks_a_person_in_whatever_order_records_come(order: tuple[s
     assert sentence.endswith("One is closed, the other is not.")
 
 
+def test_not_even_one_confirmed_identifier_gets_the_machine_past_a_rule() -> None:
+    use(CLOSED)
+    pipeline.take("crm", pipeline.person(1, status="active", tax_id=ONE, country="DE"))
+    pipeline.take("erp", pipeline.person(1, status="closed", tax_id=ONE, country="DE"))
+    assert len(pipeline.partition()) == 2
+    assert pipeline.open_doubts() == {(frozenset(("crm:P1", "erp:P1")), "policy_veto")}
+    assert pipeline.broken() == []
+
+
 def test_a_rule_that_does_not_bind_the_machine() -> None:
     use({**CLOSED, "machine": False})
     pipeline.take("crm", pipeline.person(1, status="active"))
@@ -151,6 +160,7 @@ def test_what_a_batch_asks_the_database_does_not_grow_with_it() -> None:
             pipeline.take("erp", *(pipeline.person(n, status="closed") for n in numbers))
         return sum("jsonb_each" in q["sql"] for q in caught)
 
+    queries(20)  # this process has looked at the policy in force
     assert queries(1) == queries(*range(2, 12)) == 1
 
 
