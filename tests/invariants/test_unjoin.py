@@ -128,7 +128,7 @@ def test_one_of_several_merges_is_as_though_it_had_never_been(
             for part in (operands[side], rest):
                 customers = sorted({home(record) for record in part})
                 if len(customers) > 1:
-                    judge.merge(customers=customers, act=alice())
+                    pipeline.merge_all_the_same(customers, alice())
             keep_apart(operands[side], rest)
         assert found == by_members(picture())
 
@@ -160,7 +160,7 @@ def test_a_runs_work_is_as_though_it_had_never_been(
         pipeline.drain_all()
         seen.append((False, pipeline.where()))
         for _ in range(late if len(set(seen[-1][1].values())) > late else 0):
-            judge.merge(customers=sorted(set(seen[-1][1].values()))[:2], act=alice())
+            pipeline.merge_all_the_same(sorted(set(seen[-1][1].values()))[:2], alice())
             seen.append((False, pipeline.where()))
         if pinned:
             pin(customer=sorted(set(pipeline.where().values()))[0], attribute="language", value="de", act=alice())
