@@ -41,10 +41,12 @@ def compare(table: Encoded, left: Longs, right: Longs, beside: Beside = HERE) ->
 
 
 def _companies(table: Encoded, left: Longs, right: Longs) -> dict[str, Levels]:
-    """About half of the work, so that two cores end at the same time."""
+    """What companies are known by, and what makes about half of the work, so that two cores end at the same time."""
     return {
         "company_name": company_levels(table, left, right),
         "legal_form": legal_form_levels(table, left, right),
+        "birth_date": birth_levels(table, left, right),
+        "domain": domain_levels(table, left, right),
     }
 
 
@@ -56,11 +58,9 @@ def _others(table: Encoded, left: Longs, right: Longs) -> dict[str, Levels]:
         "given_name": given,
         "family_name": family,
         "suffix": _suffix_levels(table, left, right),
-        "birth_date": birth_levels(table, left, right),
         "phone": phone_levels(table, left, right),
         "email": email_levels(table, left, right),
         "identifier": identifier_levels(table, left, right),
-        "domain": domain_levels(table, left, right),
         "address": address_levels(table, left, right),
     }
 
