@@ -57,12 +57,14 @@ class Check:
 @dataclass(frozen=True, slots=True)
 class Quality:
     """`percents`: code of a check -> what its failing takes of the trust that is left, in percent. `reserve`: trust does not fall
-    below it by failed checks. `checks` by attribute; `weights`: severity -> percent of a score."""
+    below it by failed checks. `checks` by attribute; `weights`: severity -> percent of a score; `lowering`: attributes of which a
+    check takes anything of trust."""
 
     percents: Mapping[str, int]
     reserve: int = 0
     checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
     weights: Mapping[str, int] = field(default_factory=lambda: dict(SEVERITIES))
+    lowering: frozenset[str] = frozenset()
 
     def lowered(self, trust: float, failed: Sequence[str]) -> float:
         """Each check that failed takes its percent of what the others left, so their order does not matter."""
@@ -70,10 +72,6 @@ class Quality:
         for code in set(failed):
             kept, parts = kept * (100 - self.percents.get(code, 0)), parts * 100
         return max(round(trust * kept / parts, DIGITS), min(self.reserve, trust)) if kept < parts else trust
-
-    def lowers(self, attribute: str) -> bool:
-        """Whether a check of the attribute takes anything of trust."""
-        return any(self.percents.get(check.code) for check in self.checks.get(attribute, ()))
 
     def failed(self, canonical: Mapping[str, Any], attribute: str, changed: date | None) -> list[Check]:
         """The checks of an attribute that a record's value fails."""

@@ -51,7 +51,10 @@ class QualityReader:
                 self._say(under("", "quality", "penalties", check.code), "repeated", detail)
             percents |= {check.code: check.lowers} if check.lowers else {}
         reserve = told.get("reserve", 0)
-        return Quality(percents, reserve if self._percent("/quality/reserve", reserve) else 0, checks, weights)
+        lowering = frozenset(name for name, some in checks.items() if any(percents.get(check.code) for check in some))
+        return Quality(
+            percents, reserve if self._percent("/quality/reserve", reserve) else 0, checks, weights, lowering
+        )
 
     def _checks(self, told: Any) -> list[Check]:
         if not isinstance(told, Sequence) or isinstance(told, str):

@@ -89,7 +89,7 @@ def effective_trust(
 
 def lowers(policy: Rules, attribute: str) -> bool:
     """Whether the policy's checks can lower the trust in an attribute, or in one that survives together with it."""
-    return any(policy.quality.lowers(name) for name in policy.together.get(attribute, (attribute,)))
+    return not policy.quality.lowering.isdisjoint(policy.together.get(attribute, (attribute,)))
 
 
 def failed_codes(member: Member, attribute: str, policy: Rules) -> dict[str, list[str]]:

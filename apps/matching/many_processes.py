@@ -2,7 +2,6 @@
 
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from multiprocessing import get_context
 from typing import Any, Final, Self
 
 import pyarrow as pa
+
+from apps.matching.side_by_side import copying
 
 Work = Callable[[pa.RecordBatch], pa.RecordBatch]
 """Makes something of rows, each row by itself. Other processes must find it by name."""
@@ -38,9 +39,7 @@ def many_processes(cores: int | None = None) -> Iterator[Each]:
         yield here
         return
     pool = ProcessPoolExecutor(cores - 1, mp_context=get_context("fork" if sys.platform == "linux" else "spawn"))
-    with warnings.catch_warnings():
-        # Threads of Arrow may live in this process. A copy has none of them and starts its own.
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with copying():
         pool.submit(int)  # with the first work all of them start
     try:
         yield _Shared(pool).each

@@ -48,9 +48,7 @@ def beside(known: object, cores: int | None = None) -> Iterator[Beside]:
     context = get_context("fork")
     here, there = context.Pipe()
     process = context.Process(target=_work_off, args=(there, here, known), daemon=True)
-    with warnings.catch_warnings():
-        # Threads of Arrow may live in this process. A copy has none of them and starts its own.
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with copying():
         process.start()
     there.close()
     try:
@@ -59,6 +57,14 @@ def beside(known: object, cores: int | None = None) -> Iterator[Beside]:
         here.close()
         process.kill()
         process.join()
+
+
+@contextmanager
+def copying() -> Iterator[None]:
+    """Around what copies this process: threads of Arrow may live in it. A copy has none of them and starts its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
 
 
 class _Copy:

@@ -41,9 +41,9 @@ def everything() -> None:
     judge.undo(correlation_id=merged.correlation_id, act=bob())
     judge.merge(customers=[at["crm:P6"], at["crm:P7"]], act=alice())
     records = pipeline.record_ids()
-    pair = tuple(sorted((records["crm:P8"], records["crm:P9"])))
+    one, other = sorted((records["crm:P8"], records["crm:P9"]))
     related = bob()
-    judge.keep_apart(pairs=[pair], related_as="household", act=related)  # type: ignore[list-item]
+    judge.keep_apart(pairs=[(one, other)], related_as="household", act=related)
     judge.undo(correlation_id=related.correlation_id, act=alice())
     row = Customer.objects.get(id=at["crm:P10"])
     done = decisions.unmerge(customer=row.id, records=[records["erp:P10"]], version=row.version, act=alice())
@@ -133,5 +133,6 @@ def signed() -> list[int]:
 
 def own_file(settings: Any, folder: Path) -> Path:
     """The checkpoint file of this test alone."""
-    settings.CHECKPOINT_FILE = folder / "audit" / "checkpoints.ndjson"
-    return settings.CHECKPOINT_FILE  # type: ignore[no-any-return]
+    file = folder / "audit" / "checkpoints.ndjson"
+    settings.CHECKPOINT_FILE = file
+    return file

@@ -152,11 +152,16 @@ class AttributeLineageOut(serializers.Serializer[Any]):
     pinned_because = serializers.CharField(required=False)
 
 
-class LineageOut(serializers.Serializer[Any]):
+class _OfACustomer(serializers.Serializer[Any]):
+    """Whose it is, and of which version."""
+
     id = serializers.UUIDField()
     asked_id = serializers.UUIDField()
     version = serializers.IntegerField()
     as_of = serializers.DateTimeField(required=False, help_text="Only in answers to ?as_of=.")
+
+
+class LineageOut(_OfACustomer):
     attributes = AttributeLineageOut(many=True)
 
 
@@ -178,11 +183,7 @@ class MemberOut(serializers.Serializer[Any]):
     )
 
 
-class MembersOut(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    asked_id = serializers.UUIDField()
-    version = serializers.IntegerField()
-    as_of = serializers.DateTimeField(required=False, help_text="Only in answers to ?as_of=.")
+class MembersOut(_OfACustomer):
     items = MemberOut(many=True)
 
 
