@@ -67,6 +67,12 @@ SCHEDULE: tuple[Periodic, ...] = (
         "a pin says the day on which it runs out; a minute more does no harm",
     ),
     Periodic(
+        "apps.customers.tasks.refresh_due",
+        300,
+        "bulk",
+        "an address or name begins or ends with a day (UTC); five minutes after midnight do no harm, and looking costs one query",
+    ),
+    Periodic(
         "apps.customers.tasks.rebuild_customers",
         5,
         "bulk",

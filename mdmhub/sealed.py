@@ -18,10 +18,12 @@ from apps.events.sealed import Sealed
 from mdmhub.env import env
 from mdmhub.keys import load_keys
 
-_SNAPSHOT: Final = ", ".join(f"t.{name}" for name in (*store.COLUMNS, "created_at", "updated_at"))
+_SNAPSHOT: Final = ", ".join(f"t.{name}" for name in store.SNAPSHOT)
+_WITHOUT_NAMES: Final = ", ".join(f"t.{name}" for name in store.SNAPSHOT if name != "names")
+"""Versions from before customers had a list of names have none, and nothing of it in their digest."""
 _VALUES: Final = (
     "name", "given_name", "family_name", "organization_name", "birth_date", "website", "currency", "language", "payment_terms",
-    "credit_limit", "status", "addresses", "contact_points", "identifiers", "extra", "held", "lineage", "salt",
+    "credit_limit", "status", "addresses", "contact_points", "identifiers", "names", "extra", "held", "lineage", "salt",
 )  # fmt: skip
 _EXTERNAL_ID: Final = "(SELECT s.external_id FROM source_record s WHERE s.id = t.source_record_id)"
 _FOLLOWED: Final = "(SELECT s.follows_id::text FROM source_record s WHERE s.id = t.source_record_id)"
@@ -55,7 +57,8 @@ def _ended(table: str, aspect: str, by: str, *others: str) -> Sealed:
 SEALED: Final[tuple[Sealed, ...]] = (
     Sealed(
         "historical_customer", key="history_id", by="history_id", erased=_VALUES, erasure=_erased("historical_customer"),
-        proof=f"t.digest = sealed_digest(t.id::text || t.version::text, t.salt, ROW({_SNAPSHOT})::text)",
+        proof="t.digest = sealed_digest(t.id::text || t.version::text, t.salt, CASE WHEN t.names IS NULL"
+        f" THEN ROW({_WITHOUT_NAMES})::text ELSE ROW({_SNAPSHOT})::text END)",
     ),
     Sealed(
         "event", later=("position",), erased=("body", "salt"), erasure=_erased("event"),

@@ -55,6 +55,7 @@ TABLES = (
     "run",
     "mapping",
     "lookup_key",
+    "customer_due",
     "customer_search",
     "redirect",
     "membership",

@@ -1,6 +1,6 @@
 """The canonical form of a customer record: what every system's record becomes before anything else looks at it.
 
-`parse` takes one record with flat names (files, API) or with lists of addresses, contact points and identifiers (API,
+`parse` takes one record with flat names (files, API) or with lists of addresses, contact points, identifiers and names (API,
 NDJSON) and returns the canonical dict, all problems (any: the record is quarantined) and all warnings (it goes on).
 
 The canonical dict, keys without value left out:
@@ -10,6 +10,9 @@ The canonical dict, keys without value left out:
     addresses: [{type, line1, line2, city, region, postal_code, country}]
     contact_points: [{type: email|phone, value, valid, received?, ext?}]
     identifiers: [{type, value, country|None, verified|None, received?}]
+    names: [{type: legal|trading|former|birth|alias, value}]
+        each entry of these lists may have valid_from, valid_to (first and last day, YYYY-MM-DD), preferred (true: its system takes it
+        first) and verified (somebody made sure of it or found it wrong; of an identifier the hub says so itself)
     extra: {name: value}, only attributes declared by the caller
     empty: sorted flat names that the source says are empty (null and "" mean this; an absent field means: not known);
            a declared attribute stands here as "extra.<name>"
@@ -82,7 +85,7 @@ def patch(stored: Json, change: Parsed) -> Json:
     result.update({key: new[key] for key in ("kind", *SINGLE) if key in new})
     addresses = _listed(new, "addresses") if "addresses" in whole else _patched_addresses(stored, new, gone)
     changed: Json = {"addresses": addresses}
-    for name in ("contact_points", "identifiers"):
+    for name in ("contact_points", "identifiers", "names"):
         kinds = gone | {entry["type"] for entry in new.get(name, ())}
         kept = [] if name in whole else [entry for entry in _listed(stored, name) if entry["type"] not in kinds]
         changed[name] = kept + _listed(new, name)

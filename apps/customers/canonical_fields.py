@@ -38,7 +38,7 @@ MAX_LENGTH: Final = {
 FLAT_FIELDS: Final = tuple(MAX_LENGTH)
 
 # What a record may carry besides, in JSON only.
-LIST_FIELDS: Final = ("addresses", "contact_points", "identifiers", "extra", "empty")
+LIST_FIELDS: Final = ("addresses", "contact_points", "identifiers", "names", "extra", "empty")
 
 # Fields that speak about the record, not about the customer: they are never part of the canonical dict.
 ENVELOPE: Final = frozenset({"record_id", "deleted", "source_updated_at"})

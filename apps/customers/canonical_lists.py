@@ -1,18 +1,19 @@
-"""Addresses, contact points and identifiers: lists of typed objects, built from flat fields and from lists in JSON."""
+"""Addresses, contact points, identifiers and names: lists of typed objects, built from flat fields and from lists in JSON."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from apps.common.pointers import path, shown
+from apps.common.pointers import shown
 from apps.customers.canonical_contacts import emails
+from apps.customers.canonical_entries import STANDING, add_once, objects, one_of, standing, text_of
 from apps.customers.canonical_identifiers import KINDS as IDENTIFIER_KINDS
 from apps.customers.canonical_identifiers import identifier
 from apps.customers.canonical_phones import phones
 from apps.customers.canonical_places import country_code
-from apps.customers.canonical_text import Notes, tidy
+from apps.customers.canonical_text import Notes
 
 # Parts of an address: name in the object -> flat name, greatest length in characters.
 ADDRESS_PARTS: Final = {
@@ -25,17 +26,22 @@ ADDRESS_PARTS: Final = {
 }
 CONTACT_KINDS: Final = {"email": 254, "phone": 50}
 IDENTIFIER_LENGTH: Final = 64
-MAX_ITEMS: Final = 200
+NAME_KINDS: Final = ("legal", "trading", "former", "birth", "alias")
+"""What a name may be: the one in the register, the one in the street, one that was, a person's at birth, any other."""
+NAME_LENGTH: Final = 200
 # List name -> the flat names it speaks for.
 LISTS: Final = {
     "addresses": tuple(flat for flat, _ in ADDRESS_PARTS.values()),
     "contact_points": tuple(CONTACT_KINDS),
     "identifiers": IDENTIFIER_KINDS,
+    "names": (),
 }
 _TYPE: Final = re.compile(r"[a-z][a-z0-9_-]{0,29}", re.ASCII)
-_ADDRESS_KEYS: Final = frozenset({"type", *ADDRESS_PARTS})
-_CONTACT_KEYS: Final = frozenset({"type", "value", "received", "valid", "ext"})
-_IDENTIFIER_KEYS: Final = frozenset({"type", "value", "received", "country", "verified"})
+_ADDRESS_KEYS: Final = frozenset({"type", *ADDRESS_PARTS, *STANDING})
+_CONTACT_KEYS: Final = frozenset({"type", "value", "received", "valid", "ext", *STANDING})
+_IDENTIFIER_KEYS: Final = frozenset({"type", "value", "received", "country", *STANDING})
+_NAME_KEYS: Final = frozenset({"type", "value", *STANDING})
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 Json = dict[str, Any]
 
@@ -62,7 +68,7 @@ def flat_contacts(given: Mapping[str, str], country: str | None, notes: Notes) -
     return points
 
 
-def add_emails(points: list[Json], text: str, where: str, notes: Notes) -> None:
+def add_emails(points: list[Json], text: str, where: str, notes: Notes, told: Mapping[str, Any] = _NOTHING) -> None:
     for received, value, valid in emails(text):
         if not valid:
             notes.warn(
@@ -71,10 +77,12 @@ def add_emails(points: list[Json], text: str, where: str, notes: Notes) -> None:
         point: Json = {"type": "email", "value": value, "valid": valid}
         if received != value:
             point["received"] = received
-        add_once(points, point)
+        add_once(points, {**point, **told})
 
 
-def add_phones(points: list[Json], text: str, country: str | None, where: str, notes: Notes) -> None:
+def add_phones(
+    points: list[Json], text: str, country: str | None, where: str, notes: Notes, told: Mapping[str, Any] = _NOTHING
+) -> None:
     found = phones(text, country)
     if not found:
         notes.warn(
@@ -90,7 +98,7 @@ def add_phones(points: list[Json], text: str, country: str | None, where: str, n
             point["ext"] = number.ext
         if received != number.value:
             point["received"] = received
-        add_once(points, point)
+        add_once(points, {**point, **told})
 
 
 def flat_identifiers(given: Mapping[str, str], country: str | None, notes: Notes) -> list[Json]:
@@ -114,26 +122,20 @@ def identifier_of(kind: str, text: str, country: str | None) -> Json | None:
     return item
 
 
-def add_identifier(found: list[Json], item: Json | None, where: str, notes: Notes) -> None:
+def add_identifier(
+    found: list[Json], item: Json | None, where: str, notes: Notes, told: Mapping[str, Any] = _NOTHING
+) -> None:
     if item is None:
         notes.warn(where, "invalid_identifier", "The value holds neither letter nor digit and is left out.")
     else:
-        add_once(found, item)
+        add_once(found, {**item, **told})
 
 
-def add_once(items: list[Json], item: Json) -> None:
-    """Append, unless the same kind, value, extension and country is there already."""
-    for other in items:
-        if all(other.get(key) == item.get(key) for key in ("type", "value", "ext", "country")):
-            return
-    items.append(item)
-
-
-def read_addresses(value: object, notes: Notes, unknown: Json) -> list[Json]:
+def read_addresses(value: object, country: str | None, notes: Notes, unknown: Json) -> list[Json]:
     """Addresses of a JSON list, each with a type ("postal" by default) and tidied parts."""
     addresses: list[Json] = []
-    for where, entry in _objects(value, "addresses", _ADDRESS_KEYS, notes, unknown):
-        kind = _text(entry.get("type"), f"{where}/type", 30, notes)
+    for where, entry in objects(value, "addresses", _ADDRESS_KEYS, notes, unknown):
+        kind = text_of(entry.get("type"), f"{where}/type", 30, notes)
         kind = "postal" if kind == "" else kind and kind.lower()
         if kind is None:
             continue
@@ -144,52 +146,70 @@ def read_addresses(value: object, notes: Notes, unknown: Json) -> list[Json]:
             continue
         address: Json = {"type": kind}
         for part, (_, limit) in ADDRESS_PARTS.items():
-            text = _text(entry.get(part), f"{where}/{part}", limit, notes)
+            text = text_of(entry.get(part), f"{where}/{part}", limit, notes)
             if text and part == "country":
                 text = known_country(text, f"{where}/country", notes)
             if text:
                 address[part] = text
-        if len(address) > 1 and address not in addresses:
+        if len(address) == 1:
+            continue
+        address.update(standing(entry, where, address.get("country") or country, notes))
+        if address not in addresses:
             addresses.append(address)
     return addresses
 
 
 def read_contacts(value: object, points: list[Json], country: str | None, notes: Notes, unknown: Json) -> None:
     """Adds the contact points of a JSON list; `received` is read again where given, else `value`."""
-    for where, entry in _objects(value, "contact_points", _CONTACT_KEYS, notes, unknown):
-        kind = _one_of(entry.get("type"), f"{where}/type", tuple(CONTACT_KINDS), notes)
+    for where, entry in objects(value, "contact_points", _CONTACT_KEYS, notes, unknown):
+        kind = one_of(entry.get("type"), f"{where}/type", tuple(CONTACT_KINDS), notes)
         if kind is None:
             continue
-        text = _text(entry.get("received") or entry.get("value"), f"{where}/value", CONTACT_KINDS[kind], notes)
+        text = text_of(entry.get("received") or entry.get("value"), f"{where}/value", CONTACT_KINDS[kind], notes)
         if text == "":
             notes.problem(f"{where}/value", "missing", "A contact point needs a value.")
         if not text:
             continue
+        told = standing(entry, where, country, notes)
         if kind == "email":
-            add_emails(points, text, f"{where}/value", notes)
+            add_emails(points, text, f"{where}/value", notes, told)
             continue
-        ext = _text(entry.get("ext"), f"{where}/ext", 8, notes) or ""
+        ext = text_of(entry.get("ext"), f"{where}/ext", 8, notes) or ""
         if ext and (not ext.isascii() or not ext.isdigit()):
             notes.problem(f"{where}/ext", "unknown_value", f"{shown(ext)} is not an extension; write digits only.")
         elif ext and not entry.get("received"):
             text = f"{text};ext={ext}"
-        add_phones(points, text, country, f"{where}/value", notes)
+        add_phones(points, text, country, f"{where}/value", notes, told)
 
 
 def read_identifiers(value: object, found: list[Json], country: str | None, notes: Notes, unknown: Json) -> None:
     """Adds the identifiers of a JSON list; one without a country of its own is read in the record's country."""
-    for where, entry in _objects(value, "identifiers", _IDENTIFIER_KEYS, notes, unknown):
-        kind = _one_of(entry.get("type"), f"{where}/type", IDENTIFIER_KINDS, notes)
+    for where, entry in objects(value, "identifiers", _IDENTIFIER_KEYS, notes, unknown):
+        kind = one_of(entry.get("type"), f"{where}/type", IDENTIFIER_KINDS, notes)
         if kind is None:
             continue
-        own = _text(entry.get("country"), f"{where}/country", 100, notes)
+        own = text_of(entry.get("country"), f"{where}/country", 100, notes)
         if own:
             own = known_country(own, f"{where}/country", notes)
-        text = _text(entry.get("received") or entry.get("value"), f"{where}/value", IDENTIFIER_LENGTH, notes)
+        text = text_of(entry.get("received") or entry.get("value"), f"{where}/value", IDENTIFIER_LENGTH, notes)
         if text == "":
             notes.problem(f"{where}/value", "missing", "An identifier needs a value.")
         if text:
-            add_identifier(found, identifier_of(kind, text, own or country), f"{where}/value", notes)
+            told = standing(entry, where, own or country, notes, checked=True)
+            add_identifier(found, identifier_of(kind, text, own or country), f"{where}/value", notes, told)
+
+
+def read_names(value: object, country: str | None, notes: Notes, unknown: Json) -> list[Json]:
+    """Names of a JSON list, each of one of NAME_KINDS."""
+    names: list[Json] = []
+    for where, entry in objects(value, "names", _NAME_KEYS, notes, unknown):
+        kind = one_of(entry.get("type"), f"{where}/type", NAME_KINDS, notes)
+        text = text_of(entry.get("value"), f"{where}/value", NAME_LENGTH, notes)
+        if text == "":
+            notes.problem(f"{where}/value", "missing", "A name needs a value.")
+        if kind and text:
+            add_once(names, {"type": kind, "value": text, **standing(entry, where, country, notes)})
+    return names
 
 
 def known_country(text: str, where: str, notes: Notes) -> str | None:
@@ -202,47 +222,3 @@ def known_country(text: str, where: str, notes: Notes) -> str | None:
             f"{shown(text)} is not a known country; write its ISO 3166 code (DE) or its name in a major language.",
         )
     return code
-
-
-def _objects(
-    value: object, name: str, keys: frozenset[str], notes: Notes, unknown: Json
-) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Path and content of every object of a list; what is no list, no object or too much is noted."""
-    if not isinstance(value, list | tuple):
-        notes.problem(name, "wrong_type", f"{name} is a list of objects, not {shown(value)}.")
-        return
-    if len(value) > MAX_ITEMS:
-        notes.problem(name, "too_many", f"{name} has {len(value)} entries; at most {MAX_ITEMS} are kept.")
-        return
-    for at, entry in enumerate(value):
-        where = f"{name}/{at}"
-        if not isinstance(entry, Mapping):
-            notes.problem(where, "wrong_type", f"An entry of {name} is an object, not {shown(entry)}.")
-            continue
-        unknown.update({path(name, at, key): entry[key] for key in entry if key not in keys})
-        yield where, entry
-
-
-def _one_of(value: object, where: str, allowed: tuple[str, ...], notes: Notes) -> str | None:
-    text = _text(value, where, 30, notes)
-    if text is None or text.lower() in allowed:
-        return text and text.lower()
-    code = "unknown_value" if text else "missing"
-    notes.problem(where, code, f"{shown(text)} is not a type known here; write one of {', '.join(allowed)}.")
-    return None
-
-
-def _text(value: object, where: str, limit: int, notes: Notes) -> str | None:
-    """Tidied text, "" for nothing, None for a problem (noted)."""
-    if value is None:
-        return ""
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < 200:
-        value = str(value)
-    if not isinstance(value, str):
-        notes.problem(where, "wrong_type", f"{where} is text, not {shown(value)}.")
-        return None
-    text = tidy(value, where, notes)
-    if text is not None and len(text) > limit:
-        notes.problem(where, "too_long", f"{where} is {len(text)} characters long; at most {limit} are kept.")
-        return None
-    return text

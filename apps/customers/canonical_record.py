@@ -12,6 +12,7 @@ from apps.common.pointers import path, shown
 from apps.customers import canonical_lists as lists
 from apps.customers import canonical_values as values
 from apps.customers.canonical_contacts import website
+from apps.customers.canonical_entries import MAX_ITEMS
 from apps.customers.canonical_extra import number_text, typed
 from apps.customers.canonical_fields import (
     CAN_BE_EMPTY,
@@ -154,7 +155,7 @@ class Reading:
         entries = self.rich.get("addresses")
         if not isinstance(entries, list | tuple):
             return None
-        for entry in entries[: lists.MAX_ITEMS]:
+        for entry in entries[:MAX_ITEMS]:
             named = entry.get("country") if isinstance(entry, Mapping) else None
             if isinstance(named, str) and (code := _code(named)):
                 return code
@@ -299,19 +300,33 @@ class Reading:
             addresses.append(own)
         points = lists.flat_contacts(given, country, notes) if "email" in given or "phone" in given else []
         identifiers = lists.flat_identifiers(given, country, notes)
+        names = []
         if rich:
             if rich.get("addresses"):
-                read = lists.read_addresses(rich["addresses"], notes, self.unknown)
+                read = lists.read_addresses(rich["addresses"], country, notes, self.unknown)
                 addresses += [entry for entry in read if entry != own]
             if rich.get("contact_points"):
                 lists.read_contacts(rich["contact_points"], points, country, notes, self.unknown)
             if rich.get("identifiers"):
                 lists.read_identifiers(rich["identifiers"], identifiers, country, notes, self.unknown)
-        for name, found in (("addresses", addresses), ("contact_points", points), ("identifiers", identifiers)):
+            if rich.get("names"):
+                names = lists.read_names(rich["names"], country, notes, self.unknown)
+                self._main_name(canonical, names)
+        found_lists = (addresses, points, identifiers, names)
+        for name, found in zip(lists.LISTS, found_lists, strict=True):
             if found:
                 canonical[name] = found
             elif name in rich and not rich[name]:
                 self.empty.update(lists.LISTS[name])
+
+    def _main_name(self, canonical: dict[str, Any], names: list[dict[str, Any]]) -> None:
+        """A record whose only names stand in the list is called by the one in the register, else by the first; never by one that was."""
+        if self.is_patch or any(name in canonical for name in PLAIN):
+            return
+        field = "organization_name" if canonical.get("kind") == "organization" else "name"
+        called = [n for n in names if n["type"] not in ("former", "birth") and "valid_to" not in n]
+        if called:
+            canonical[field] = min(called, key=lambda n: n["type"] != "legal")["value"]
 
     def _extra_and_empty(self, canonical: dict[str, Any], declared: Mapping[str, str]) -> None:
         rich = self.rich

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from django.utils import timezone
 from apps.common.act import Act
 from apps.common.ids import array
 from apps.common.jsontext import json_value
-from apps.customers import holds, store
+from apps.customers import due, holds, store
 from apps.customers.survivorship import PARTS, SCALARS, Golden, Member, Pin, survive
 from apps.customers.survivorship_lineage import unpack
 from apps.policies.active import Active, active_ones
@@ -130,9 +130,21 @@ def member_of(row: tuple[Any, ...]) -> Member:
     return Member(
         id=str(id_), system=code, system_kind=kind, external_id=external_id, trust=trust,
         updated_at=datetime.fromisoformat(updated_at),
-        canonical=body, downgraded=deleted and delete_policy == "downgrade", pins=pins, ignored=ignored,
-        received_at=datetime.fromisoformat(received_at),
+        canonical=body, pins=pins, ignored=ignored, received_at=datetime.fromisoformat(received_at),
+        **(_deleted(delete_policy, updated_at) if deleted else {}),
     )  # fmt: skip
+
+
+def _deleted(policy: str, updated_at: str) -> dict[str, Any]:
+    """What becomes of a record that its system has deleted."""
+    match policy:
+        case "downgrade":
+            return {"downgraded": True}
+        case "end_date":
+            return {"downgraded": True, "ended": datetime.fromisoformat(updated_at).astimezone(UTC).date()}
+        case "cascade":
+            return {"gone": True}
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +183,13 @@ def rebuild(
     store.write(rows=rows, moves=moves, act=act, model_version=model_version, unchanged=unchanged)
     if held:
         holds.write_changes(held, act)
+    dues = {
+        c.customer: due.due((m.member for m in c.members), now.astimezone(UTC).date())
+        for c in changes
+        if c.successor is None
+    }
+    if coming := {id_: day for id_, day in dues.items() if day is not None}:
+        due.keep(coming)
     return [row.id for row in rows]
 
 

@@ -1,15 +1,22 @@
-"""Rebuild of customers whose members did not move: after an approval or a change of policy."""
+"""Rebuild of customers whose members did not move: after an approval, a change of policy, or when the day of an entry has come."""
 
+import logging
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from apps.common.act import Act
 from apps.common.errors import Conflict
-from apps.customers import holds, identity
+from apps.customers import due, holds, identity
 from apps.customers.golden import Change, MemberRow, read_members, rebuild
 from apps.customers.models import Hold
+
+BATCH: Final = 250
+_log = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -64,3 +71,29 @@ def decide_request(
     for hold in Hold.objects.filter(change_request=change_request, state="approved"):
         approved.setdefault(hold.customer_id, {})[hold.attribute] = bytes(hold.proposed_hash)
     return refresh(decided, act=act, approved=approved)
+
+
+def refresh_due() -> int:
+    """Derives the customers again of whose lists an entry begins to hold, or holds no longer, by today (UTC); returns how many were looked at.
+
+    One that cannot be written now is found again with the next turn."""
+    on, after, seen = timezone.now().astimezone(UTC).date(), UUID(int=0), 0
+    while customers := due.overdue(on, after, BATCH):
+        after, seen = customers[-1], seen + len(customers)
+        if not _turned(customers, on):
+            for customer in customers:
+                _turned([customer], on)
+    return seen
+
+
+def _turned(customers: Sequence[UUID], on: date) -> bool:
+    """Whether they could be derived, all together."""
+    act = Act("hub:dates", "An entry of a list begins to hold, or holds no longer.")
+    try:
+        with transaction.atomic():
+            refresh(customers, act=act)
+            due.done(customers, on)
+    except Exception as error:  # a batch driver: one customer must not keep the others
+        _log.warning("Of %d customers with entries that begin or end: %s", len(customers), error)
+        return False
+    return True

@@ -42,7 +42,7 @@ _INCOMING = {
     "history_id": "uuid", "event_id": "uuid", "event": "text", "body": "jsonb", "history_salt": "bytea", "event_salt": "bytea",
 }  # fmt: skip
 _JSON = frozenset((*PARTS, "extra", "held", "lineage"))
-_SNAPSHOT = (*COLUMNS, "created_at", "updated_at")
+SNAPSHOT = (*COLUMNS, "created_at", "updated_at")
 _SALTS = ("history_salt", "event_salt")  # made here: the database would ask the system for each
 
 
@@ -276,8 +276,8 @@ def _followers(cursor: Any, retired: Mapping[UUID, UUID | None], left: Iterable[
 
 
 def _write_history(source: Rowset, act: Act) -> None:
-    names = ", ".join(_SNAPSHOT)
-    values = ", ".join(f"c.{n}" for n in _SNAPSHOT)
+    names = ", ".join(SNAPSHOT)
+    values = ", ".join(f"c.{n}" for n in SNAPSHOT)
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO historical_customer ({names}, history_id, history_date, history_type, history_change_reason,"
@@ -346,7 +346,7 @@ def _search_texts(row: CustomerRow) -> dict[str, str]:
     """`names` and `words` (everything): what is matched with tolerance for typing errors, and what is matched by whole words."""
     v = row.values
     golden = [str(v[n]) for n in ("name", "organization_name", "family_name") if v.get(n)]
-    names = " ".join(dict.fromkeys([*golden, *row.also]))
+    names = " ".join(dict.fromkeys([*golden, *(n["value"] for n in v.get("names", ())), *row.also]))
     words = [names, v.get("website") or ""]
     words += [p["value"] for part in ("contact_points", "identifiers") for p in v.get(part, ()) if p.get("value")]
     words += [a[n] for a in v.get("addresses", ()) for n in ("line1", "city", "postal_code", "country") if a.get(n)]

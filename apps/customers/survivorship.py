@@ -4,13 +4,13 @@ The result does not depend on the order of the members: every choice ends in (sy
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from operator import attrgetter
 from typing import Any
 
 from apps.customers.survivorship_conditions import COUNTRY
-from apps.customers.survivorship_decide import CONFLICT, UNITED, Trace, decide
+from apps.customers.survivorship_decide import CONFLICT, DELETED, UNITED, Trace, decide
 from apps.customers.survivorship_members import (
     ATTRIBUTES,
     EXTRA,
@@ -22,13 +22,13 @@ from apps.customers.survivorship_members import (
     Pin,
     value_of,
 )
-from apps.customers.survivorship_parts import unite, unite_texts
+from apps.customers.survivorship_parts import Said, unite, unite_texts
 from apps.customers.survivorship_policy import SurvivorshipPolicy
 from apps.customers.survivorship_strategies import Step
 from apps.customers.survivorship_trust import effective_trust
 
 __all__ = [
-    "ATTRIBUTES", "PARTS", "SCALARS", "Deciding", "Golden", "Member", "Pin", "display_name", "effective_trust", "heeded",
+    "ATTRIBUTES", "PARTS", "SCALARS", "Deciding", "Golden", "Member", "Pin", "day_of", "display_name", "effective_trust", "heeded",
     "newest_pins", "sources_of", "survive",
 ]  # fmt: skip
 
@@ -39,19 +39,24 @@ def survive(members: Sequence[Member], policy: SurvivorshipPolicy, at: datetime 
     """Derived values of one customer at a moment. `members` must not be empty; anchors (kind steward) bring pins and take away ignored
     values, and a record without a value of its own brings nothing.
 
-    `at` may be None for a policy that does not ask for the moment (`policy.timed` is false); raises ValueError for one that does."""
+    `at` may be None for a policy that does not ask for the moment (`policy.timed` is false); raises ValueError for one that does. Without
+    it a list's entries hold that say no end."""
     if at is None and policy.timed:
         raise ValueError("This policy lets trust decay, so survivorship needs the moment to count from.")
     ordered = sources_of(members, policy)
     pins = newest_pins(members)
+    on = day_of(at)
     values: dict[str, Any] = {}
     lineage: dict[str, dict[str, Any]] = {}
     if len(ordered) == 1:
-        _take_all(ordered[0], values, lineage)
+        _take_all(ordered[0], values, lineage, on)
     elif ordered:
         Deciding(ordered, policy, at, pins, values, lineage).all()
+    if ordered and ordered[0].gone:  # so all of them are: nobody has the customer any more
+        values["status"] = "closed"
+        lineage["status"] = {"rule": DELETED, "of": len(ordered)}
     for attribute, (pin, anchor) in pins.items():
-        values[attribute] = unite(attribute, [(anchor.id, pin.value)]) if attribute in PARTS else pin.value
+        values[attribute] = unite(attribute, [Said(anchor.id, pin.value)], on) if attribute in PARTS else pin.value
         lineage[attribute] = {"record": anchor.id, "rule": "pin", "of": len(ordered)}
     if lineage.get("name", {}).get("rule") != "pin":
         values["name"] = display_name(values)
@@ -62,9 +67,11 @@ def survive(members: Sequence[Member], policy: SurvivorshipPolicy, at: datetime 
 
 def sources_of(members: Sequence[Member], policy: SurvivorshipPolicy) -> list[Member]:
     """The records that say more than their kind, in (system, external id) order; if none does, all of them. Their kind is all that
-    records have which a system holds only because the hub made them there."""
+    records have which a system holds only because the hub made them there. Those that are gone are left out while others are there."""
     known = heeded(members, policy)
     sources = [m for m in known if len(m.canonical) > ("kind" in m.canonical)] or known
+    if True in [m.gone for m in sources]:
+        sources = [m for m in sources if not m.gone] or sources
     return sorted(sources, key=_ORDER) if len(sources) > 1 else sources
 
 
@@ -93,7 +100,12 @@ def newest_pins(members: Sequence[Member]) -> dict[str, tuple[Pin, Member]]:
     return found
 
 
-def _take_all(member: Member, values: dict[str, Any], lineage: dict[str, dict[str, Any]]) -> None:
+def day_of(at: datetime | None) -> date | None:
+    """The day, in UTC, on which entries of lists hold or not."""
+    return None if at is None else at.astimezone(UTC).date()
+
+
+def _take_all(member: Member, values: dict[str, Any], lineage: dict[str, dict[str, Any]], on: date | None) -> None:
     """The common case: one member, so every value it has."""
     canonical = member.canonical
     only = {"record": member.id, "rule": "only", "of": 1}
@@ -104,7 +116,7 @@ def _take_all(member: Member, values: dict[str, Any], lineage: dict[str, dict[st
             lineage[attribute] = only
     for attribute in PARTS:
         if canonical.get(attribute):
-            values[attribute] = unite(attribute, [(member.id, canonical[attribute])])
+            values[attribute] = unite(attribute, [Said(member.id, canonical[attribute], member.ended)], on)
             lineage[attribute] = only
     if canonical.get("extra"):
         values["extra"] = dict(canonical["extra"])
@@ -193,7 +205,8 @@ class Deciding:
         ranked = self._ranked(attribute, left) if len(left) > 1 else left
         if self.traces is not None and rule != CONFLICT:
             self.traces[attribute].winners = ranked
-        united = unite(attribute, [(m.id, m.canonical[attribute]) for m in ranked])
+        said_by = [Said(m.id, m.canonical[attribute], m.ended) for m in ranked]
+        united = unite(attribute, said_by, day_of(self._at))
         self._keep(attribute, united, ranked[0], rule, len(holders))
 
     def _extra(self, attribute: str) -> None:
@@ -267,8 +280,9 @@ class Deciding:
         return value_of(self._values, name)
 
 
-def _rank(attribute: str, policy: SurvivorshipPolicy, member: Member) -> tuple[float, datetime, str, str]:
-    return effective_trust(member, attribute, policy), member.updated_at, member.system, member.external_id
+def _rank(attribute: str, policy: SurvivorshipPolicy, member: Member) -> tuple[bool, float, datetime, str, str]:
+    trust = effective_trust(member, attribute, policy)
+    return not member.downgraded, trust, member.updated_at, member.system, member.external_id
 
 
 def display_name(values: Mapping[str, Any]) -> str | None:

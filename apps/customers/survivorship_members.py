@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 SCALARS: Final = (
     "name", "given_name", "family_name", "organization_name", "birth_date", "website",
     "currency", "language", "payment_terms", "credit_limit", "status",
 )  # fmt: skip
-PARTS: Final = ("addresses", "contact_points", "identifiers")
+PARTS: Final = ("addresses", "contact_points", "identifiers", "names")
 ATTRIBUTES: Final = ("kind", *SCALARS, *PARTS, "extra")
 SINGLES: Final = ("kind", *SCALARS)
 EXTRA: Final = "extra."
@@ -29,7 +29,10 @@ class Member:
     the record that it names as its `external_id`.
 
     Its clocks: `updated_at` (change at the source), `received_at` (arrival of this content), `verified_at` (by attribute: when somebody
-    or something made sure of the value). `failed`: attribute -> codes of the quality checks that its value failed."""
+    or something made sure of the value). `failed`: attribute -> codes of the quality checks that its value failed.
+
+    Deleted at its source, as its system says: `downgraded` (it gives way to live records), `ended` (besides, its list entries end on
+    that day), `gone` (its values leave, unless there is no other record)."""
 
     id: str
     system: str
@@ -39,6 +42,8 @@ class Member:
     updated_at: datetime
     canonical: Mapping[str, Any]
     downgraded: bool = False
+    ended: date | None = None
+    gone: bool = False
     pins: Mapping[str, Pin] = field(default_factory=dict)
     ignored: Mapping[str, Any] = field(default_factory=dict)
     received_at: datetime | None = None

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from apps.customers import measure_quality as measuring
 from apps.customers import pins, rebuild_all
+from apps.customers.refresh import refresh_due
 
 REBUILD_SECONDS = 10.0
 """A turn of a rebuild of all customers: what else waits in its lane comes between two turns."""
@@ -15,6 +16,12 @@ REBUILD_PATIENCE = 0.5
 def expire_pins() -> None:
     """Takes away pins and ignored values that have run out."""
     pins.expire()
+
+
+@shared_task(name="apps.customers.tasks.refresh_due", ignore_result=True)
+def refresh_due_customers() -> None:
+    """Derives customers again of whose lists an entry begins to hold, or holds no longer."""
+    refresh_due()
 
 
 @shared_task(name="apps.customers.tasks.rebuild_customers", ignore_result=True)

@@ -30,8 +30,8 @@ _WRONG = """SELECT min(x.cause) AS cause, string_agg(x.told, ', ' ORDER BY x.tol
     FROM jsonb_array_elements({customer}.identifiers) p WHERE (p -> 'verified') = 'false'
   UNION ALL SELECT 'too_many_' || l.name, '200 ' || replace(l.name, '_', ' ') || ', and the rest left out; ' || f.value || ' comes from '
       || f.records || CASE f.records WHEN 1 THEN ' record' ELSE ' records' END
-    FROM (VALUES ('addresses', {customer}.addresses), ('contact_points', {customer}.contact_points), ('identifiers', {customer}.identifiers))
-      l(name, entries), LATERAL (
+    FROM (VALUES ('addresses', {customer}.addresses), ('contact_points', {customer}.contact_points), ('identifiers', {customer}.identifiers),
+      ('names', {customer}.names)) l(name, entries), LATERAL (
       SELECT coalesce(e ->> 'value', concat_ws(', ', e ->> 'line1', e ->> 'city')), jsonb_array_length(e -> 'from')
       FROM jsonb_array_elements(l.entries) e ORDER BY 2 DESC, 1 LIMIT 1) f(value, records)
     WHERE {customer}.crowded AND jsonb_array_length(l.entries) >= 200

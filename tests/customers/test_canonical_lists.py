@@ -1,5 +1,7 @@
 """Lists, deletions, unknown and declared fields in the canonical form."""
 
+import pytest
+
 from apps.customers.canonical import (
     parse,
     unknown_field_problems,
@@ -115,3 +117,73 @@ def test_the_country_of_the_record_decides_how_national_values_are_read():
     assert parse(us, default_country="US").canonical["birth_date"] == "1980-02-03"
     listed = parse({**us, "addresses": [{"city": "New York", "country": "US"}]}, default_country="DE")
     assert listed.canonical["birth_date"] == "1980-02-03"
+
+
+PLACE = {"line1": "Markt 1", "city": "Ulm", "country": "DE"}
+
+
+def test_entries_say_how_long_and_how_surely_they_hold():
+    told = {"valid_from": "01.02.2020", "valid_to": "2024-12-31T00:00:00", "preferred": "yes", "verified": 0}
+    found = canonical(
+        addresses=[{**PLACE, **told}],
+        contact_points=[{"type": "email", "value": "a@example.org", "preferred": False, "verified": True}],
+        identifiers=[{"type": "duns", "value": "123456789", "verified": False, "valid_to": "9999-12-31"}],
+    )
+    assert found["addresses"] == [
+        {"type": "postal", **PLACE, "valid_from": "2020-02-01", "valid_to": "2024-12-31", "preferred": True, "verified": False}
+    ]  # fmt: skip
+    assert found["contact_points"] == [{"type": "email", "value": "a@example.org", "valid": True, "verified": True}]
+    assert found["identifiers"] == [{"type": "duns", "value": "123456789", "country": None, "verified": None}]
+
+
+def test_an_entry_of_the_list_adds_its_days_to_the_same_flat_value():
+    points = canonical(
+        email="a@example.org", contact_points=[{"type": "email", "value": "A@example.org", "valid_to": "2024-05-01"}]
+    )
+    assert points["contact_points"] == [
+        {"type": "email", "value": "a@example.org", "valid": True, "valid_to": "2024-05-01"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("told", "where", "code"),
+    [
+        ({"valid_from": "soon"}, "valid_from", "impossible_date"),
+        ({"valid_to": 2024}, "valid_to", "impossible_date"),
+        ({"valid_from": "2024-02-01", "valid_to": "2024-01-31"}, "valid_to", "out_of_range"),
+        ({"preferred": "perhaps"}, "preferred", "unknown_value"),
+        ({"verified": []}, "verified", "unknown_value"),
+    ],
+)
+def test_an_entry_that_makes_no_sense_is_named(told, where, code):
+    for name, entry in (
+        ("addresses", PLACE),
+        ("contact_points", {"type": "email", "value": "a@example.org"}),
+        ("names", {"type": "alias", "value": "A"}),
+    ):
+        assert problems({**PERSON, name: [{**entry, **told}]}) == [(f"{name}/0/{where}", code)]
+
+
+def test_names_are_a_list_of_their_own():
+    firm = {"record_id": "1", "kind": "organization"}
+    names = [
+        {"type": "Trading", "value": " Adler  Bau "}, {"type": "former", "value": "Falke GmbH", "valid_to": "2020-01-01"},
+        {"type": "legal", "value": "Adler Bau GmbH"}, {"type": "legal", "value": "Adler Bau GmbH"},
+    ]  # fmt: skip
+    parsed = parse({**firm, "names": names})
+    assert not parsed.problems
+    assert parsed.canonical["organization_name"] == "Adler Bau GmbH"
+    assert parsed.canonical["names"] == [
+        {"type": "trading", "value": "Adler Bau"}, {"type": "former", "value": "Falke GmbH", "valid_to": "2020-01-01"},
+        {"type": "legal", "value": "Adler Bau GmbH"},
+    ]  # fmt: skip
+    assert parse({"record_id": "1", **parsed.canonical}).canonical == parsed.canonical
+    assert "organization_name" not in parse({**firm, "names": names[1:2]}).canonical
+    assert parse({**firm, "organization_name": "Adler", "names": names}).canonical["organization_name"] == "Adler"
+
+
+def test_a_name_without_type_or_value_is_named():
+    names = [{"type": "nick", "value": "A"}, {"value": "A"}, {"type": "legal"}, {"type": "legal", "value": "A" * 201}]
+    assert problems({"record_id": "1", "kind": "organization", "names": names}) == [
+        ("names/0/type", "unknown_value"), ("names/1/type", "missing"), ("names/2/value", "missing"), ("names/3/value", "too_long"),
+    ]  # fmt: skip

@@ -89,7 +89,7 @@ def test_what_is_set_once_is_not_set_again() -> None:
 def test_every_snapshot_and_event_is_sealed() -> None:
     customer = pipeline.customer_of("crm", person(1))
     pipeline.take("crm", person(1, status="closed"))
-    columns = ", ".join(f"h.{name}" for name in store._SNAPSHOT)
+    columns = ", ".join(f"h.{name}" for name in store.SNAPSHOT)
     sealed = query(
         f"SELECT version, digest = sealed_digest(h.id::text || h.version::text, salt, ROW({columns})::text) FROM historical_customer h"
         " WHERE h.id = %s ORDER BY version",

@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from apps.customers.survivorship import PARTS, Golden, Member, Pin, survive
+from apps.customers.due import due
+from apps.customers.survivorship import PARTS, Golden, Member, Pin, day_of, survive
 from apps.customers.survivorship_explain import explain
 from apps.customers.survivorship_members import SINGLES, value_of
 from apps.customers.survivorship_policy import SurvivorshipPolicy, parse_survivorship
@@ -54,14 +55,42 @@ def policies(draw: st.DrawFn) -> SurvivorshipPolicy:
     )  # fmt: skip
 
 
+dates = st.integers(-3, 3).map(lambda n: (NOW + timedelta(days=n)).date().isoformat())
+called = st.sampled_from(("Adler Bau GmbH", "ADLER BAU GMBH", "Adler-Bau Gmbh", "Fonds 3", "Fonds 4"))
+lines = st.sampled_from(("Hauptstraße 5", "Hauptstr. 5", "5 Haupt Str", "Hauptstr. 5a", "Ringweg 1"))
+
+
+def name(type_: str, value: str, first: str | None, last: str | None) -> dict[str, Any]:
+    """A name that begins before it ends, if it says either."""
+    first, last = (last, first) if first and last and first > last else (first, last)
+    told = {"type": type_, "value": value, "valid_from": first, "valid_to": last}
+    return {field: said for field, said in told.items() if said}
+
+
+def place(type_: str, line: str, country: str) -> dict[str, Any]:
+    return {"type": type_, "line1": line, "city": country, "country": country}
+
+
 @st.composite
 def groups(draw: st.DrawFn, least: int = 1, most: int = 5) -> list[Member]:
     found = []
     for at in range(draw(st.integers(least, most))):
         values = draw(st.dictionaries(st.sampled_from(NAMES), texts))
         mails = draw(st.lists(texts, max_size=2, unique=True))
+        names = draw(
+            st.lists(
+                st.builds(name, st.sampled_from(("legal", "former")), called, st.none() | dates, st.none() | dates),
+                max_size=3,
+            )
+        )
+        deleted = draw(st.sampled_from(("", "", "", "downgraded", "ended", "gone")))
         tags = draw(st.lists(texts, max_size=2))
-        places = draw(st.lists(st.sampled_from(("DE", "FR")), max_size=1))
+        places = draw(
+            st.lists(
+                st.builds(place, st.sampled_from(("postal", "billing")), lines, st.sampled_from(("DE", "FR"))),
+                max_size=2,
+            )
+        )
         system = draw(st.sampled_from(("crm", "erp", "support")))
         found.append(
             Member(
@@ -69,10 +98,11 @@ def groups(draw: st.DrawFn, least: int = 1, most: int = 5) -> list[Member]:
                 {
                     "kind": draw(st.sampled_from(("person", "organization"))), **values,
                     **({"contact_points": [{"type": "email", "value": m} for m in mails]} if mails else {}),
-                    **({"addresses": [{"line1": "x", "city": c, "country": c} for c in places]} if places else {}),
+                    **({"addresses": places} if places else {}),
+                    **({"names": names} if names else {}),
                     **({"extra": {"tags": ",".join(tags)}} if tags else {}),
                 },
-                draw(st.booleans()) and draw(st.booleans()),
+                deleted in ("downgraded", "ended"), day_of(NOW) if deleted == "ended" else None, deleted == "gone",
                 received_at=draw(st.none() | days),
                 verified_at=draw(st.dictionaries(st.sampled_from(NAMES), days, max_size=2)),
                 failed=draw(st.dictionaries(st.sampled_from(NAMES), st.lists(st.sampled_from(("odd", "bad"))), max_size=2)),
@@ -143,7 +173,7 @@ def test_the_winner_of_a_union_is_the_winner_of_the_winners(members: list[Member
 
 def loses_everywhere(members: Sequence[Member]) -> Member:
     """A deleted record with values for what live ones have too."""
-    live = [m for m in members if not m.downgraded]
+    live = [m for m in members if not m.downgraded and not m.gone]
     known = {n for m in live for n in m.canonical if n in SINGLES and n != "name"}
     names = {"given_name", "family_name"}
     known = known if names <= known else known - names
@@ -153,6 +183,8 @@ def loses_everywhere(members: Sequence[Member]) -> Member:
         external_id="zzz",
         canonical=dict.fromkeys(known, "loser"),
         downgraded=True,
+        ended=None,
+        gone=False,
         verified_at={},
     )
 
@@ -168,7 +200,7 @@ def test_a_member_that_loses_everywhere_changes_nothing_but_of(
     """The rule `agreed` may be told otherwise: one that does not agree stands beside."""
     loser = loses_everywhere(members)
     assume(len(loser.canonical) > 1)
-    members = [m for m in members if not m.downgraded and len(m.canonical) > 1]
+    members = [m for m in members if not m.downgraded and not m.gone and len(m.canonical) > 1]
     assume(len(members) > 1)  # of one record that says anything, lineage tells it is the only one
     values, lineage = without_of(survive(members, policy, NOW))
     more = survive([*members, loser], policy, NOW)
@@ -184,7 +216,7 @@ def test_deriving_twice_is_deriving_once(members: list[Member], policy: Survivor
     """The same again; and a record that has the golden values already has nothing to add."""
     golden = survive(members, policy, NOW)
     assert survive(members, policy, NOW) == golden
-    once = replace(members[0], canonical=golden.values)
+    once = replace(members[0], canonical=golden.values, ended=None, gone=False)
     again = survive([once], policy, NOW).values
     assert {a: v for a, v in again.items() if a not in PARTS} == {
         a: v for a, v in golden.values.items() if a not in PARTS
@@ -209,3 +241,36 @@ def test_an_explanation_tells_what_was_decided(
         assert told["record"] in {one["record"] for one in won}
     if told["rule"] == "conflict":
         assert not won
+
+
+@given(groups(), policies())
+def test_each_role_has_one_golden_entry_where_any_holds(members: list[Member], policy: SurvivorshipPolicy) -> None:
+    """Ranks of a type are 1, 2, …; what holds on that day has one, what has ended or not begun has none, and stands behind."""
+    golden, today = survive(members, policy, NOW), str(day_of(NOW))
+    for attribute in PARTS:
+        parts = golden.values.get(attribute, [])
+        holds = [part.get("valid_from", today) <= today <= part.get("valid_to", today) for part in parts]
+        assert holds == sorted(holds, reverse=True)
+        assert ["rank" in part for part in parts] == holds
+        for kind in {part.get("type") for part in parts}:
+            ranks = [part["rank"] for part in parts if part.get("type") == kind and "rank" in part]
+            assert ranks == list(range(1, len(ranks) + 1))
+
+
+@given(groups(), policies())
+def test_an_address_is_never_mixed(members: list[Member], policy: SurvivorshipPolicy) -> None:
+    """Every golden address is one that a record has, and that record is named first."""
+    by_id = {m.id: m.canonical.get("addresses", []) for m in members}
+    for address in survive(members, policy, NOW).values.get("addresses", []):
+        told = {name: value for name, value in address.items() if name in ("type", "line1", "city", "country")}
+        assert told in by_id[address["from"][0]]
+
+
+@given(groups(), st.integers(1, 5))
+def test_between_its_days_a_customer_stays_as_it_is(members: list[Member], ahead: int) -> None:
+    """Entries of lists change on no other day than on the one that is told before."""
+    policy = parse_survivorship({"default": ["trust", "recent"]})
+    later = NOW + timedelta(days=ahead)
+    next_day = due(members, NOW.date())
+    if next_day is None or next_day > later.date():
+        assert survive(members, policy, later) == survive(members, policy, NOW)

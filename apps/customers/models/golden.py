@@ -61,6 +61,7 @@ class Customer(models.Model):
     addresses = models.JSONField(default=list)
     contact_points = models.JSONField(default=list)
     identifiers = models.JSONField(default=list)
+    names = models.JSONField(default=list)
     extra = models.JSONField(default=dict)
     held = models.JSONField(default=dict)
     lineage = LineageField(default=dict)
@@ -136,6 +137,19 @@ class Redirect(models.Model):
 
     def __str__(self) -> str:
         return f"{self.retired_id} -> {self.successor_id}"
+
+
+class CustomerDue(models.Model):
+    """The next day on which an entry of a customer's lists begins to hold, or holds no longer: then it is derived again."""
+
+    customer = models.OneToOneField(Customer, models.CASCADE, primary_key=True, related_name="due", db_constraint=False)
+    on = models.DateField(db_index=True)
+
+    class Meta:
+        db_table = "customer_due"
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} on {self.on}"
 
 
 class LookupKey(models.Model):

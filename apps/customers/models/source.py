@@ -21,6 +21,11 @@ class System(models.Model):
     class DeletePolicy(models.TextChoices):
         KEEP = "keep", "keep: a deleted record goes on contributing"
         DOWNGRADE = "downgrade", "downgrade: its values stay until any live record has one"
+        END_DATE = (
+            "end_date",
+            "end date: as downgrade, and its addresses, contact points, identifiers and names end that day",
+        )
+        CASCADE = "cascade", "cascade: its values leave the customer; with the last record the customer is closed"
 
     id = models.SmallAutoField(primary_key=True)
     code = models.TextField(unique=True, help_text="Lower-case letters, digits, - and _; stands in every API call.")
@@ -47,7 +52,9 @@ class System(models.Model):
                 name="system_kind",
             ),
             models.CheckConstraint(condition=Q(trust__range=(0, 100)), name="system_trust"),
-            models.CheckConstraint(condition=Q(delete_policy__in=["keep", "downgrade"]), name="system_delete_policy"),
+            models.CheckConstraint(
+                condition=Q(delete_policy__in=["keep", "downgrade", "end_date", "cascade"]), name="system_delete_policy"
+            ),
         )
 
     def __str__(self) -> str:
