@@ -28,20 +28,26 @@ def attribute_of(name: str) -> str:
 
 
 def flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Canonical or golden values under flat names; of a list the best entry of each kind; what is empty is left out, and an
-    e-mail address or number that is known to be none."""
+    """Canonical or golden values under flat names; of a list the best entry of each kind; what is empty is left out, an e-mail address or
+    number that is known to be none, and what has ended or not begun."""
     found = {name: values[name] for name in ("kind", *SINGLE) if values.get(name) not in (None, "")}
     for point in values.get("contact_points", ()):
-        if point.get("value") and point.get("valid") is not False:
+        if point.get("value") and point.get("valid") is not False and _holds(point):
             found.setdefault(point["type"], point["value"])
     for entry in values.get("identifiers", ()):
-        if entry.get("value"):
+        if entry.get("value") and _holds(entry):
             found.setdefault(entry["type"], entry["value"])
-    addresses = values.get("addresses", ())
+    addresses = [a for a in values.get("addresses", ()) if _holds(a)]
     postal: Mapping[str, Any] = next((a for a in addresses if a.get("type") == "postal"), next(iter(addresses), {}))
     found.update((name, postal[part]) for part, (name, _) in ADDRESS_PARTS.items() if postal.get(part))
     found.update((f"extra.{name}", value) for name, value in values.get("extra", {}).items())
     return found
+
+
+def _holds(part: Mapping[str, Any]) -> bool:
+    """Whether an entry of a list counts today: a golden one (it names its records) that is dated has a rank only while it holds; a record's own
+    that has an end counts no more."""
+    return "rank" in part or not ("valid_to" in part or ("valid_from" in part and "from" in part))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from apps.matching import features
 from apps.matching.features import MOST_VALUES
 from apps.matching.standardise_addresses import Address, address
 from apps.matching.standardise_contacts import birth, free_provider, identifier, mail, phone_digits, registrable
-from apps.matching.standardise_names import CompanyName, PersonName, company_name, person_name
+from apps.matching.standardise_names import MOST_NAMES, CompanyName, PersonName, company_name, person_name
 
 Canonical = Mapping[str, Any]
 _NOBODY = PersonName((), (), "")
@@ -40,9 +40,7 @@ def standardise(record: Canonical) -> features.Row:
         for item in record.get("identifiers") or ()
     ]
     if record.get("kind") == "organization":
-        city = _text((record.get("addresses") or ({},))[0], "city")
-        company = company_name(_text(record, "organization_name") or _text(record, "name"), city)
-        kind, person = "o", _NOBODY
+        kind, person, company = "o", _NOBODY, _company(record)
     else:
         kind, company = "p", _NO_COMPANY
         person = person_name(*(_text(record, key) for key in ("given_name", "family_name", "name")))
@@ -58,6 +56,18 @@ def standardise(record: Canonical) -> features.Row:
         _some(identifiers),
         *parts,
     )
+
+
+def _company(record: Canonical) -> CompanyName:
+    """The company's name, and the others it goes or went by: two records share one of them as they share the first."""
+    city = _text((record.get("addresses") or ({},))[0], "city")
+    main = company_name(_text(record, "organization_name") or _text(record, "name"), city)
+    others = record.get("names")
+    if not others:
+        return main
+    found = [main, *(company_name(_text(item, "value"), city) for item in others)]
+    names = dict.fromkeys(name for one in found for name in one.names)
+    return CompanyName(tuple(names)[:MOST_NAMES], next((one.form for one in found if one.form), ""))
 
 
 def _addresses(record: Canonical) -> list[Address]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from apps.matching.standardise_legal_forms import legal_forms, spaced_forms, strip_form
 from apps.matching.text import fold, folded, plain, reference, undotted
@@ -23,6 +23,10 @@ class PersonName(NamedTuple):
     given: tuple[str, ...]
     family: tuple[str, ...]
     suffix: str
+
+
+MOST_NAMES: Final = 4
+"""Names of one company that are compared."""
 
 
 class CompanyName(NamedTuple):
@@ -323,4 +327,4 @@ def company_name(text: str, city: str) -> CompanyName:
             form = form or found
             if name and name not in names:
                 names.append(name)
-    return CompanyName(tuple(names[:4]), form)
+    return CompanyName(tuple(names[:MOST_NAMES]), form)

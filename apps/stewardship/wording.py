@@ -133,13 +133,28 @@ def address_text(part: Mapping[str, Any]) -> str:
 
 
 def part_text(part: Any) -> str:
-    """One address, contact point or identifier in one line."""
+    """One address, contact point, identifier or name in one line, with its role, days and place where they say something."""
     if not isinstance(part, Mapping):
         return str(part)
+    kind = attribute_name(str(part.get("type", "")))
     if "value" in part:
         country = f" ({part['country']})" if part.get("country") else ""
-        return f"{attribute_name(str(part.get('type', '')))}: {part['value']}{country}"
-    return address_text(part)
+        text = f"{kind}: {part['value']}{country}"
+    else:
+        text = address_text(part)
+        if part.get("type") not in (None, "postal"):
+            text = f"{kind}: {text}"
+    days = days_text(part)
+    place = f"rank {part['rank']}" if part.get("rank", 1) > 1 else ""
+    return ", ".join(piece for piece in (text, days, place) if piece)
+
+
+def days_text(part: Mapping[str, Any]) -> str:
+    """From when to when an entry of a list holds: "from 2024-01-01 to 2025-05-30", "until 2025-05-30"; nothing where it says no day."""
+    first, last = part.get("valid_from"), part.get("valid_to")
+    if first and last:
+        return f"from {first} to {last}"
+    return f"from {first}" if first else f"until {last}" if last else ""
 
 
 def scalar_text(attribute: str, value: Any) -> Any:

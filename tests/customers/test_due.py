@@ -136,3 +136,24 @@ def test_with_the_last_record_a_cascade_closes_the_customer_and_a_return_opens_i
     assert pipeline.broken() == []
     pipeline.take("crm", {**record, "website": "https://back.example"})
     assert values(customer)["status"] == "active"
+
+
+def test_a_company_is_known_by_a_name_it_had() -> None:
+    """One system says what it was called before, another never heard of the new name."""
+    firm = {
+        "kind": "organization",
+        "address_line1": "Hauptstr. 5",
+        "city": "Ulm",
+        "postal_code": "89073",
+        "country": "DE",
+        "phone": "+49 731 1234567",
+    }
+    names = [{"type": "former", "value": "Falke Bau GmbH", "valid_to": "2019-12-31"}]
+    customer = pipeline.customer_of(
+        "crm", {**firm, "record_id": "F1", "organization_name": "Adler Bau GmbH", "names": names}
+    )
+    assert pipeline.customer_of("erp", {**firm, "record_id": "F2", "organization_name": "Falke Bau GmbH"}) == customer
+    assert (
+        pipeline.customer_of("billing", {**firm, "record_id": "F3", "organization_name": "Moritz Elektro GmbH"})
+        != customer
+    )

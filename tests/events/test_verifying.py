@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
+from apps.customers import store
 from apps.events import checkpoints, sealing
 from apps.events.checkpoint_keys import make_key, signer
 from apps.events.models import Seal
@@ -77,14 +78,37 @@ def test_a_row_that_is_gone_is_found(table: str) -> None:
     assert others == ({"edited"} if table == "erasure" else set()), "what was erased has nobody who answers for it"
 
 
-@pytest.mark.parametrize("column", ["actor", "history_change_reason", "history_date", "name", "addresses", "lineage"])
+@pytest.mark.parametrize(
+    "column", ["actor", "history_change_reason", "history_date", "name", "addresses", "names", "lineage"]
+)
 def test_a_snapshot_that_was_edited_is_found(column: str) -> None:
     key = one("SELECT history_id FROM historical_customer WHERE salt IS NOT NULL ORDER BY history_id DESC LIMIT 1")
-    change = {"history_date": "now()", "addresses": """'[{"city": "Bonn"}]'""", "lineage": "'[[1]]'"}.get(column, "'x'")
+    change = {
+        "history_date": "now()",
+        "addresses": """'[{"city": "Bonn"}]'""",
+        "lineage": "'[[1]]'",
+        "names": "NULL",
+    }.get(column, "'x'")
     by_hand(f"UPDATE historical_customer SET {column} = {change} WHERE history_id = %s", key)
     (finding,) = verify().findings
     assert (finding.kind, finding.table, finding.id) == ("edited", "historical_customer", str(key))
     assert finding.sequence == sequence_of("historical_customer:row", key)
+
+
+def test_a_snapshot_from_before_there_were_names_verifies_and_gets_none_unseen() -> None:
+    pipeline.take("crm", pipeline.person(50))
+    key = one("SELECT history_id FROM historical_customer ORDER BY history_id DESC LIMIT 1")
+    before = ", ".join(name for name in store.SNAPSHOT if name != "names")
+    by_hand(
+        "UPDATE historical_customer SET names = NULL, digest = sealed_digest(id::text || version::text, salt,"
+        f" ROW({before})::text) WHERE history_id = %s",
+        key,
+    )  # as the release before wrote it
+    seal_all()
+    assert verify().findings == []
+    by_hand("UPDATE historical_customer SET names = '[]' WHERE history_id = %s", key)
+    (finding,) = verify().findings
+    assert (finding.kind, finding.table, finding.id) == ("edited", "historical_customer", str(key))
 
 
 def test_two_rows_that_were_swapped_are_found() -> None:

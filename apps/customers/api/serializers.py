@@ -9,6 +9,16 @@ from apps.common.api.serializers import Page, PastMoment, Strict
 KINDS = ("person", "organization")
 
 
+def _entries(fields: str) -> serializers.ListField:
+    """A list of a golden record: objects with `fields` and what all entries have."""
+    return serializers.ListField(
+        child=serializers.DictField(),
+        required=False,
+        help_text=f"Entries with {fields}; id, from (its records, best first), valid_from, valid_to, and rank among those of its type that"
+        " hold today: 1 is the golden one of its role. What has ended, or not begun, has no rank.",
+    )
+
+
 class SearchQuery(Page):
     """What to look for, and how to narrow it."""
 
@@ -94,9 +104,10 @@ class CustomerOut(serializers.Serializer[Any]):
     payment_terms = serializers.CharField(required=False)
     credit_limit = serializers.CharField(required=False, help_text="An amount in `currency`, as text: 1200.00")
     status = serializers.CharField(required=False)
-    addresses = serializers.ListField(child=serializers.DictField(), required=False)
-    contact_points = serializers.ListField(child=serializers.DictField(), required=False)
-    identifiers = serializers.ListField(child=serializers.DictField(), required=False)
+    addresses = _entries("type, line1, line2, city, region, postal_code, country")
+    contact_points = _entries("type (email, phone), value, valid, ext")
+    identifiers = _entries("type, value, country, verified")
+    names = _entries("type (legal, trading, former, birth, alias), value")
     extra = serializers.DictField(required=False)
     held = serializers.ListField(
         child=serializers.CharField(), help_text="Attributes whose newer value waits for an approval."

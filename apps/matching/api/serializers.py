@@ -26,8 +26,8 @@ def _places(told: str) -> serializers.ListField:
 
 
 class FlatRecord(serializers.Serializer[Any]):
-    """A record under canonical names, as much of it as is known; lists (`addresses`, `contact_points`, `identifiers`)
-    may stand beside or instead of the flat fields."""
+    """A record under canonical names, as much of it as is known; lists (`addresses`, `contact_points`, `identifiers`,
+    `names`) may stand beside or instead of the flat fields."""
 
     record_id = _text()
     kind = _text()
@@ -60,6 +60,7 @@ class FlatRecord(serializers.Serializer[Any]):
     addresses = serializers.ListField(child=serializers.DictField(), required=False)
     contact_points = serializers.ListField(child=serializers.DictField(), required=False)
     identifiers = serializers.ListField(child=serializers.DictField(), required=False)
+    names = serializers.ListField(child=serializers.DictField(), required=False)
     extra = serializers.DictField(required=False)
     empty = serializers.ListField(child=serializers.CharField(), required=False)
 

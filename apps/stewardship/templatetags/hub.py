@@ -259,6 +259,16 @@ def part_text(part: Mapping[str, Any]) -> str:
 
 
 @register.filter
+def place_text(part: Mapping[str, Any]) -> str:
+    return wording.address_text(part)
+
+
+@register.filter
+def days_text(part: Mapping[str, Any]) -> str:
+    return wording.days_text(part)
+
+
+@register.filter
 def shown_raw(text: str) -> SafeString:
     """A payload for a <pre>: hidden characters visible, everything else as it is."""
     marked, _ = _marked(text)
