@@ -78,6 +78,6 @@ def test_what_the_customer_has_not_followed_yet_is_said() -> None:
 def test_what_is_no_attribute_is_not_found_and_a_viewer_sees_no_losers() -> None:
     customer = two()
     steward = browser("steward")
-    for attribute in ("shoe_size", "extra", "names"):
+    for attribute in ("shoe_size", "extra", "nicknames"):
         assert steward.get(f"/customers/{customer}/lineage/{attribute}/").status_code == 404
     assert "No source has a value for it." in page(customer, "extra.tier")
