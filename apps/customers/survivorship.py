@@ -128,7 +128,7 @@ class Deciding:
 
     `traces`: filled in by attribute (a group's by its first) when somebody wants to know why."""
 
-    __slots__ = ("_at", "_canonicals", "_lineage", "_members", "_pins", "_policy", "_values", "traces")
+    __slots__ = ("_at", "_canonicals", "_lineage", "_members", "_on", "_pins", "_policy", "_values", "traces")
 
     def __init__(
         self,
@@ -140,6 +140,7 @@ class Deciding:
         lineage: dict[str, dict[str, Any]],
     ) -> None:
         self._members, self._policy, self._at, self._pins = members, policy, at, pins
+        self._on = day_of(at)
         self._canonicals = [m.canonical for m in members]
         self._values, self._lineage = values, lineage
         self.traces: dict[str, Trace] | None = None
@@ -206,7 +207,7 @@ class Deciding:
         if self.traces is not None and rule != CONFLICT:
             self.traces[attribute].winners = ranked
         said_by = [Said(m.id, m.canonical[attribute], m.ended) for m in ranked]
-        united = unite(attribute, said_by, day_of(self._at))
+        united = unite(attribute, said_by, self._on)
         self._keep(attribute, united, ranked[0], rule, len(holders))
 
     def _extra(self, attribute: str) -> None:

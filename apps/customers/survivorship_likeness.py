@@ -1,6 +1,7 @@
 """Whether two entries of one customer's list are one thing written twice. Pure.
 
-Both stand in records of the same customer, so this asks less than matching does: no frequencies, no evidence against but numbers."""
+Both stand in records of the same customer, so this asks less than matching does. Spelling is forgiven, another word never is: Bergstraße 5 is not
+Burgstraße 5, and an address that is taken for another is lost from the golden record."""
 
 import re
 import unicodedata
@@ -8,17 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from rapidfuzz.fuzz import ratio
-
 Part = Mapping[str, Any]
 
-_TYPING_ERROR: Final = 85.0
-"""Words of four letters and more that are so much alike (rapidfuzz ratio, 0 to 100) are one word: one letter in seven."""
-_SAME_NAME: Final = 92.0
 _LEAST_PHONE: Final = 7
 """Digits in which a number without its country must end, to be the same."""
 _NUMBER: Final = re.compile(r"\d+(?:\s?[a-z](?![a-z]))?")
 _WORD: Final = re.compile(r"[^\W\d_]+")
+_SPELLING: Final = re.compile(r"([aou])e|([^\W\d_])\2")
+"""Müller, Mueller, Muller; and Königsallee, Königsalee."""
 
 
 @lru_cache(maxsize=50_000)
@@ -37,10 +35,14 @@ def bare(text: str) -> str:
 
 @lru_cache(maxsize=50_000)
 def _taken_apart(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The numbers of a text (with the letter of a house: "5a"), sorted, and its words as they come."""
+    """The numbers of a text (with the letter of a house: "5a"), sorted, and its words as they come, in one spelling."""
     folded = plain(text)
     numbers = tuple(sorted(found.replace(" ", "") for found in _NUMBER.findall(folded)))
-    return numbers, tuple(_WORD.findall(_NUMBER.sub(" ", folded)))
+    return numbers, tuple(_one_spelling(word) for word in _WORD.findall(_NUMBER.sub(" ", folded)))
+
+
+def _one_spelling(word: str) -> str:
+    return _SPELLING.sub(r"\1\2", word)
 
 
 def _abbreviates(short: str, long: str) -> bool:
@@ -52,14 +54,12 @@ def _abbreviates(short: str, long: str) -> bool:
 
 
 def _same_word(one: str, other: str) -> bool:
-    if one == other or _abbreviates(one, other) or _abbreviates(other, one):
-        return True
-    return min(len(one), len(other)) > 3 and ratio(one, other) >= _TYPING_ERROR
+    return one == other or _abbreviates(one, other) or _abbreviates(other, one)
 
 
 def _same_words(ones: Sequence[str], others: Sequence[str]) -> bool:
-    """Each word of one has its own in the other, in whatever order; or both are the same without their spaces."""
-    if "".join(ones) == "".join(others):
+    """Each word of one has its own in the other, in whatever order; or both are one word without their spaces."""
+    if _same_word("".join(ones), "".join(others)):
         return True
     if len(ones) != len(others):
         return False
@@ -114,16 +114,20 @@ def _identifiers(one: Part, other: Part) -> bool:
 
 
 def _names(one: Part, other: Part) -> bool:
-    """The same letters, or nearly so; numbers in a name are part of it ("Fonds 3" is not "Fonds 4")."""
-    here, there = str(one["value"]), str(other["value"])
-    if bare(here) == bare(there):
-        return True
-    return _taken_apart(here)[0] == _taken_apart(there)[0] and ratio(plain(here), plain(there)) >= _SAME_NAME
+    """The same letters and numbers in the same order, in whatever spelling, with or without spaces and signs."""
+    return _one_spelling(bare(str(one["value"]))) == _one_spelling(bare(str(other["value"])))
 
 
 _ALIKE: Final[Mapping[str, Callable[[Part, Part], bool]]] = {
     "addresses": _addresses, "contact_points": _contact_points, "identifiers": _identifiers, "names": _names,
 }  # fmt: skip
+_SHARED: Final[Mapping[str, Callable[[Part], Any]]] = {
+    "addresses": lambda part: _lines(part)[0],
+    "contact_points": lambda part: str(part["value"])[-_LEAST_PHONE:] if part.get("type") == "phone" else None,
+    "identifiers": lambda part: bare(str(part["value"]))[-1:],
+    "names": lambda part: _one_spelling(bare(str(part["value"]))),
+}
+"""What two entries that are alike have in common, whatever else: only those are compared. None: an entry that is like no other."""
 
 
 def alike(attribute: str, one: Part, other: Part) -> bool:
@@ -135,19 +139,22 @@ def gathered(attribute: str, parts: Sequence[Part]) -> list[int]:
     """For each entry the place of the first that it hangs together with, over entries in between: so the order of all but the first of
     each makes no difference."""
     first = list(range(len(parts)))
-
-    def top(at: int) -> int:
-        while first[at] != at:
-            at = first[at]
-        return at
-
-    by_type: dict[Any, list[int]] = {}
+    shared, same = _SHARED[attribute], _ALIKE[attribute]
+    blocks: dict[Any, list[int]] = {}
     for at, part in enumerate(parts):
-        by_type.setdefault(part.get("type"), []).append(at)
-    for places in by_type.values():
-        for n, at in enumerate(places):
-            for before in places[:n]:
-                here, there = top(at), top(before)
-                if here != there and _ALIKE[attribute](parts[before], parts[at]):
-                    first[max(here, there)] = min(here, there)
-    return [top(at) for at in range(len(parts))]
+        sign = shared(part)
+        if sign is None:
+            continue
+        block = blocks.setdefault((part.get("type"), sign), [])
+        for before in block:
+            here, there = _top(first, at), _top(first, before)
+            if here != there and same(parts[before], part):
+                first[max(here, there)] = min(here, there)
+        block.append(at)
+    return [_top(first, at) for at in first]
+
+
+def _top(first: Sequence[int], at: int) -> int:
+    while first[at] != at:
+        at = first[at]
+    return at

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from apps.customers.survivorship_likeness import bare, gathered
@@ -54,108 +55,144 @@ def unite(attribute: str, ranked: Sequence[Said], on: date | None = None) -> lis
     Entries that hold on that day come first, known wrong ones last of them; then the best record's, in its own order, preferred and
     verified ones before others. `rank` counts the entries of each type that hold: 1 is the golden one of its role; one that
     has ended, or has not begun, has none. Of more than MOST_PARTS the last are left out."""
-    if len(ranked) == 1 and len(ranked[0].parts) == 1 and ranked[0].ended is None:
-        part = ranked[0].parts[0]
-        entry = _entry(attribute, ranked[0].record, part, part_key(attribute, part))
-        if "valid_from" in part or "valid_to" in part:
-            entry.update((name, part[name]) for name in _DATES if name in part)
-            if not _holds(part, on):
-                return [entry]
-        entry["rank"] = 1
-        return [entry]
-    found = [_one(attribute, sayings) for sayings in _same_things(attribute, ranked)]
+    if len(ranked) == 1 and (simple := _simple(attribute, ranked[0])) is not None:
+        return simple
+    things: dict[str, list[_Saying]] = {}
+    place = 0
+    for said in ranked:
+        for part in _own_order(said.parts):
+            key = part_key(attribute, part)
+            if key in things:
+                things[key].append((place, said, part))
+            else:
+                things[key] = [(place, said, part)]
+            place += 1
+    if len(things) > 1:
+        things = _alike_together(attribute, things)
+    found = [_one(attribute, key, sayings) for key, sayings in things.items()]
     if attribute == "addresses" and len(found) > 1:
         found = _folded(found)
     return _in_order(found, on)[:MOST_PARTS]
 
 
-def _entry(attribute: str, record: str, part: Part, key: str) -> dict[str, Any]:
+def _simple(attribute: str, said: Said) -> list[dict[str, Any]] | None:
+    """The common case: one record, and of each type one entry about which nothing is to be said. None for any other."""
+    if said.ended is not None:
+        return None
+    entries: list[dict[str, Any]] = []
+    kinds: set[Any] = set()
+    for part in said.parts:
+        kind = part.get("type")
+        if kind in kinds or "valid_to" in part or "valid_from" in part or part.get("valid") is False:
+            return None
+        if kinds and (part.get("preferred") or part.get("verified")):
+            return None
+        kinds.add(kind)
+        entry = _entry(part_key(attribute, part), part, said.record)
+        entry["rank"] = 1
+        entries.append(entry)
+    return entries
+
+
+def _entry(key: str, part: Part, record: str) -> dict[str, Any]:
     digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-    return {"id": digest, **{k: v for k, v in part.items() if k not in _OF_ONE_RECORD}, "from": [record]}
+    entry = {"id": digest, **part, "from": [record]}
+    for name in _OF_ONE_RECORD:
+        entry.pop(name, None)
+    return entry
 
 
-class _Saying(NamedTuple):
-    """One record's word for a thing. `place`: of the record among all, and of the entry within the record."""
-
-    place: tuple[int, bool, bool, int]
-    said: Said
-    part: Part
-    key: str
+_Saying = tuple[int, Said, Part]
+"""One record's word for a thing, and its place among all that is said, best first."""
 
 
-class _Thing(NamedTuple):
-    """A united entry on its way to its rank."""
-
-    entry: dict[str, Any]
-    place: tuple[int, bool, bool, int]
-
-
-def _same_things(attribute: str, ranked: Sequence[Said]) -> Iterable[list[_Saying]]:
-    """What the records say, thing by thing, each with its best record first."""
-    by_key: dict[str, list[_Saying]] = {}
-    for at, said in enumerate(ranked):
-        for n, part in enumerate(said.parts):
-            key = part_key(attribute, part)
-            place = (at, not part.get("preferred"), part.get("verified") is not True, n)
-            by_key.setdefault(key, []).append(_Saying(place, said, part, key))
-    groups = list(by_key.values())
-    for sayings in groups:
-        sayings.sort(key=lambda one: one.place)
-    if len(groups) == 1:
-        return groups
-    groups.sort(key=lambda sayings: sayings[0].place)
-    whole: dict[int, list[_Saying]] = {}
-    for at, first in enumerate(gathered(attribute, [sayings[0].part for sayings in groups])):
-        whole.setdefault(first, []).extend(groups[at])
-    for sayings in whole.values():
-        sayings.sort(key=lambda one: one.place)
-    return whole.values()
+def _own_order(parts: Sequence[Part]) -> Sequence[Part]:
+    """A record's entries, those first that it prefers, then those that are verified."""
+    if len(parts) > 1 and any(part.get("preferred") or part.get("verified") for part in parts):
+        return sorted(parts, key=lambda part: (not part.get("preferred"), part.get("verified") is not True))
+    return parts
 
 
-def _one(attribute: str, sayings: Sequence[_Saying]) -> _Thing:
-    best = sayings[0]
-    entry = _entry(attribute, best.said.record, best.part, min(one.key for one in sayings))
-    for saying in sayings[1:]:
-        if saying.said.record not in entry["from"]:
-            entry["from"].append(saying.said.record)
+def _alike_together(attribute: str, things: dict[str, list[_Saying]]) -> dict[str, list[_Saying]]:
+    """What is one thing in different spellings, under the smallest of its keys."""
+    first = [sayings[0][2] for sayings in things.values()]
+    if len({part.get("type") for part in first}) == len(first):
+        return things
+    tops = gathered(attribute, first)
+    if len(set(tops)) == len(tops):
+        return things
+    groups: dict[int, list[str]] = {}
+    for key, top in zip(things, tops, strict=True):
+        groups.setdefault(top, []).append(key)
+    return {
+        min(keys): sorted((one for key in keys for one in things[key]), key=itemgetter(0)) for keys in groups.values()
+    }
+
+
+def _one(attribute: str, key: str, sayings: Sequence[_Saying]) -> dict[str, Any]:
+    _, said, part = sayings[0]
+    entry = _entry(key, part, said.record)
+    dated = said.ended is not None or "valid_to" in part or "valid_from" in part
+    for _, said, part in sayings[1:]:
+        dated = dated or said.ended is not None or "valid_to" in part or "valid_from" in part
+        if said.record not in entry["from"]:
+            entry["from"].append(said.record)
         if attribute != "addresses":  # the parts of an address are never mixed from two records
-            for name, value in saying.part.items():
+            for name, value in part.items():
                 if name not in _OF_ONE_RECORD and value is not None:
                     entry.setdefault(name, value)
-    living = [one for one in sayings if one.said.ended is None]
-    dated = next((one.part for one in living if "valid_from" in one.part or "valid_to" in one.part), None)
-    if not living:
-        dated = max((_ended(one) for one in sayings), key=lambda dates: dates["valid_to"])
-    if dated is not None:
-        entry.update((name, dated[name]) for name in _DATES if name in dated)
-    return _Thing(entry, best.place)
+    if dated:
+        entry.update(_dates(sayings))
+    return entry
 
 
-def _ended(saying: _Saying) -> Mapping[str, str]:
+def _dates(sayings: Sequence[_Saying]) -> Iterable[tuple[str, str]]:
+    """Those of the best record that says any; where all its records were deleted, of the one that ended last."""
+    last: dict[str, str] | None = None
+    for _, said, part in sayings:
+        if said.ended is None:
+            break
+        dates = _ended(part, said.ended)
+        if last is None or dates["valid_to"] > last["valid_to"]:
+            last = dates
+    else:
+        return last.items() if last else ()
+    for _, said, part in sayings:
+        if said.ended is None and ("valid_from" in part or "valid_to" in part):
+            return [(name, part[name]) for name in _DATES if name in part]
+    return ()
+
+
+def _ended(part: Part, deleted: date) -> dict[str, str]:
     """The dates of an entry whose record was deleted."""
-    assert saying.said.ended is not None
-    first, last = saying.part.get("valid_from"), (saying.said.ended - timedelta(days=1)).isoformat()
-    last = min(saying.part.get("valid_to", last), last)
+    first, last = part.get("valid_from"), (deleted - timedelta(days=1)).isoformat()
+    last = min(part.get("valid_to", last), last)
     return {"valid_from": first, "valid_to": last} if first and first <= last else {"valid_to": last}
 
 
-def _holds(part: Part, on: date | None) -> bool:
-    """Whether it holds on that day; without one, whether it says no end."""
-    if on is None:
-        return "valid_to" not in part
-    day = on.isoformat()
-    return bool(part.get("valid_from", day) <= day <= part.get("valid_to", day))
-
-
-def _in_order(things: Sequence[_Thing], on: date | None) -> list[dict[str, Any]]:
-    holding = {id(one): _holds(one.entry, on) for one in things}
-    ordered = sorted(things, key=lambda one: (not holding[id(one)], one.entry.get("valid") is False, one.place))
+def _in_order(entries: list[dict[str, Any]], on: date | None) -> list[dict[str, Any]]:
+    day = None if on is None else on.isoformat()
+    holds, wrong, away = list[dict[str, Any]](), list[dict[str, Any]](), list[dict[str, Any]]()
+    for entry in entries:
+        if ("valid_to" in entry or "valid_from" in entry) and _is_away(entry, day):
+            away.append(entry)
+        elif entry.get("valid") is False:
+            wrong.append(entry)
+        else:
+            holds.append(entry)
+    holds += wrong
     count: dict[Any, int] = {}
-    for one in ordered:
-        if holding[id(one)]:
-            kind = one.entry.get("type")
-            count[kind] = one.entry["rank"] = count.get(kind, 0) + 1
-    return [one.entry for one in ordered]
+    for entry in holds:
+        kind = entry.get("type")
+        count[kind] = entry["rank"] = count.get(kind, 0) + 1
+    return holds + sorted(away, key=lambda entry: entry.get("valid") is False)
+
+
+def _is_away(entry: Part, day: str | None) -> bool:
+    """Whether it does not hold on that day; without one, whether it says an end."""
+    if day is None:
+        return "valid_to" in entry
+    return not entry.get("valid_from", day) <= day <= entry.get("valid_to", day)
 
 
 def turns(parts: Iterable[Part], after: date) -> date | None:
@@ -182,29 +219,28 @@ def unite_texts(texts: Sequence[Any], between: str) -> str:
     return between.join(united.values())
 
 
-def _folded(things: Sequence[_Thing]) -> list[_Thing]:
-    """An address that only says less than another of its type ("Catania, Italy") is not one of its own: the fuller one is known from there
+def _folded(addresses: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """An address that only says less than another of its role ("Catania, Italy") is not one of its own: the fuller one is known from there
     too.
 
     It goes to the first fuller one, best first, so the outcome depends on the members' rank alone."""
-    spoken = [{n: bare(str(v)) for n, v in one.entry.items() if n not in _ABOUT and v} for one in things]
+    spoken = [{n: bare(str(v)) for n, v in a.items() if n not in _ABOUT and v} for a in addresses]
     kept = []
-    for at, one in enumerate(things):
-        target = _fullest(at, things, spoken)
+    for at, address in enumerate(addresses):
+        target = _fullest(at, addresses, spoken)
         if target == at:
-            kept.append(one)
+            kept.append(address)
         else:
-            entry = things[target].entry
-            entry["from"] += [r for r in one.entry["from"] if r not in entry["from"]]
+            addresses[target]["from"] += [r for r in address["from"] if r not in addresses[target]["from"]]
     return kept
 
 
-def _fullest(at: int, things: Sequence[_Thing], spoken: Sequence[Mapping[str, str]]) -> int:
-    """Follows from one address to a fuller one until none says more."""
-    while (further := next((i for i in range(len(things)) if _says_more(i, at, things, spoken)), None)) is not None:
+def _fullest(at: int, addresses: Sequence[Part], spoken: Sequence[Mapping[str, str]]) -> int:
+    """Follows from one address to a fuller one of its role until none says more."""
+    while True:
+        kind, mine = addresses[at].get("type"), spoken[at].items()
+        fuller = (i for i, other in enumerate(spoken) if mine < other.items() and addresses[i].get("type") == kind)
+        further = next(fuller, None)
+        if further is None:
+            return at
         at = further
-    return at
-
-
-def _says_more(i: int, at: int, things: Sequence[_Thing], spoken: Sequence[Mapping[str, str]]) -> bool:
-    return things[i].entry.get("type") == things[at].entry.get("type") and spoken[at].items() < spoken[i].items()
