@@ -5,12 +5,13 @@ from itertools import product
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from apps.customers import canonical
 from apps.customers.golden import read_customers, read_members
-from apps.customers.models import ChangeRequest, Customer, SourceRecord
+from apps.customers.models import ChangeRequest, Customer, SourceRecord, System
 from apps.customers.pins import pin
 from apps.customers.refresh import decide_request, refresh
 from apps.customers.survivorship import survive
@@ -28,47 +29,17 @@ HAMBURG = {"address_line1": "Deichstr. 9", "city": "Hamburg", "postal_code": "20
 BERLIN = {"address_line1": "Torstrasse 1", "city": "Berlin", "postal_code": "10119", "country": "DE"}
 # Few enough to meet all the time: two people with nearly one name, father and son, a company and its sister.
 TEMPLATES: tuple[dict[str, Any], ...] = (
-    {
-        "kind": "person",
-        "given_name": "Anna",
-        "family_name": "Berg",
-        "birth_date": "1980-02-03",
-        "email": "anna@berg.example",
-        **HAMBURG,
-    },
-    {
-        "kind": "person",
-        "given_name": "Anne",
-        "family_name": "Berg",
-        "birth_date": "1980-03-02",
-        "email": "anne@berg.example",
-        **HAMBURG,
-    },
-    {
-        "kind": "person",
-        "given_name": "Karl",
-        "family_name": "Ohm",
-        "birth_date": "1950-01-01",
-        "phone": PHONES[0],
-        **BERLIN,
-    },
-    {
-        "kind": "person",
-        "given_name": "Karl",
-        "family_name": "Ohm",
-        "birth_date": "1981-01-01",
-        "phone": PHONES[0],
-        **BERLIN,
-    },
-    {"kind": "organization", "organization_name": "Nordwind GmbH", "tax_id": VAT[0], "phone": PHONES[2], **HAMBURG},
-    {
-        "kind": "organization",
-        "organization_name": "Nordwind Handel GmbH",
-        "tax_id": VAT[1],
-        "phone": PHONES[2],
-        **HAMBURG,
-    },
-)
+    {"kind": "person", "given_name": "Anna", "family_name": "Berg", "birth_date": "1980-02-03", "email": "anna@berg.example", **HAMBURG},
+    {"kind": "person", "given_name": "Anne", "family_name": "Berg", "birth_date": "1980-03-02", "email": "anne@berg.example", **HAMBURG},
+    {"kind": "person", "given_name": "Karl", "family_name": "Ohm", "birth_date": "1950-01-01", "phone": PHONES[0], **BERLIN},
+    {"kind": "person", "given_name": "Karl", "family_name": "Ohm", "birth_date": "1981-01-01", "phone": PHONES[0], **BERLIN},
+    {"kind": "organization", "organization_name": "Nordwind GmbH", "tax_id": VAT[0], "phone": PHONES[2], **HAMBURG,
+     "names": [{"type": "former", "value": "Nordwind OHG", "valid_to": "2020-12-31"}, {"type": "trading", "value": "Nordwind"}]},
+    {"kind": "organization", "organization_name": "Nordwind Handel GmbH", "tax_id": VAT[1], "phone": PHONES[2], **HAMBURG,
+     "addresses": [{"type": "billing", "line1": "Postfach 9", "city": "Hamburg", "valid_from": "2020-01-01"}]},
+)  # fmt: skip
+DELETED = {"crm": "downgrade", "erp": "keep", "billing": "end_date", "support": "cascade"}
+"""What becomes of a record that its system deletes: each policy is one system's."""
 OVERRIDES: dict[str, tuple[Any, ...]] = {
     "given_name": ("Anna", "Anne", "Karl", None), "family_name": ("Berg", "Ohm", "Berk"),
     "birth_date": ("1980-02-03", "1950-01-01", None), "email": ("anna@berg.example", "info@nordwind.example", None),
@@ -99,7 +70,8 @@ class Hub(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         pipeline.empty()
-        pipeline.systems()
+        for code, system in pipeline.systems().items():
+            System.objects.filter(id=system.id).update(delete_policy=DELETED[code])
         self.held: dict[str, tuple[bytes, str | None]] = {}
         self.ids: set[UUID] = set()
         self.apart: set[frozenset[str]] = set()
@@ -326,7 +298,7 @@ class Hub(RuleBasedStateMachine):
             members.setdefault(row.customer, []).append(row.member)
         for id_, standing in read_customers(ids).items():
             shuffled.shuffle(members[id_])
-            golden = survive(members[id_], policy)
+            golden = survive(members[id_], policy, timezone.now())
             derived = {k: v for k, v in {**standing.values, **standing.held}.items() if v is not None}
             assert derived == golden.values, (derived, golden.values)
             assert standing.lineage == golden.lineage, (standing.lineage, golden.lineage)

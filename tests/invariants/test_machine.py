@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from apps.customers.models import System
 from tests.invariants.machine import Hub
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.flow]
@@ -23,7 +24,10 @@ def run(examples: int, steps: int) -> None:
         suppress_health_check=list(HealthCheck),
         print_blob=True,
     )
-    run_state_machine_as_test(Hub, settings=chosen)
+    try:
+        run_state_machine_as_test(Hub, settings=chosen)
+    finally:  # systems outlive a test
+        System.objects.update(delete_policy=System.DeletePolicy.DOWNGRADE)
 
 
 def test_a_hundred_stories_of_thirty_steps() -> None:
