@@ -16,8 +16,9 @@ from apps.common.act import Act
 from apps.common.errors import Retryable
 from apps.common.jsontext import json_text, storable
 from apps.common.plans import find_by_index
-from apps.connectors import links
+from apps.connectors import links, planner
 from apps.connectors.mapping import Mapping as ColumnMapping
+from apps.connectors.outbound import REASSERT
 from apps.customers import canonical
 from apps.customers.canonical import Problem
 from apps.customers.models import System
@@ -94,7 +95,7 @@ def _keep(door: Door, items: Sequence[Item], act: Act, also: Callable[[Intake], 
         find_by_index()
         intake = Intake([p.outcome for p in prepared])
         good = [p for p in prepared if p.incoming is not None]
-        _receive_news(door, good, act)
+        again = _receive_news(door, good, act)
         intake.to_match = list(
             dict.fromkeys(p.outcome.record for p in good if p.outcome.record and p.outcome.outcome in _NEWS)
         )
@@ -109,6 +110,7 @@ def _keep(door: Door, items: Sequence[Item], act: Act, also: Callable[[Intake], 
             candidates.index({r: c for r, c in newest.items() if r is not None}, active_model().model)
         if also is not None:
             also(intake)
+        planner.ask_causes(again)
     return intake
 
 
@@ -192,21 +194,25 @@ def _merger(values: Mapping[str, Any], parsed: canonical.Parsed, door: Door) -> 
     return merge
 
 
-def _receive_news(door: Door, prepared: Sequence[_Prepared], act: Act) -> None:
-    """Receives what the system says by itself: what it says because the hub told it is no news."""
+def _receive_news(door: Door, prepared: Sequence[_Prepared], act: Act) -> dict[UUID, tuple[str, UUID]]:
+    """Receives what the system says by itself: what it says because the hub told it is no news. Returns the customers to be planned
+    again, with cause and correlation id."""
     arrived = [p.incoming for p in prepared if p.incoming is not None]
     if not arrived:
-        return
+        return {}
+    adopted: Mapping[UUID, UUID] = {}
     if door.mapping is not None:
         keys = {p.incoming.external_id: door.mapping.key_in(p.item.values or {}) for p in prepared if p.incoming}
-        links.adopt(door.system.id, {external_id: key for external_id, key in keys.items() if key})
+        adopted = links.adopt(door.system.id, {external_id: key for external_id, key in keys.items() if key})
     echoes = links.echoes_of(door.system.id, [i.external_id for i in arrived], door.read_at)
     for p in prepared:
         if p.incoming is not None:
             echoes.listen(p.incoming, door.mapping.version_in(p.item.values or {}) if door.mapping else None)
     _receive(door, prepared, act)
     taken = {p.outcome.external_id: p.outcome.outcome for p in prepared if p.outcome.external_id}
-    echoes.note(taken, correlation_id=act.correlation_id)
+    corrected = echoes.note(taken)
+    asked = {customer: ("follow-up", correlation) for customer, correlation in adopted.items()}
+    return asked | dict.fromkeys(corrected, (REASSERT, act.correlation_id))
 
 
 def _receive(door: Door, prepared: Sequence[_Prepared], act: Act) -> None:

@@ -12,8 +12,7 @@ from apps.common import seal
 from apps.common.ids import array, uuid7
 from apps.common.jsontext import json_text, json_value
 from apps.common.rowset import rowset
-from apps.connectors import planner
-from apps.connectors.outbound import REASSERT
+from apps.connectors import locks
 from apps.connectors.planning_echo import own_values
 from apps.customers import canonical
 from apps.customers.receive import Incoming
@@ -150,12 +149,12 @@ class Echoes:
             return version < self.version[external_id]
         return version is None and external_id in self.since
 
-    def note(self, taken: Mapping[str, str], *, correlation_id: UUID) -> None:
+    def note(self, taken: Mapping[str, str]) -> list[UUID]:
         """With the records received (`taken`: external id -> outcome): what the far side changed is no longer held because the hub
-        sent it, and its customers are planned again, for the owner of a field has the last word."""
+        sent it. Returns the customers to be planned again, for the owner of a field has the last word."""
         changed = {i: names for i, names in self.changed.items() if taken.get(i) != "stale"}
         if not changed:
-            return
+            return []
         told = json_text([{"i": id_, "n": names} for id_, names in sorted(changed.items())])
         with connection.cursor() as cursor:
             cursor.execute(
@@ -163,8 +162,7 @@ class Echoes:
                 " WHERE l.system_id = %s AND l.external_id = c.i AND s.id = l.source_record_id RETURNING s.customer_id",
                 (told, self.system),
             )
-            customers = [row[0] for row in cursor.fetchall() if row[0]]
-        planner.ask(customers, cause=REASSERT, correlation_id=correlation_id)
+            return [row[0] for row in cursor.fetchall() if row[0]]
 
 
 def echoes_of(system: int, external_ids: Sequence[str], read_at: datetime | None = None) -> Echoes:
@@ -211,11 +209,13 @@ ORDER BY d.id FOR UPDATE OF d
 """
 
 
-def adopt(system: int, keys: Mapping[str, str]) -> None:
+def adopt(system: int, keys: Mapping[str, str]) -> dict[UUID, UUID]:
     """Records that carry our key (external id -> key) though no answer told us of them: what a create made before its answer was
-    lost, or before it was written down. They are linked before they are received, so that what they say counts as told by the hub."""
+    lost, or before it was written down. They are linked before they are received, so that what they say counts as told by the hub.
+
+    Returns the customers to be planned again, with the correlation id of their creates."""
     if not keys:
-        return
+        return {}
     by_record = {}
     for external_id, key in keys.items():
         try:
@@ -229,11 +229,10 @@ def adopt(system: int, keys: Mapping[str, str]) -> None:
         linked = {row[0] for row in cursor.fetchall()}
         wanted = {r: i for r, i in by_record.items() if i not in linked}
         if not wanted:
-            return
+            return {}
+        owners = locks.hold_records(wanted)
         cursor.execute(_UNANSWERED, (system, array(wanted)))
         rows = cursor.fetchall()
-        correlations = {record: correlation for _, _, _, record, *_, correlation, _ in rows}
-        planner.follow_up(correlations)
         confirm_creates([
             Made(id_, sys, code, record, customer, version, wanted[record], json_value(values), "", correlation)
             for id_, sys, code, record, customer, version, values, correlation, _ in rows
@@ -246,3 +245,4 @@ def adopt(system: int, keys: Mapping[str, str]) -> None:
             " WHERE id = ANY(%s::uuid[])",
             (array(settled),),
         )
+        return {owners[record]: correlation for _, _, _, record, *_, correlation, _ in rows if record in owners}

@@ -14,7 +14,7 @@ from apps.common.ids import array, uuid7
 from apps.common.jsontext import json_text, json_value
 from apps.common.plans import find_by_index
 from apps.common.rowset import rowset
-from apps.connectors import planning
+from apps.connectors import locks, planning
 from apps.connectors.contract import UNKNOWN_OUTCOME, Trouble
 from apps.connectors.planning import Far, Step
 from apps.connectors.targets import Target, targets, usable
@@ -43,13 +43,14 @@ class Change:
 @dataclass(slots=True)
 class _Known:
     """What the database says of a batch of customers. `open`: by (connection, record), the delivery that waits or has failed;
-    `under_way`: what is being told, or perhaps was."""
+    `under_way`: what is being told, or perhaps was; `states`: of all of them, by subject and id."""
 
     customers: dict[UUID, Standing]
     oldest: dict[UUID, UUID]
     fars: dict[tuple[UUID, int], list[Far]] = field(default_factory=dict)
     open: dict[tuple[UUID, UUID], "_Open"] = field(default_factory=dict)
     under_way: dict[tuple[UUID, UUID], "_Open"] = field(default_factory=dict)
+    states: dict[tuple[UUID, UUID], dict[UUID, str]] = field(default_factory=dict)
     records: dict[UUID, set[UUID]] = field(default_factory=dict)
     reasserted: dict[tuple[UUID, UUID], int] = field(default_factory=dict)
 
@@ -72,8 +73,9 @@ class _Open:
 @dataclass(slots=True)
 class _Difference:
     """What has to be written so that the deliveries say what is wanted. `stale` and `relabel`: customer and reason or new state, by
-    delivery or link."""
+    delivery or link; `subjects`: the (connection, record) these speak of, each with its customer."""
 
+    subjects: dict[tuple[UUID, UUID], UUID] = field(default_factory=dict)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     stale: dict[UUID, tuple[UUID, str]] = field(default_factory=dict)
     relabel: dict[UUID, tuple[UUID, str]] = field(default_factory=dict)
@@ -105,7 +107,19 @@ def plan(changes: Sequence[Change]) -> set[UUID]:
             wrong.relabel |= {link: (id_, state) for link, state in wanted.relabel}
             steps = [_representable(s, target, image, fars) for s in wanted.steps]
             _compare(steps, target, standing, known=known, change=by_customer[id_], wrong=wrong)
-    return _supersede(wrong.stale) | _insert(wrong.rows) | _relabel(wrong.relabel)
+    return _left_to_others(wrong, known) | _supersede(wrong.stale) | _insert(wrong.rows) | _relabel(wrong.relabel)
+
+
+def _left_to_others(wrong: _Difference, known: _Known) -> set[UUID]:
+    """Takes hold of the deliveries of the subjects that get other ones. What is in somebody's hand right now, or no longer as it was
+    read, is not touched: what was worked out counted on it. Returns the customers of those."""
+    held = locks.deliveries_in_hand([id_ for s in wrong.subjects for id_ in known.states.get(s, ())])
+    left = {s for s in wrong.subjects if any(held.get(id_) != was for id_, was in known.states.get(s, {}).items())}
+    wrong.rows = [row for row in wrong.rows if (row[1], row[3]) not in left]
+    for subject in left:
+        if subject in known.open:
+            wrong.stale.pop(known.open[subject].id, None)
+    return {wrong.subjects[s] for s in left}
 
 
 def _representable(step: Step, target: Target, image: Mapping[str, Any], fars: Sequence[Far]) -> Step:
@@ -143,6 +157,8 @@ def _compare(
             step = None
         if step is not None and waiting is not None and _same(step, waiting) and waiting.customer == standing.id:
             continue
+        if waiting is not None or step is not None:
+            wrong.subjects[target.id, record] = standing.id
         if waiting is not None:
             reason = "a newer one took its place" if step else "nothing is left to tell"
             wrong.stale[waiting.id] = standing.id, reason
@@ -190,8 +206,8 @@ _UNDER_WAY = (
     f" AND (d.trouble = '{Trouble.UNCERTAIN}' OR d.code = '{UNKNOWN_OUTCOME}')))"
 )
 _OPEN = (
-    f"SELECT d.connection_id, d.record_id, {_UNDER_WAY}, d.id, d.customer_id, d.op, d.values::text, d.losers::text FROM delivery d"
-    " WHERE d.record_id = ANY(%s::uuid[]) AND d.state IN ('planned', 'waiting', 'failed', 'sending', 'uncertain')"
+    f"SELECT d.connection_id, d.record_id, {_UNDER_WAY}, d.state, d.id, d.customer_id, d.op, d.values::text, d.losers::text FROM delivery d"
+    f" WHERE d.record_id = ANY(%s::uuid[]) AND d.state IN {locks.OPEN}"
     " ORDER BY d.state <> 'failed', d.id"  # beside what waits, what failed before counts for nothing
 )
 _FARS = (
@@ -215,9 +231,10 @@ def _read(customers: Sequence[UUID], found: Sequence[Target]) -> _Known:
                 known.oldest.setdefault(customer, record)
         records = [r for own in known.records.values() for r in own]
         cursor.execute(_OPEN, (array(records),))
-        for connection_id, record, going, id_, customer, op, values, losers in cursor.fetchall():
+        for connection_id, record, going, state, id_, customer, op, values, losers in cursor.fetchall():
             delivery = _Open(id_, customer, op, json_value(values), json_value(losers))
             (known.under_way if going else known.open)[connection_id, record] = delivery
+            known.states.setdefault((connection_id, record), {})[id_] = state
         cursor.execute(_FARS, (array(customers), array(t.system for t in found)))
         for customer, system, link, record, external_id, state, disposition, own, sent in cursor.fetchall():
             far = Far(link, record, external_id, state, disposition, planning.flat(json_value(own)), json_value(sent))

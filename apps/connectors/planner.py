@@ -1,16 +1,18 @@
 """The planner: follows the change feed, and customers that are due for another reason, and has their deliveries worked out.
 
 One planner works at a time: it holds the reader's row. Its place in the feed is kept in the transaction of what it planned, so a
-planner that dies loses nothing and does nothing twice."""
+planner that dies loses nothing and does nothing twice. While it plans it holds no customer that is due: it takes those that are planned
+off the list at the end, but for those that were asked for again meanwhile."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
 
-from apps.common.ids import array
+from apps.common.jsontext import json_text
 from apps.common.rowset import rowset
 from apps.connectors.outbound import BATCH, BULK, INTERACTIVE, REASSERT, Change, plan
 from apps.connectors.targets import targets
@@ -40,10 +42,14 @@ def _turn() -> int:
     if not targets():
         _skip_to_head()
         return 0
-    changes = _due(INTERACTIVE) or _from_feed() or _due(BULK)
-    overtaken = plan(changes)
+    due = _due(INTERACTIVE)
+    changes = [] if due else _from_feed()
+    due = due or ([] if changes else _due(BULK))
+    overtaken = plan(changes or [d.change for d in due])
+    # One or the other, and last of all: rows of plan_due are taken in the order of their customers.
+    _take_off([d for d in due if d.change.customer not in overtaken])
     _put((c.customer, c.cause, c.lane, c.changed_at, c.correlation_id) for c in changes if c.customer in overtaken)
-    return len(changes)
+    return len(changes) or len(due)
 
 
 def _take_reader() -> bool:
@@ -91,14 +97,35 @@ def _from_feed() -> list[Change]:
     return list(found.values())
 
 
-def _due(lane: int) -> list[Change]:
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A customer that is due, and which `row` (version of it) said so."""
+
+    change: Change
+    row: str
+
+
+def _due(lane: int) -> list[_Due]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM plan_due WHERE customer_id IN (SELECT customer_id FROM plan_due WHERE lane = %s AND due_at <= clock_timestamp()"
-            " ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING customer_id, due_at, correlation_id, cause, lane",
+            "SELECT xmin::text, customer_id, due_at, correlation_id, cause, lane FROM plan_due"
+            " WHERE lane = %s AND due_at <= clock_timestamp() ORDER BY due_at LIMIT %s",
             (lane, BATCH),
         )
-        return [Change(*row) for row in cursor.fetchall()]
+        return [_Due(Change(*asked), row) for row, *asked in cursor.fetchall()]
+
+
+def _take_off(planned: Sequence[_Due]) -> None:
+    """Who was asked for again since it was read has another row now and stays."""
+    if not planned:
+        return
+    told = json_text([{"c": d.change.customer.hex, "x": d.row} for d in planned])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM plan_due WHERE customer_id IN (SELECT p.customer_id FROM jsonb_to_recordset(%s::jsonb) AS r(c uuid, x text)"
+            " JOIN plan_due p ON p.customer_id = r.c WHERE p.xmin::text = r.x ORDER BY p.customer_id FOR UPDATE OF p)",
+            (told,),
+        )
 
 
 def ask(customers: Iterable[UUID], *, cause: str, correlation_id: UUID, lane: int = INTERACTIVE) -> None:
@@ -111,18 +138,9 @@ def ask_each(correlations: Mapping[UUID, UUID], *, cause: str, lane: int = INTER
     _put((customer, cause, lane, None, correlation) for customer, correlation in correlations.items())
 
 
-def follow_up(correlations: Mapping[UUID, UUID]) -> None:
-    """Plans again the customers these records belong to by now (record -> correlation id). Until the end of the transaction none goes
-    elsewhere."""
-    if not correlations:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT customer_id, id FROM source_record WHERE id = ANY(%s::uuid[]) AND customer_id IS NOT NULL ORDER BY id"
-            " FOR NO KEY UPDATE",
-            (array(correlations),),
-        )
-        ask_each({customer: correlations[record] for customer, record in cursor.fetchall()}, cause="follow-up")
+def ask_causes(asked: Mapping[UUID, tuple[str, UUID]]) -> None:
+    """The same, each with a cause of its own: customer -> (cause, correlation id)."""
+    _put((customer, cause, INTERACTIVE, None, correlation) for customer, (cause, correlation) in asked.items())
 
 
 _ASKED = {"customer_id": "uuid", "cause": "text", "lane": "smallint", "due_at": "timestamptz", "correlation_id": "uuid"}
@@ -150,7 +168,9 @@ def ask_all(*, cause: str, correlation_id: UUID) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO plan_due (customer_id, cause, lane, due_at, correlation_id)"
-            " SELECT id, %s, %s::smallint, clock_timestamp(), %s::uuid FROM customer WHERE active ON CONFLICT DO NOTHING",
+            " SELECT id, %s, %s::smallint, clock_timestamp(), %s::uuid FROM customer WHERE active ORDER BY id"
+            # a row that stands may be planned right now, without what this asks for: it is written anew, and so stays
+            " ON CONFLICT (customer_id) DO UPDATE SET lane = plan_due.lane",
             (cause, BULK, correlation_id),
         )
         return int(cursor.rowcount)

@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 
 from apps.common.ids import array
 from apps.common.jsontext import json_text, storable
-from apps.connectors import circuit, planner
+from apps.connectors import circuit, locks, planner
 from apps.connectors.backoff import Next
 from apps.connectors.claim import Claimed
 from apps.connectors.contract import KEPT_TEXT, Answer, Op, Trouble
@@ -52,10 +52,12 @@ def settle(results: Sequence[Result]) -> int:
 
 @transaction.atomic
 def _settle(results: Sequence[Result]) -> int:
-    _plan_again([r.claimed for r in results if r.answer.trouble is None])
+    again = _planned_again([r.claimed for r in results if r.answer.trouble is None])
+    locks.hold_deliveries({(r.claimed.connection, r.claimed.record) for r in results})
     counted = _write_states(results)
     valid = [r for r in results if r.claimed.id in counted]
     done = [r for r in valid if r.answer.trouble is None]
+    _hold_links(valid)
     _acknowledge([r for r in done if r.claimed.op != Op.CREATE])
     made = [_made(r) for r in done if r.claimed.op == Op.CREATE and r.answer.external_id]
     confirm_creates(made)
@@ -63,15 +65,28 @@ def _settle(results: Sequence[Result]) -> int:
     _gone([r for r in valid if r.answer.trouble is Trouble.NOT_FOUND])
     _write_attempts(results)
     circuit.note([(r.claimed.connection, r.answer.trouble, r.answer.detail, r.next) for r in results])
+    planner.ask_each(again, cause="follow-up")
     _take_in_conflicts([r for r in valid if r.answer.trouble is Trouble.CONFLICT and r.answer.record is not None])
     return len(valid)
 
 
-def _plan_again(told: Sequence[Claimed]) -> None:
-    """There may be more to tell than what was told. The planner holds what it plans while it looks at deliveries; so this comes before
-    the deliveries are touched."""
-    planner.follow_up({one.record: one.correlation_id for one in told if one.op == Op.CREATE})
-    planner.ask_each({one.customer: one.correlation_id for one in told if one.op in _THEN_AGAIN}, cause="follow-up")
+def _planned_again(told: Sequence[Claimed]) -> dict[UUID, UUID]:
+    """Customers of whom there may be more to tell than what was told, with the correlation id of what was: those the records of
+    creates belong to by now, and stay with until this is written down."""
+    creates = {one.record: one.correlation_id for one in told if one.op == Op.CREATE}
+    owners = locks.hold_records(creates) if creates else {}
+    return {customer: creates[record] for record, customer in owners.items()} | {
+        one.customer: one.correlation_id for one in told if one.op in _THEN_AGAIN
+    }
+
+
+def _hold_links(counted: Sequence[Result]) -> None:
+    """Those that are told, made, or folded into another."""
+    made = [
+        (r.target.system, r.answer.external_id) for r in counted if r.claimed.op == Op.CREATE and r.answer.external_id
+    ]
+    folded = [(r.target.system, loser) for r in counted if r.claimed.op == Op.MERGE for loser in r.claimed.losers]
+    locks.hold_links([r.claimed.link for r in counted if r.claimed.link], made + folded)
 
 
 # What goes back to waiting while a newer one waits already has nothing to say any more.

@@ -131,6 +131,20 @@ def test_what_comes_back_meanwhile_gives_way_to_the_newer_one(monkeypatch: pytes
     assert told()[1:] == [("update", "Bonn", "superseded"), ("update", "Ulm", "done")]
 
 
+def test_what_fails_for_good_meanwhile_is_told_with_the_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan counted on its arrival."""
+    customer()
+    moves("Bonn")
+    planner.drain()
+    (one,) = outbox.claimed()
+    take("erp", person(0, city="Bonn", website="https://meier.example"))
+    relay_all()
+    with meanwhile(monkeypatch, lambda: tell(one, Trouble.VALIDATION)):
+        planner.drain()
+    assert told()[1:] == [("update", "Bonn", "superseded"), ("update", "Bonn", "waiting")]
+    assert Delivery.objects.get(state="waiting").values["website"] == "https://meier.example"
+
+
 def test_a_record_that_goes_elsewhere_meanwhile_is_planned_with_its_new_customer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
