@@ -1,8 +1,8 @@
 """What the hub promises, held against what stands in its tables; and what of it can be mended by doing the work again.
 
 What SQL can see stands in the view `broken_invariants`, one row for each break. Golden values and membership are derived: a customer that is
-built again, and records that are matched again, are right again. Facts (memberships, versions, events, acknowledgements) are never
-edited here: for those docs/runbooks/broken-invariants.md says what to do."""
+built again, and records that are matched again, are right again; an approval that waits for nothing is closed. Facts (memberships,
+versions, events, acknowledgements) are never edited here: for those docs/runbooks/broken-invariants.md says what to do."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,9 @@ from uuid import UUID
 from django.db import connection
 
 from apps.common.act import Act
+from apps.connectors.connections import withdraw_stale
 from apps.customers.refresh import refresh
+from apps.customers.stale import close_stale
 from apps.matching.candidates import redo_members
 
 PROMISES: Final[Mapping[str, str]] = {
@@ -28,12 +30,14 @@ PROMISES: Final[Mapping[str, str]] = {
     "I12": "a live link belongs to an active customer; a create that is done has its link",
     "I13": "no target has confirmed more than there is",
     "I15": "the same input twice changes nothing",
+    "I16": "what waits for a second person is about something that is there, as it is there",
     "I17": "records in are linked, unchanged or quarantined; what follows a record stands with it",
 }
 """What SQL can see. I8 and I10 (an unmerge equals never having merged; the order of arrival does not matter) only show when the work is
 done in another order: the tests do that. I14 (what happened is never changed unseen) is what `manage.py verify_audit` proves."""
 MENDED_BY: Final[Mapping[str, str]] = {
     "I4": "building the customer again", "I5": "matching its records again", "I7": "building the customer again",
+    "I16": "closing what waits for nothing",
 }  # fmt: skip
 _BATCH: Final = 250
 
@@ -76,15 +80,26 @@ def _of(row: tuple[int, list[str], list[str]] | None) -> tuple[int, Sequence[tup
 def mend(act: Act) -> dict[str, int]:
     """Do again what makes broken promises hold; returns by invariant how many subjects were worked on.
 
-    Customers are built again at once. Records that must be matched again go into the redo queue: they are matched as soon as the
-    workers come to them. Raises Conflict where records were moving meanwhile: nothing is half done, try again."""
+    Approvals that wait for nothing are closed. Customers are built again at once. Records that must be matched again go into the redo
+    queue: they are matched as soon as the workers come to them. Raises Conflict where records were moving meanwhile: nothing is half
+    done, try again."""
+    worked = {"I16": _close_stale(act)}
     subjects = _subjects()
-    customers = sorted({id_ for name in ("I4", "I7") for id_ in subjects.get(name, ())})
+    customers = sorted({id_ for name in ("I4", "I7", "I16") for id_ in subjects.get(name, ())})
     for at in range(0, len(customers), _BATCH):
         refresh(customers[at : at + _BATCH], act=act)
     if subjects.get("I5"):
         redo_members(subjects["I5"], "a promise of the hub is broken")
-    return {name: len(ids) for name, ids in subjects.items()}
+    worked["I16"] += len(subjects.pop("I16", ()))
+    return {name: count for name, count in (worked | {n: len(ids) for n, ids in subjects.items()}).items() if count}
+
+
+def _close_stale(act: Act) -> int:
+    """Closes approvals that wait for nothing; customers that they held back are built again."""
+    held, closed = close_stale()
+    for at in range(0, len(held), _BATCH):
+        refresh(held[at : at + _BATCH], act=act)
+    return len(held) + closed + withdraw_stale()
 
 
 def _subjects() -> dict[str, list[UUID]]:

@@ -1,11 +1,12 @@
 """Connections: set up, taken live by two people, paused, and the one switch that stops everything that leaves the hub."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import connection as database
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from apps.common.act import Act
@@ -22,7 +23,8 @@ from apps.customers.models import System
 
 @transaction.atomic
 def connect(*, document: Mapping[str, Any], credentials: Mapping[str, str], act: Act) -> Connection:
-    """A target set up, or set up anew, by its document; a new one observes. Every customer is planned for it.
+    """A target set up, or set up anew, by its document; a new one observes. Every customer is planned for it. Who had asked to take
+    it live had seen what another document would write: that request is rejected.
 
     Raises DocumentError (Rejected) with every entry that is wrong."""
     problems = registry.check(document)
@@ -32,13 +34,16 @@ def connect(*, document: Mapping[str, Any], credentials: Mapping[str, str], act:
     system, _ = System.objects.get_or_create(
         code=head["system"], defaults={"name": head.get("name", head["system"]), "kind": head.get("kind", "other")}
     )
-    row = Connection.objects.select_for_update().filter(system=system).order_by("adapter").first()
+    row = Connection.objects.select_for_update(no_key=True).filter(system=system).order_by("adapter").first()
     row = row or Connection(system=system, name=head.get("name", system.code), mode=Connection.Mode.OBSERVE)
+    before = row.settings.get("document")
     row.adapter = head["adapter"]
     row.settings = {**row.settings, "document": dict(document), "mapping": system.code}
     if credentials:
         row.credentials = seal_credentials(credentials)
     row.save()
+    if before != row.settings.get("document"):
+        _withdraw([row.id], "The target was set up anew; ask again, with what would be written now.")
     save_mapping(system=system, name=system.code, mapping=ColumnMapping.from_dict(document.get("mapping", {})), act=act)
     circuit.ensure([row.id])
     planner.ask_all(cause="connected", correlation_id=act.correlation_id)
@@ -55,7 +60,8 @@ def _with_key_column(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _locked(connection_id: UUID) -> Connection:
-    row = Connection.objects.select_for_update().select_related("system").filter(id=connection_id).first()
+    rows = Connection.objects.select_for_update(of=("self",), no_key=True).select_related("system")
+    row = rows.filter(id=connection_id).first()
     if row is None or not row.is_target:
         raise NotFound("There is no such target.")
     return row
@@ -114,13 +120,19 @@ def decide_go_live(*, go_live: UUID, approve: bool, act: Act) -> GoLive:
     """The second person's word. Approved: what was planned is sent from now on, behind what people wait for.
 
     Raises NotFound, Conflict (decided already), Rejected (the author decides; a rejection without a reason)."""
-    row = GoLive.objects.select_for_update().select_related("connection").filter(id=go_live).first()
-    if row is None:
+    asked = GoLive.objects.filter(id=go_live).first()
+    if asked is None:
         raise NotFound("There is no such request.")
+    target = _locked(
+        asked.connection_id
+    )  # before the request: who sets it up anew rejects what was asked for the old one
+    row = GoLive.objects.select_for_update().get(id=go_live)
     if row.state != GoLive.State.OPEN:
         raise Conflict("It has been decided already.")
     if row.author == act.actor:
         raise Rejected("A second person has to decide: you asked for it.")
+    if approve and target.mode != Connection.Mode.OBSERVE:
+        raise Conflict(f"{target.name} does not observe any more; it is {target.mode}.")
     if not approve and not act.reason:
         raise Rejected("Say why not.")
     row.state = GoLive.State.APPROVED if approve else GoLive.State.REJECTED
@@ -147,6 +159,23 @@ def _take_live(connection: UUID) -> None:
             "UPDATE delivery SET state = 'waiting', lane = 1, due_at = clock_timestamp() WHERE connection_id = %s AND state = 'planned'",
             (connection,),
         )
+
+
+_WITHDRAWN_BY = "hub:withdrawn"
+
+
+def _withdraw(connections: Sequence[UUID], why: str) -> int:
+    return GoLive.objects.filter(connection__in=connections, state=GoLive.State.OPEN).update(
+        state=GoLive.State.REJECTED, approver=_WITHDRAWN_BY, decision=why, decided_at=timezone.now()
+    )
+
+
+@transaction.atomic
+def withdraw_stale() -> int:
+    """Rejects open requests for connections that do not observe any more; returns how many."""
+    gone = ~Q(mode=Connection.Mode.OBSERVE) | Q(adapter="webhook")
+    stale = Connection.objects.select_for_update(no_key=True).filter(gone, go_lives__state="open").order_by("id")
+    return _withdraw(list(stale.values_list("id", flat=True)), "The target does not observe any more.")
 
 
 def planned_counts(connection: UUID) -> dict[str, int]:

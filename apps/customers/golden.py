@@ -12,7 +12,7 @@ from django.utils import timezone
 from apps.common.act import Act
 from apps.common.ids import array
 from apps.common.jsontext import json_value
-from apps.customers import due, holds, store
+from apps.customers import due, holds, stale, store
 from apps.customers.survivorship import PARTS, SCALARS, Golden, Member, Pin, survive
 from apps.customers.survivorship_lineage import unpack
 from apps.policies.active import Active, active_ones
@@ -183,6 +183,7 @@ def rebuild(
     store.write(rows=rows, moves=moves, act=act, model_version=model_version, unchanged=unchanged)
     if held:
         holds.write_changes(held, act)
+    stale.close_merges(c.customer for c in changes if c.successor is not None)
     dues = {
         c.customer: due.due((m.member for m in c.members), now.astimezone(UTC).date())
         for c in changes

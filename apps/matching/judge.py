@@ -300,6 +300,14 @@ def _lock_around(records: Sequence[UUID]) -> None:
         raise Conflict("The component grew while it was being locked.")
 
 
+def hold(customers: Iterable[UUID]) -> None:
+    """Nobody moves a record of these customers until the end of the transaction. Raises NotFound, Conflict (one was retired, or its
+    records moved meanwhile)."""
+    members = members_of(customers)
+    _lock_around(sorted(r for own in members.values() for r in own))
+    _still(members)
+
+
 def _still(members: Mapping[UUID, list[UUID]]) -> None:
     """With the records locked: raises Conflict when members moved since they were read."""
     if members_of(members) != members:

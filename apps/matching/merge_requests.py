@@ -78,21 +78,35 @@ def _kept(met: merging.Met) -> dict[str, Any]:
 def decide(*, request: UUID, approve: bool, act: Act) -> Matched | None:
     """Merges, or rejects the request. Only the rules that the request names are let pass, each between the customers it names.
 
-    Raises NotFound, Conflict (decided already, or a customer was retired meanwhile), Rejected (the author decides), Vetoed (another
-    rule stands against it by now, or one that nobody may let pass any more)."""
+    Raises NotFound, Conflict (decided already, or closed because a customer went into another one), Rejected (the author decides), Vetoed
+    (another rule stands against it by now, or one that nobody may let pass any more)."""
+    _open(request)  # says at once, without trying again, that it is not
     return retried(lambda: _decide(request, act, approve=approve))
+
+
+def _open(request: UUID, *, lock: bool = False) -> ChangeRequest:
+    rows = ChangeRequest.objects.select_for_update() if lock else ChangeRequest.objects
+    row = rows.filter(id=request, kind="merge").first()
+    if row is None:
+        raise NotFound("There is no such request for a merge.")
+    if row.state == ChangeRequest.State.CLOSED:
+        raise Conflict(
+            "One of these customers went into another one meanwhile, so this request was closed; look again."
+        )
+    if row.state != ChangeRequest.State.OPEN:
+        raise Conflict(f"This request is {row.state} already.")
+    return row
 
 
 @transaction.atomic
 def _decide(request: UUID, act: Act, *, approve: bool) -> Matched | None:
-    row = ChangeRequest.objects.select_for_update().filter(id=request, kind="merge").first()
-    if row is None:
-        raise NotFound("There is no such request for a merge.")
-    if row.state != ChangeRequest.State.OPEN:
-        raise Conflict(f"This request is {row.state} already.")
+    """Records before the request: who retires one of the customers closes it with their records locked."""
+    asked = _open(request).merge
+    if approve:
+        judge.hold(asked.customers)
+    row = _open(request, lock=True)
     if row.author == act.actor:
         raise Rejected("A second person has to decide: you asked for this merge.")
-    asked = row.merge
     row.state = ChangeRequest.State.APPROVED if approve else ChangeRequest.State.REJECTED
     row.approver, row.decided_at = act.actor, timezone.now()
     row.save(update_fields=("state", "approver", "decided_at"))

@@ -81,8 +81,8 @@ FROM steward_case k JOIN doubt d ON d.id = k.subject JOIN source_record a ON a.i
   LEFT JOIN judgement j ON j.record_a_id = d.record_a_id AND j.record_b_id = d.record_b_id AND j.superseded_at IS NULL AND j.origin = 'person'
 WHERE k.kind = 'match' AND k.state <> 'closed' AND d.state <> 'open'""",
     "change": """
-SELECT k.id, CASE d.state WHEN 'approved' THEN 'It was approved.' WHEN 'rejected' THEN 'It was rejected.'
-    ELSE 'The proposed value is not proposed any more.' END, d.approver
+SELECT k.id, CASE WHEN d.state = 'approved' THEN 'It was approved.' WHEN d.state = 'rejected' THEN 'It was rejected.'
+    WHEN d.kind = 'merge' THEN 'One of them went into another customer meanwhile.' ELSE 'The proposed value is not proposed any more.' END, d.approver
 FROM steward_case k JOIN change_request d ON d.id = k.subject WHERE k.kind = 'change' AND k.state <> 'closed' AND d.state <> 'open'""",
     "quarantine": """
 SELECT k.id, CASE d.state WHEN 'discarded' THEN 'It was discarded.' ELSE 'It was mended and taken in.' END, d.resolved_by

@@ -2,10 +2,11 @@
 
 import pytest
 
+from apps.common.errors import Conflict
 from apps.connectors import connections
 from apps.connectors.contract import Can
 from apps.connectors.targets import LEAST_LEASE_SECONDS, LONGEST_CALL_SECONDS, targets, usable
-from tests import outward
+from tests import outward, pipeline
 from tests.connectors import outbox
 from tests.pipeline import execute
 
@@ -95,3 +96,40 @@ def test_values_as_they_come_back() -> None:
     assert not target.holds(
         {"customertype": "organization", "city": "Ulm", "telephone": "+49 30 1234567"}, {"city": "Ulm", "phone": None}
     )
+
+
+def test_who_asked_to_take_it_live_had_seen_another_document() -> None:
+    """What is asked for is rejected when the target is set up anew, by no person; the same document again changes nothing."""
+    pipeline.systems()
+    document = outward.document("crm", outbox.NOWHERE)
+    made = connections.connect(document=document, credentials={"token": "a"}, act=outward.ALICE)
+    asked = connections.request_go_live(connection=made.id, act=outward.ALICE)
+    connections.connect(document=document, credentials={"token": "another"}, act=outward.ALICE)
+    asked.refresh_from_db()
+    assert asked.state == "open"
+    connections.connect(
+        document=outward.document("crm", outbox.NOWHERE, in_flight=2), credentials={}, act=outward.ALICE
+    )
+    asked.refresh_from_db()
+    assert (asked.state, asked.approver) == ("rejected", "hub:withdrawn")
+    with pytest.raises(Conflict, match="decided already"):
+        connections.decide_go_live(go_live=asked.id, approve=True, act=outward.BOB)
+    again = connections.request_go_live(connection=made.id, act=outward.ALICE)
+    connections.decide_go_live(go_live=again.id, approve=True, act=outward.BOB)
+    made.refresh_from_db()
+    assert made.mode == "live"
+
+
+def test_what_does_not_observe_is_not_taken_live_and_its_request_can_be_withdrawn() -> None:
+    pipeline.systems()
+    made = connections.connect(
+        document=outward.document("crm", outbox.NOWHERE), credentials={"token": "a"}, act=outward.ALICE
+    )
+    asked = connections.request_go_live(connection=made.id, act=outward.ALICE)
+    assert connections.withdraw_stale() == 0
+    execute("UPDATE connection SET mode = 'paused' WHERE id = %s", made.id)
+    assert [row[0] for row in pipeline.broken()] == ["I16"]
+    with pytest.raises(Conflict, match="does not observe"):
+        connections.decide_go_live(go_live=asked.id, approve=True, act=outward.BOB)
+    assert connections.withdraw_stale() == 1
+    assert pipeline.broken() == []

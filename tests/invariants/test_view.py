@@ -120,6 +120,78 @@ def hold_that_holds_nothing() -> None:
           " VALUES (%s, %s, 'payment_terms', '', 'open', %s, now())", uuid7(), customer("crm", "P1"), request)  # fmt: skip
 
 
+def waiting_hold(attribute: str = "payment_terms", proposed: str = "NET60") -> UUID:
+    """A change of the first person's that waits for approval, and nothing wrong with it."""
+    request = uuid7()
+    query("INSERT INTO change_request (id, kind, state, author, approver, reason, opened_at, correlation_id)"
+          " VALUES (%s, 'hold', 'open', 'test', '', '', now(), %s)", request, uuid7())  # fmt: skip
+    query("INSERT INTO hold (id, customer_id, attribute, proposed_value, proposed_hash, state, change_request_id, opened_at)"
+          " VALUES (%s, %s, %s, to_jsonb(%s::text), '', 'open', %s, now())", uuid7(), customer("crm", "P1"), attribute, proposed, request)  # fmt: skip
+    for table in ("customer", "historical_customer"):
+        query(
+            f"UPDATE {table} SET held = jsonb_build_object(%s::text, 'NET60') WHERE id = %s",
+            attribute,
+            customer("crm", "P1"),
+        )
+    return request
+
+
+def waiting_merge(*customers: UUID) -> UUID:
+    request = uuid7()
+    query("INSERT INTO change_request (id, kind, state, author, approver, reason, opened_at, correlation_id)"
+          " VALUES (%s, 'merge', 'open', 'test', '', '', now(), %s)", request, uuid7())  # fmt: skip
+    query(
+        "INSERT INTO merge_request (change_request_id, customers, title, vetoes) VALUES (%s, %s, '', '[{}]')",
+        request,
+        list(customers),
+    )
+    return request
+
+
+def waiting_go_live(mode: str = "observe") -> None:
+    connection, system = uuid7(), record().system_id
+    query("INSERT INTO connection (id, system_id, name, adapter, mode, settings, cursor, paused_reason, paused_by, created_at)"
+          " VALUES (%s, %s, 'crm', 'rest', %s, '{}', '{}', '', '', now())", connection, system, mode)  # fmt: skip
+    query("INSERT INTO go_live (id, connection_id, state, counts, author, reason, opened_at, approver, decision, correlation_id)"
+          " VALUES (%s, %s, 'open', '{}', 'test', 'x', now(), '', '', %s)", uuid7(), connection, uuid7())  # fmt: skip
+
+
+def hold_of_a_retired_customer() -> None:
+    waiting_hold()
+    query("UPDATE hold SET customer_id = %s", retired().id)
+
+
+def hold_of_what_is_not_proposed_any_more() -> None:
+    waiting_hold(proposed="NET90")
+
+
+def hold_of_a_request_that_is_decided() -> None:
+    query("UPDATE change_request SET state = 'approved', decided_at = now() WHERE id = %s", waiting_hold())
+
+
+def request_without_a_hold() -> None:
+    query("UPDATE hold SET state = 'closed' WHERE change_request_id = %s", waiting_hold())
+
+
+def request_for_nothing() -> None:
+    query(
+        "DELETE FROM merge_request WHERE change_request_id = %s",
+        waiting_merge(customer("crm", "P1"), customer("crm", "P2")),
+    )
+
+
+def merge_of_a_retired_customer() -> None:
+    waiting_merge(customer("crm", "P1"), retired().id)
+
+
+def merge_of_nobody() -> None:
+    waiting_merge(customer("crm", "P1"), uuid7())
+
+
+def going_live_of_what_is_live() -> None:
+    waiting_go_live("live")
+
+
 def membership_twice() -> None:
     query("ALTER TABLE membership DROP CONSTRAINT membership_never_twice")
     query("INSERT INTO membership (id, source_record_id, customer_id, since, until, action, actor, reason, correlation_id)"
@@ -165,7 +237,10 @@ CASES: tuple[tuple[str, Callable[[], None]], ...] = (
     ("I3", hop_to_a_retired_customer), ("I3", hop_that_is_not_the_customers), ("I3", hop_away_from_an_active_customer),
     ("I4", members_miscounted), ("I4", active_without_members), ("I5", identifier_torn), ("I6", pair_a_person_keeps_apart),
     ("I7", held_without_a_hold), ("I7", hold_that_holds_nothing), ("I9", membership_twice), ("I11", version_without_a_snapshot),
-    ("I11", snapshot_that_differs), ("I11", version_without_an_event), ("I15", same_content_twice), ("I17", record_unaccounted_for),
+    ("I11", snapshot_that_differs), ("I11", version_without_an_event), ("I15", same_content_twice),
+    ("I16", hold_of_a_retired_customer), ("I16", hold_of_what_is_not_proposed_any_more), ("I16", hold_of_a_request_that_is_decided),
+    ("I16", request_without_a_hold), ("I16", request_for_nothing), ("I16", merge_of_a_retired_customer), ("I16", merge_of_nobody),
+    ("I16", going_live_of_what_is_live), ("I17", record_unaccounted_for),
     ("I17", quarantined_without_a_row),
 )  # fmt: skip
 
@@ -177,6 +252,13 @@ def test_a_broken_promise_shows(promise: str, harm: Callable[[], None]) -> None:
 
 
 def test_a_hub_that_keeps_its_promises_shows_nothing() -> None:
+    assert found() == set()
+
+
+def test_what_waits_for_a_second_person_and_is_there_is_no_break() -> None:
+    waiting_hold()
+    waiting_merge(customer("crm", "P1"), customer("crm", "P2"))
+    waiting_go_live()
     assert found() == set()
 
 

@@ -224,6 +224,34 @@ def test_only_what_was_asked_about_is_let_pass() -> None:
     assert len(pipeline.partition()) == 2
 
 
+def test_a_request_is_closed_when_one_of_its_customers_goes_into_another() -> None:
+    """It is about customers as they were; by whose hand one of them went does not matter."""
+    (oldest,) = people(3)
+    first, second = two_tax_ids()
+    (newest,) = people(4)
+    asked = merge_requests.ask(customers=[first, second], act=alice())
+    judge.merge(customers=[first, newest], act=bob())
+    assert merge_requests.asked(asked.id).state == "open", "the older of the two stays"
+    judge.merge(customers=[oldest, second], act=bob())
+    assert merge_requests.asked(asked.id).state == "closed"
+    assert pipeline.broken() == []
+    for approve in (True, False):
+        with pytest.raises(Conflict, match="went into another"):
+            merge_requests.decide(request=asked.id, approve=approve, act=bob())
+    assert merge_requests.ask(customers=[first, oldest], act=alice()).state == "open", "it can be asked for anew"
+
+
+def test_the_machine_closes_a_request_alike() -> None:
+    (oldest,) = people(3, system="erp")
+    first, second = two_tax_ids()
+    asked = merge_requests.ask(customers=[first, second], act=alice())
+    pipeline.take("crm", pipeline.person(3, record_id="P2"))
+    pipeline.drain_all()
+    assert pipeline.where()["crm:P2"] == oldest
+    assert merge_requests.asked(asked.id).state == "closed"
+    assert pipeline.broken() == []
+
+
 def test_what_nobody_can_ask_for() -> None:
     use(CLOSED)
     first, second, third = [*people(1, status="active"), *people(2, status="closed"), *people(3)]

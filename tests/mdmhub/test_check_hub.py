@@ -8,7 +8,9 @@ from uuid import UUID
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.customers.models import Customer
+from apps.common.ids import uuid7
+from apps.customers.models import Customer, Hold
+from apps.matching import merge_requests
 from mdmhub.checkup import MENDED_BY, PROMISES
 from mdmhub.demo.checkdigits import TAX_ID
 from tests import pipeline
@@ -86,6 +88,32 @@ def test_facts_are_not_edited(customer: UUID) -> None:
         code, said = check(*options)
         assert code == 1
         assert "Facts are not edited: see docs/runbooks/broken-invariants.md." in said
+
+
+def test_what_waits_for_nothing_is_closed_and_what_waits_for_something_is_not(customer: UUID) -> None:
+    first, second = (
+        pipeline.customer_of("crm", pipeline.person(n, tax_id=TAX_ID["DE"](n), country="DE"))
+        for n in (910_002, 910_003)
+    )
+    asked = merge_requests.ask(customers=[first, second], act=pipeline.alice())
+    pipeline.owners_of_nothing()
+    for terms in ("NET45", "NET60"):
+        pipeline.take("erp", pipeline.person(1, payment_terms=terms))
+    hold = Hold.objects.get(customer=customer)
+    assert (hold.state, check()) == ("open", (0, check()[1]))
+    by_hand("UPDATE hold SET proposed_value = '\"NET5\"', proposed_hash = '' WHERE id = %s", hold.id)
+    by_hand("UPDATE merge_request SET customers = ARRAY[%s, %s]", first, uuid7())
+    code, said = check()
+    assert code == 1
+    assert "something else is proposed by now" in said
+    assert "is no customer any more" in said
+    assert "--fix mends it by closing what waits for nothing." in said
+    code, said = check("--fix")
+    assert code == 0, said
+    hold.refresh_from_db()
+    assert (hold.state, hold.proposed_value) == ("open", "NET60")
+    asked.refresh_from_db()
+    assert (asked.state, asked.approver) == ("closed", "")
 
 
 def test_as_json_and_with_as_many_as_are_wanted(customer: UUID) -> None:
