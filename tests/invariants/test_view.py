@@ -207,6 +207,13 @@ def snapshot_that_differs() -> None:
     query("UPDATE customer SET name = 'somebody else' WHERE id = %s", customer("crm", "P1"))
 
 
+def snapshot_with_another_list_of_names() -> None:
+    query(
+        """UPDATE customer SET names = '[{"type": "alias", "value": "somebody else"}]' WHERE id = %s""",
+        customer("crm", "P1"),
+    )
+
+
 def version_without_an_event() -> None:
     query("DELETE FROM event WHERE subject_id = %s AND version = 1", customer("crm", "P1"))
 
@@ -237,7 +244,7 @@ CASES: tuple[tuple[str, Callable[[], None]], ...] = (
     ("I3", hop_to_a_retired_customer), ("I3", hop_that_is_not_the_customers), ("I3", hop_away_from_an_active_customer),
     ("I4", members_miscounted), ("I4", active_without_members), ("I5", identifier_torn), ("I6", pair_a_person_keeps_apart),
     ("I7", held_without_a_hold), ("I7", hold_that_holds_nothing), ("I9", membership_twice), ("I11", version_without_a_snapshot),
-    ("I11", snapshot_that_differs), ("I11", version_without_an_event), ("I15", same_content_twice),
+    ("I11", snapshot_that_differs), ("I11", snapshot_with_another_list_of_names), ("I11", version_without_an_event), ("I15", same_content_twice),
     ("I16", hold_of_a_retired_customer), ("I16", hold_of_what_is_not_proposed_any_more), ("I16", hold_of_a_request_that_is_decided),
     ("I16", request_without_a_hold), ("I16", request_for_nothing), ("I16", merge_of_a_retired_customer), ("I16", merge_of_nobody),
     ("I16", going_live_of_what_is_live), ("I17", record_unaccounted_for),

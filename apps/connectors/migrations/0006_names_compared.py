@@ -1,0 +1,16 @@
+"""The newest snapshot is the customer, its list of names included; a snapshot from before there was such a list stands for an empty one."""
+
+from importlib import import_module
+
+from django.db import migrations
+
+BEFORE = import_module("apps.connectors.migrations.0005_pending_approvals").VIEW
+_COMPARED = " identifiers, extra, held, lineage,"
+assert BEFORE.count(_COMPARED) == 2
+VIEW = BEFORE.replace(_COMPARED, _COMPARED.replace("extra", "coalesce(names, '[]'), extra"))
+
+
+class Migration(migrations.Migration):
+    dependencies = [("connectors", "0005_pending_approvals"), ("customers", "0013_names_and_ends")]
+
+    operations = [migrations.RunSQL(VIEW, BEFORE)]
