@@ -21,6 +21,7 @@ from apps.stewardship.views import (
     review,
     saved,
     sync,
+    trust,
     unmerge,
 )
 
@@ -34,6 +35,8 @@ urlpatterns = [
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/next/", inbox.following, name="inbox-next"),
     path("inbox/undo/", review.undo, name="decision-undo"),
+    path("systems/trust/", trust.trust, name="trust"),
+    path("systems/trust/<uuid:id>/", trust.trust_activate, name="trust-activate"),
     path("quality/", quality_scores.quality_scores, name="quality-scores"),
     path("inbox/quality/<uuid:id>/", quality.quality, name="quality"),
     path("inbox/<uuid:id>/", review.review, name="review"),

@@ -24,7 +24,7 @@ def addresses() -> list[str]:
     )  # fmt: skip
     own = f"/customers/{customer}/"
     return [
-        "/", "/customers/", "/customers/?q=muller", "/customers/?q=nobodyatall", "/doubts/", "/systems/", "/preferences/", "/imports/",
+        "/", "/customers/", "/customers/?q=muller", "/customers/?q=nobodyatall", "/doubts/", "/systems/", "/systems/trust/", "/preferences/", "/imports/",
         "/imports/new/", f"/imports/{run.id}/", "/quarantine/", "/quarantine/?state=discarded", f"/quarantine/{row}/", own,
         f"{own}sources/", f"{own}records/{record}/", f"{own}lineage/", f"{own}history/", f"{own}history/compare/?a=1&b=2", f"{own}matches/",
         f"{own}joins/", "/quality/",
