@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path, re_path
 
 from apps.common.api import problems
-from apps.connectors.api import connections, deliveries, jobs, quarantine, source_records
+from apps.connectors.api import connections, deliveries, jobs, quarantine, rekey, source_records
 from apps.connectors.hooks import HookView
 from apps.customers.api import customers, quality, sources, systems
 from apps.events.api.changes import ChangesView
@@ -13,6 +13,7 @@ from apps.stewardship.api import changes as stewardship
 
 urlpatterns: list[URLPattern] = [
     path("source-records", source_records.SourceRecordsView.as_view()),
+    path("source-records:rekey", rekey.RekeyView.as_view()),
     path("source-records/<str:system>/<path:external_id>", source_records.SourceRecordView.as_view()),
     path("customers", customers.CustomersView.as_view()),
     path("customers:match", matching.MatchView.as_view()),

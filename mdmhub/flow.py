@@ -78,5 +78,6 @@ EVENTS = (
     EventType("customer.changed", "an effective or derived value, a member or a lineage differs"),
     EventType("customer.merged", "other customers became part of this one; the body names them"),
     EventType("customer.unmerged", "records left this customer, or a retired id came back to life"),
+    EventType("customer.rekeyed", "a system calls its record by another key; the body names both"),
     EventType("customer.retired", "the id leads to another customer from now on; the body names it"),
 )

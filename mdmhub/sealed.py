@@ -26,6 +26,9 @@ _VALUES: Final = (
     "credit_limit", "status", "addresses", "contact_points", "identifiers", "names", "extra", "held", "lineage", "salt",
 )  # fmt: skip
 _EXTERNAL_ID: Final = "(SELECT s.external_id FROM source_record s WHERE s.id = t.source_record_id)"
+_FORMER_KEYS: Final = (
+    "SELECT sealed_digest(k.before, t.salt, t.raw) FROM renamed_key k WHERE k.source_record_id = t.source_record_id"
+)
 _FOLLOWED: Final = "(SELECT s.follows_id::text FROM source_record s WHERE s.id = t.source_record_id)"
 
 
@@ -68,7 +71,8 @@ SEALED: Final[tuple[Sealed, ...]] = (
     Sealed(
         "source_record_version", erased=("raw", "canonical", "salt"), erasure=_erased("source_record_version"),
         proof=f"t.digest = sealed_digest({_EXTERNAL_ID}, t.salt, t.raw)"
-        f" OR t.digest = sealed_digest({_FOLLOWED}, t.salt, t.raw)",
+        f" OR t.digest = sealed_digest({_FOLLOWED}, t.salt, t.raw)"
+        f" OR t.digest IN ({_FORMER_KEYS})",
         reads=("canonical", "raw", "deleted", "content_digest"),
         again=_same_content,
     ),
@@ -85,6 +89,7 @@ SEALED: Final[tuple[Sealed, ...]] = (
     _ended("judgement", "superseded", "superseded_at", "superseded_by"),
     Sealed("delivery_attempt", order="number", later=("request", "response")),
     Sealed("erasure"),
+    Sealed("renamed_key"),
     # What people decided; these tables have no guard of their own.
     Sealed("relation", later=("until",)),
     _ended("relation", "ended", "until"),

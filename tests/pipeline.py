@@ -60,6 +60,7 @@ TABLES = (
     "redirect",
     "membership",
     "link",
+    "renamed_key",
     "source_record_version",
     "source_record",
     "historical_customer",

@@ -1,7 +1,8 @@
 """What stewards say of single values: a pin stands above every source, an ignored value counts as never sent.
 
 Both hang on an anchor, a record of the system `steward` that goes with the source record it follows on merge and unmerge: pins on
-the customer's oldest record, an ignored value on the record that sent it. Either may run out at a moment that was said."""
+the customer's oldest record, an ignored value on the record that sent it. Either may run out at a moment that was said.
+What is said of a retired id is said of its successor."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from apps.common.act import Act
 from apps.common.errors import Conflict, FieldError, NotFound, Rejected
 from apps.common.ids import uuid7
 from apps.common.jsontext import json_text
-from apps.customers import canonical, identity
+from apps.customers import canonical, identity, queries_ids
 from apps.customers.golden import Change, MemberRow, read_members, rebuild
 from apps.customers.refresh import locked_members
 from apps.customers.store import Move
@@ -50,6 +51,7 @@ def pin(*, customer: UUID, attribute: str, value: Any, act: Act, until: datetime
     Returns the customers written. Raises Rejected (no reason, unknown attribute, impossible value, a moment that has passed) and
     NotFound."""
     _check(attribute, act, until)
+    customer = queries_ids.standing([customer])[customer]
     members = _members_of(customer)
     if value is None:
         return _say(customer, members, act, [_without_pin(a, attribute) for a in _anchors(members)])
@@ -73,6 +75,7 @@ def ignore(*, customer: UUID, record: UUID, attribute: str, act: Act, until: dat
 
     Returns the customers written. Raises as `pin` does, and Rejected where the record has no value."""
     _check(attribute, act, until)
+    customer = queries_ids.standing([customer])[customer]
     members = _members_of(customer)
     source = _source(members, record)
     value = source.member.canonical.get(attribute)
@@ -90,6 +93,7 @@ def ignore(*, customer: UUID, record: UUID, attribute: str, act: Act, until: dat
 def heed(*, customer: UUID, record: UUID, attribute: str, act: Act) -> list[UUID]:
     """An ignored value counts again. Returns the customers written. Raises Rejected without a reason, and NotFound."""
     _check(attribute, act, None)
+    customer = queries_ids.standing([customer])[customer]
     members = _members_of(customer)
     anchor = _anchor(members, _source(members, record).id)
     rest = {a: said for a, said in anchor.ignored.items() if a != attribute}

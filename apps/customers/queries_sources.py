@@ -78,13 +78,15 @@ def _at(row: SourceRecord, at: datetime) -> tuple[SourceRecord | SourceRecordVer
 
 
 def customers_of(keys: Sequence[Key]) -> dict[Key, UUID]:
-    """The customer behind each of some (system code, external id) that the hub knows: one query."""
+    """The customer behind each of some (system code, external id) that the hub knows: one query. A key that its system has given up, and
+    given to nobody since, stands for the record that had it last."""
     codes, ids = [k[0] for k in keys], [k[1] for k in keys]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT y.code, l.external_id, s.customer_id FROM unnest(%s::text[], %s::text[]) AS w(code, external_id)"
-            " JOIN system y ON y.code = w.code JOIN link l ON l.system_id = y.id AND l.external_id = w.external_id"
-            " JOIN source_record s ON s.id = l.source_record_id"
+            "SELECT y.code, w.external_id, s.customer_id FROM unnest(%s::text[], %s::text[]) AS w(code, external_id)"
+            " JOIN system y ON y.code = w.code LEFT JOIN link l ON l.system_id = y.id AND l.external_id = w.external_id"
+            " JOIN source_record s ON s.id = coalesce(l.source_record_id, (SELECT k.source_record_id FROM renamed_key k"
+            "  WHERE k.system_id = y.id AND k.before = w.external_id ORDER BY k.renamed_at DESC, k.id DESC LIMIT 1))"
             " WHERE s.customer_id IS NOT NULL AND y.kind <> 'steward'",
             (codes, ids),
         )

@@ -96,17 +96,23 @@ def _versions(items: Sequence[Item]) -> dict[Key, Entry]:
         told |= Q(subject_id=id_, version__in=numbers)
     rows = {(r.id, r.version): r for r in Customer.history.filter(asked)}
     events = {
-        (id_, n): word for id_, n, word in Event.objects.filter(told).values_list("subject_id", "version", "type")
+        (id_, n): (type_, renamed or [])
+        for id_, n, type_, renamed in Event.objects.filter(told).values_list(
+            "subject_id", "version", "type", "body__rekeyed"
+        )
     }
     return {_key(i): _version(i, rows, events) for i in items}
 
 
-def _version(item: Item, rows: Mapping[tuple[UUID, int], Any], events: Mapping[tuple[UUID, int], str]) -> Entry:
+def _version(
+    item: Item, rows: Mapping[tuple[UUID, int], Any], events: Mapping[tuple[UUID, int], tuple[str, Any]]
+) -> Entry:
     row, older = rows[item.key, item.number], rows.get((item.key, item.number - 1))
     erased = _erased(now=row.salt is not None, before=older is None or older.salt is not None)
+    type_, renamed = events.get((item.key, item.number), ("", ()))
     return _entry(
-        item, f"Version {item.number}", version=item.number, erased=erased,
-        tag=wording.EVENTS.get(events.get((item.key, item.number), ""), ""), tone="accent",
+        item, f"Version {item.number}", version=item.number, erased=erased, tag=wording.EVENTS.get(type_, ""), tone="accent",
+        thing=", ".join(f"{key['system']} {key['from']} → {key['to']}" for key in renamed),
         rule=f"policy {row.policy_hash[:8]}" if row.policy_hash else "", changes=[] if erased else changed(row, older),
     )  # fmt: skip
 

@@ -67,6 +67,7 @@ EVENTS: Mapping[str, str] = {
     "customer.changed": "Changed",
     "customer.merged": "Merged",
     "customer.unmerged": "Unmerged",
+    "customer.rekeyed": "Key renamed",
     "customer.retired": "Retired",
 }
 WHY: Mapping[str, str] = {

@@ -13,6 +13,7 @@ from apps.customers import pins
 from apps.customers.erase import erase_history
 from apps.customers.models import ChangeRequest, Customer
 from apps.customers.refresh import decide_request
+from apps.customers.rekey import Rename, rekey
 from apps.events import checkpoints, verifying
 from apps.events.models import Checkpoint, Seal
 from apps.events.relay import relay_all
@@ -40,6 +41,7 @@ def everything() -> None:
     judge.merge(customers=[at["crm:P4"], at["crm:P5"]], act=merged)
     judge.undo(correlation_id=merged.correlation_id, act=bob())
     judge.merge(customers=[at["crm:P6"], at["crm:P7"]], act=alice())
+    rekey(system_id=pipeline.systems()["crm"].id, renames=[Rename("P14", "C-14")], act=alice())
     records = pipeline.record_ids()
     one, other = sorted((records["crm:P8"], records["crm:P9"]))
     related = bob()

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from apps.customers import queries
 from apps.customers.golden import read_customers
+from apps.matching import judge
 from tests import pipeline
 from tests.pipeline import person, take
 from tests.stewardship.given import browser, text
@@ -153,3 +154,19 @@ def test_what_cannot_be_ignored_is_refused(customer: UUID) -> None:
     assert steward.get(f"/customers/{customer}/records/{winner}/ignore/language/").status_code == 302
     assert browser("viewer").get(address).status_code == 403
     assert not any(s.ignored for s in queries.customer_detail(customer).sources)
+
+
+def test_a_form_of_an_id_that_was_merged_meanwhile_asks_to_look_and_then_lands_on_the_successor(customer: UUID) -> None:
+    young = pipeline.customer_of("billing", person(2, website="young.example.org"))
+    sent = form(young, choice="own", own="right.example.org")
+    judge.merge(customers=[customer, young], act=pipeline.alice())
+    before = website(customer)
+    steward, address = browser("steward"), f"/customers/{young}/pin/website/"
+    refused = steward.post(address, {**sent, "version": "1"})
+    assert refused.status_code == 422
+    assert "has changed since you opened the page" in text(refused)
+    assert 'value="right.example.org"' in text(refused), "what was typed is still there"
+    assert website(customer) == before
+    version = read_customers([customer])[customer].version
+    assert steward.post(address, {**sent, "version": str(version)}).status_code == 302
+    assert "right.example.org" in website(customer)

@@ -64,6 +64,33 @@ class DeletedOut(serializers.Serializer[Any]):
     record_id = serializers.UUIDField()
 
 
+class RenameIn(Strict):
+    """A key and the one that its system calls the record by now."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {
+            "from": serializers.CharField(max_length=200, trim_whitespace=False),
+            "to": serializers.CharField(max_length=200, trim_whitespace=False),
+        }
+
+
+class RekeyIn(Strict):
+    system = serializers.RegexField(CODE)
+    renames = serializers.ListField(child=RenameIn(), min_length=1, max_length=250)
+    reason = serializers.CharField(max_length=1000)
+
+
+class RekeyedOut(serializers.Serializer[Any]):
+    external_id = serializers.CharField(help_text="The key from now on.")
+    former_id = serializers.CharField()
+    customer_id = serializers.UUIDField(allow_null=True, help_text="The same as before; null: not matched yet.")
+    record_id = serializers.UUIDField()
+
+
+class RekeyedListOut(serializers.Serializer[Any]):
+    items = RekeyedOut(many=True)
+
+
 class CountsOut(serializers.Serializer[Any]):
     read = serializers.IntegerField()
     created = serializers.IntegerField()

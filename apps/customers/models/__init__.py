@@ -4,6 +4,7 @@ from apps.customers.models.decision import ChangeRequest, Erasure, Hold, Judgeme
 from apps.customers.models.golden import Customer, CustomerDue, CustomerSearch, LookupKey, Redirect
 from apps.customers.models.quality import QualityScore
 from apps.customers.models.rebuild import RebuildRun
+from apps.customers.models.renamed import RenamedKey
 from apps.customers.models.source import Link, Membership, SourceRecord, SourceRecordVersion, System
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "RebuildRun",
     "Redirect",
     "Relation",
+    "RenamedKey",
     "SourceRecord",
     "SourceRecordVersion",
     "System",

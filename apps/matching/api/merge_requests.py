@@ -9,6 +9,7 @@ from apps.common import cursors
 from apps.common.api.endpoints import Endpoint
 from apps.common.api.idempotency import idempotent
 from apps.common.api.views import HubView
+from apps.customers.queries_ids import different
 from apps.matching import judge, merge_requests
 from apps.matching.api import serializers as shapes
 from apps.matching.api.views import placed
@@ -22,7 +23,9 @@ class LinkView(HubView):
     def post(self, request: Any) -> Response:
         """These customers are not one, but have to do with one another: a household, a group of companies, a person of a company."""
         asked = self.body()
-        linked = judge.relate(customers=asked["customers"], kind=asked["kind"], act=self.act(asked["reason"]))
+        linked = judge.relate(
+            customers=different(asked["customers"]), kind=asked["kind"], act=self.act(asked["reason"])
+        )
         return Response(placed(linked))
 
 
@@ -50,7 +53,7 @@ class MergeRequestsView(HubView):
     def post(self, request: Any) -> Response:
         """Asks a second person for a merge that `customers:merge` refused by rules that one may let pass. Nothing is merged yet."""
         asked = self.body()
-        made = merge_requests.ask(customers=asked["customers"], act=self.act(asked["reason"]))
+        made = merge_requests.ask(customers=different(asked["customers"]), act=self.act(asked["reason"]))
         return Response(_request(merge_requests.asked(made.id)), 201)
 
 

@@ -11,6 +11,7 @@ from apps.common.api.views import HubView
 from apps.customers import canonical
 from apps.customers import queries as customers
 from apps.customers.models import SourceRecord
+from apps.customers.queries_ids import different, standing
 from apps.matching import judge
 from apps.matching.api import serializers as shapes
 from apps.matching.branches import branch
@@ -70,10 +71,10 @@ class MergeView(HubView):
     }
 
     def post(self, request: Any) -> Response:
-        """These customers are one. The oldest id survives; the others resolve to it for ever. It can be undone. Refused
-        where a rule of the merging policy stands between any two of them: link them, or ask a second person."""
+        """These customers are one. The oldest id survives; the others resolve to it for ever. It can be undone. A retired id
+        stands for its successor. Refused where a rule of the merging policy stands between any two of them: link them, or ask a second person."""
         asked = self.body()
-        matched = judge.merge(customers=asked["customers"], act=self.act(asked["reason"]))
+        matched = judge.merge(customers=different(asked["customers"]), act=self.act(asked["reason"]))
         return Response(placed(matched))
 
 
@@ -88,8 +89,9 @@ class UnmergeView(HubView):
         """These records, or the branch that one join brought in, are somebody else: they leave the customer and are kept
         apart from the rest for good. A customer that was merged away gets its old id back."""
         asked = self.body()
+        customer = standing([customer_id])[customer_id]
         matched = judge.unmerge(
-            customer=customer_id, records=_leaving(customer_id, asked), version=asked.get("version"),
+            customer=customer, records=_leaving(customer, asked), version=asked.get("version"),
             act=self.act(asked["reason"]),
         )  # fmt: skip
         return Response(placed(matched))

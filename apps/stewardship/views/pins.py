@@ -31,7 +31,9 @@ def pin(request: HttpRequest, id: UUID, attribute: str) -> HttpResponse:
     detail = queries.customer_detail(id)
     if attribute not in ATTRIBUTES or attribute in NEVER:
         raise Http404("There is no such attribute to pin.")
-    if detail.replaced:
+    if (
+        detail.replaced and request.method != "POST"
+    ):  # what was sent stays in the form, which asks to look at the successor
         messages.info(request, f"{detail.asked} was retired; it is part of this customer now.")
         return redirect("customer-pin", detail.id, attribute)
     problem, old = "", None
@@ -128,7 +130,7 @@ def ignored(request: HttpRequest, id: UUID, record: UUID, attribute: str) -> Htt
     """One value of one source: the form lets it count as never sent, or count again."""
     detail = queries.customer_detail(id)
     source = next((s for s in detail.sources if s.record == record), None)
-    if detail.replaced or source is None or attribute not in ATTRIBUTES or attribute in NEVER:
+    if source is None or attribute not in ATTRIBUTES or attribute in NEVER:
         raise Http404("There is no such value.")
     value, standing = source.canonical.get(attribute), source.ignored.get(attribute)
     if value in (None, "", []):
