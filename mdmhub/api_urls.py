@@ -32,6 +32,8 @@ urlpatterns: list[URLPattern] = [
     path("customers/<uuid:customer_id>/distribution", deliveries.DistributionView.as_view()),
     path("customers/<uuid:customer_id>:unmerge", matching.UnmergeView.as_view()),
     path("quality", quality.QualityView.as_view()),
+    path("quality/stale", quality.StaleView.as_view()),
+    path("quality/expiring-pins", quality.ExpiringPinsView.as_view()),
     path("crosswalk", sources.CrosswalkView.as_view()),
     path("changes", ChangesView.as_view()),
     path("jobs", jobs.JobsView.as_view()),

@@ -26,6 +26,7 @@ ACT = Act("hub:test", "a test")
 SYSTEMS = {"crm": 70, "erp": 80, "billing": 75, "support": 50}
 TABLES = (
     "rebuild_run",
+    "stale_attribute",
     "note",
     "steward_decision",
     "steward_case",

@@ -10,6 +10,9 @@ from uuid import UUID
 
 from django.db import connection
 
+from apps.customers.golden import member_of
+from apps.customers.survivorship_members import Member
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -55,7 +58,7 @@ class Members:
 
 _NOW = (
     "SELECT s.id, y.code, y.name, y.kind, y.record_url, s.external_id, coalesce(s.source_updated_at, s.changed_at),"
-    " s.received_at, s.deleted, s.version, s.raw_salt IS NULL, s.canonical::text"
+    " s.received_at, s.deleted, s.version, s.raw_salt IS NULL, s.canonical::text, y.trust, y.delete_policy, s.follows_id"
     " FROM source_record s JOIN system y ON y.id = s.system_id WHERE s.customer_id = %s ORDER BY y.code, s.external_id"
 )
 
@@ -64,7 +67,20 @@ def members_of(customer: UUID) -> Members:
     """The members of a customer as they are now: one query."""
     with connection.cursor() as cursor:
         cursor.execute(_NOW, (customer,))
-        return put_together(cursor.fetchall())
+        return put_together([row[:-3] for row in cursor.fetchall()])
+
+
+def members_and_facts(customer: UUID) -> tuple[Members, list[Member]]:
+    """The same, and all of them, stewards' anchors too, as survivorship sees them: one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NOW, (customer,))
+        rows = cursor.fetchall()
+    return put_together([row[:-3] for row in rows]), [
+        member_of(
+            (id_, customer, code, kind, trust, deletes, external_id, canonical, updated.isoformat(), deleted, follows, received.isoformat())
+        )
+        for id_, code, _, kind, _, external_id, updated, received, deleted, _, _, canonical, trust, deletes, follows in rows
+    ]  # fmt: skip
 
 
 def put_together(rows: Sequence[tuple[Any, ...]]) -> Members:

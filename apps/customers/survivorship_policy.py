@@ -11,9 +11,10 @@ from apps.customers.quality_policy import QualityReader
 from apps.customers.survivorship_chains import ChainReader, Told, near, under
 from apps.customers.survivorship_conditions import COUNTRY, Condition
 from apps.customers.survivorship_members import ATTRIBUTES, EXTRA, PARTS, SCALARS, SINGLES
+from apps.customers.survivorship_stale import Stale, read_stale
 from apps.customers.survivorship_strategies import Step, step
 
-KEYS: Final = ("default", "attributes", "groups", "chains", "lists", "trust", "quality")
+KEYS: Final = ("default", "attributes", "groups", "chains", "lists", "trust", "quality", "stale")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class SurvivorshipPolicy:
     singles: tuple[str, ...] = SINGLES
     timed: bool = False
     plain: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    stale: Mapping[str, Stale] = field(default_factory=dict)
 
     def branches(self, attribute: str) -> Branches:
         return self.attributes.get(attribute) or (UNITED if attribute in PARTS else self.default)
@@ -81,6 +83,7 @@ def parse_survivorship(body: Mapping[str, Any]) -> SurvivorshipPolicy:
         tuple(n for n in SINGLES if not any(n in g for g in groups)),
         any(s.timed for branches in (default, *attributes.values()) for b in branches for s in b.steps),
         {n: b.steps for n, branches in plain.items() for b in branches if b.condition is None},
+        stale=read_stale(tables["stale"], lambda place, name: _is_attribute(place, name, wrong), wrong),
     )  # fmt: skip
     wrong = wrong or _circles(policy)
     if wrong:

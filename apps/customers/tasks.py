@@ -4,6 +4,7 @@ from celery import shared_task
 
 from apps.customers import measure_quality as measuring
 from apps.customers import pins, rebuild_all
+from apps.customers.measure_stale import measure_stale
 from apps.customers.refresh import refresh_due
 
 REBUILD_SECONDS = 10.0
@@ -41,6 +42,7 @@ def rebuild_nightly() -> None:
 
 @shared_task(name="apps.customers.tasks.measure_quality", ignore_result=True)
 def measure_quality() -> None:
-    """Measures the quality of what every system says, when that is due."""
+    """Measures the quality of what every system says, and counts what has grown old, when that is due."""
     if measuring.is_due():
         measuring.measure()
+        measure_stale()

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
-from apps.customers.queries import AttributeLineage, CustomerDetail, Pin, Source, SourceValue, values_of
+from apps.customers.queries import AttributeLineage, CustomerDetail, PartLineage, Pin, Source, SourceValue, values_of
+from apps.customers.queries_ages import Ages
 from apps.customers.queries_compare import VersionDifference, compare
 from apps.customers.queries_values import without_origin
 from apps.customers.restore import keepable
 from apps.customers.survivorship import ATTRIBUTES, PARTS, SCALARS
+from apps.customers.survivorship_age import Aged
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +118,19 @@ def _difference(attribute: str, was: Mapping[str, Any], now: Mapping[str, Any], 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One attribute with what its other sources say: `agreeing` have the winner's value, `differing` another."""
+    """One attribute with what its other sources say: `agreeing` have the winner's value, `differing` another. `age`, and that of each
+    entry of a list, only where they were asked: of today."""
 
     line: AttributeLineage
     agreeing: Sequence[SourceValue]
     differing: Sequence[SourceValue]
+    age: Aged | None = None
+    entry_ages: Sequence[Aged] = ()
+
+    @property
+    def entries(self) -> list[tuple[PartLineage, Aged | None]]:
+        """The entries of a list, each with its age, if that was asked."""
+        return list(zip_longest(self.line.parts, self.entry_ages[: len(self.line.parts)]))
 
     @property
     def values(self) -> int:
@@ -127,10 +138,13 @@ class Shown:
         return 1 + len({repr(o.value) for o in self.differing})
 
 
-def told(line: AttributeLineage) -> Shown:
+def told(line: AttributeLineage, ages: Ages | None = None) -> Shown:
     """Sorts the other sources of one attribute into those that agree with the winner and those that do not."""
     own = line.winner.value if line.winner is not None else line.value
-    return Shown(line, [o for o in line.others if o.value == own], [o for o in line.others if o.value != own])
+    age, entries = (ages or {}).get(line.attribute, (None, ()))
+    return Shown(
+        line, [o for o in line.others if o.value == own], [o for o in line.others if o.value != own], age, entries
+    )
 
 
 def overview_lines(lineage: Sequence[AttributeLineage]) -> tuple[list[Shown], dict[str, AttributeLineage]]:

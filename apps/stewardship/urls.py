@@ -38,6 +38,7 @@ urlpatterns = [
     path("systems/trust/", trust.trust, name="trust"),
     path("systems/trust/<uuid:id>/", trust.trust_activate, name="trust-activate"),
     path("quality/", quality_scores.quality_scores, name="quality-scores"),
+    path("quality/stale/<str:attribute>/", quality_scores.stale, name="quality-stale"),
     path("inbox/quality/<uuid:id>/", quality.quality, name="quality"),
     path("inbox/<uuid:id>/", review.review, name="review"),
     path("inbox/<uuid:id>/preview/", outcome.merge_preview, name="review-preview"),

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser
 
 from apps.connectors.models import Run
 from apps.customers.measure_quality import measure
+from apps.customers.measure_stale import measure_stale
 from tests import pipeline
 from tests.browser.given import TOGETHER, Look, demo, largest
 from tests.browser.look import look_at
@@ -27,7 +28,7 @@ def addresses() -> list[str]:
         "/", "/customers/", "/customers/?q=muller", "/customers/?q=nobodyatall", "/doubts/", "/systems/", "/systems/trust/", "/preferences/", "/imports/",
         "/imports/new/", f"/imports/{run.id}/", "/quarantine/", "/quarantine/?state=discarded", f"/quarantine/{row}/", own,
         f"{own}sources/", f"{own}records/{record}/", f"{own}lineage/", f"{own}history/", f"{own}history/compare/?a=1&b=2", f"{own}matches/",
-        f"{own}joins/", "/quality/",
+        f"{own}joins/", "/quality/", "/quality/stale/contact_points/",
         "/accounts/2fa/", "/accounts/password/change/", "/accounts/logout/",
     ]  # fmt: skip
 
@@ -36,5 +37,6 @@ def addresses() -> list[str]:
 def test_every_page_is_for_everybody(browser: Browser, hub: str, looks: Sequence[Look]) -> None:
     demo()
     measure()
+    measure_stale()
     outside = look_at(browser, hub, ["/accounts/login/"], looks, role=None)
     assert outside + look_at(browser, hub, addresses(), looks, "admin") == []

@@ -1,5 +1,6 @@
 """Customers as other systems read them: effective values, history, lineage."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -15,6 +16,8 @@ from apps.common.api.views import HubView
 from apps.customers import queries, queries_compare, queries_why
 from apps.customers import queries_past as past
 from apps.customers.api import serializers as shapes
+from apps.customers.queries_ages import lineage_with_ages
+from apps.customers.survivorship_age import Aged
 
 
 class CustomersView(HubView):
@@ -208,16 +211,17 @@ class LineageView(HubView):
     }
 
     def get(self, request: Any, customer_id: UUID) -> Response:
-        """Which record and which rule gave each value; `as_of` a moment as it was stored then. The values that lost are
-        shown to callers who may read source records (sources:read)."""
+        """Which record and which rule gave each value, how old it is and how far it is trusted by now; `as_of` a moment as it was stored
+        then, without the latter. The values that lost are shown to callers who may read source records (sources:read)."""
         at, whole = self.params.get("as_of"), _may_see_sources(request)
         if at is None:
             found = queries.resolve(customer_id)
-            id_, version, told = found.customer.id, found.customer.version, queries.lineage_of(found.customer)
+            id_, version = found.customer.id, found.customer.version
+            told, ages = lineage_with_ages(found.customer)
         else:
             then = past.stood(customer_id, at)
-            id_, version, told = then.id, then.version, past.lineage_then(then)
-        shown = [_attribute(a, whole=whole) for a in told]
+            id_, version, told, ages = then.id, then.version, past.lineage_then(then), {}
+        shown = [_attribute(a, whole=whole) | _age(*ages.get(a.attribute, (None, ()))) for a in told]
         return Response({"id": id_, "asked_id": customer_id, "version": version, **_as_of(at), "attributes": shown})
 
 
@@ -260,6 +264,18 @@ def _attribute(told: queries.AttributeLineage, *, whole: bool) -> dict[str, Any]
     if told.pin is not None:
         shown |= {"pinned_by": told.pin.actor, "pinned_because": told.pin.reason}
     return shown
+
+
+def _age(age: Aged | None, entries: Sequence[Aged]) -> dict[str, Any]:
+    if age is None:
+        return {}
+    return {**_aged(age), **({"entries": [_aged(entry) for entry in entries]} if entries else {})}
+
+
+def _aged(age: Aged) -> dict[str, Any]:
+    return {
+        "since": age.since, "age_days": age.days, "clock": age.clock, "confidence": age.confidence, "stale": age.stale,
+    }  # fmt: skip
 
 
 def _source_value(value: queries.SourceValue) -> dict[str, Any]:

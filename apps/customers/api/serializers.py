@@ -151,7 +151,23 @@ class SourceValueOut(serializers.Serializer[Any]):
     updated_at = serializers.DateTimeField()
 
 
-class AttributeLineageOut(serializers.Serializer[Any]):
+class AgeOut(serializers.Serializer[Any]):
+    """How old a value is and how far it is trusted by now; not in answers to ?as_of=."""
+
+    since = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="When, by `clock`, the youngest record that says it said so."
+    )
+    age_days = serializers.IntegerField(required=False, allow_null=True, help_text="Null: not known.")
+    clock = serializers.ChoiceField(choices=("changed", "received", "verified"), required=False)
+    confidence = serializers.FloatField(
+        required=False,
+        allow_null=True,
+        help_text="0 to 100: the trust in it at this moment, decayed and lowered by failed checks. Null: held back.",
+    )
+    stale = serializers.BooleanField(required=False, help_text="Older than the policy says a value may be.")
+
+
+class AttributeLineageOut(AgeOut):
     attribute = serializers.CharField()
     value = serializers.JSONField(allow_null=True)
     rule = serializers.CharField(help_text="only, agreed, trust, recent, frequent, complete, united, composed, pin …")
@@ -161,6 +177,7 @@ class AttributeLineageOut(serializers.Serializer[Any]):
     held = serializers.BooleanField()
     pinned_by = serializers.CharField(required=False)
     pinned_because = serializers.CharField(required=False)
+    entries = AgeOut(many=True, required=False, help_text="Of a list: the age of each entry, in its order.")
 
 
 class _OfACustomer(serializers.Serializer[Any]):
@@ -306,21 +323,6 @@ class RecordQualityOut(serializers.Serializer[Any]):
     score = serializers.FloatField(allow_null=True, help_text="Mean of the attributes' scores; null without a value.")
     scores = serializers.DictField(child=serializers.FloatField(), help_text="By attribute that has a value.")
     failed = FailedCheckOut(many=True)
-
-
-class QualityScoreOut(serializers.Serializer[Any]):
-    """Of one system and one attribute."""
-
-    system = serializers.CharField()
-    attribute = serializers.CharField(allow_null=True, help_text="Null: of whole records.")
-    records = serializers.IntegerField(help_text="How many have a value.")
-    score = serializers.FloatField()
-    failed = serializers.DictField(child=serializers.IntegerField(), help_text="Check code -> records that fail it.")
-
-
-class QualityOut(serializers.Serializer[Any]):
-    measured_at = serializers.DateTimeField(allow_null=True, help_text="Null before the first time.")
-    items = QualityScoreOut(many=True)
 
 
 class SourceRecordOut(serializers.Serializer[Any]):

@@ -6,6 +6,7 @@ from apps.customers.models.quality import QualityScore
 from apps.customers.models.rebuild import RebuildRun
 from apps.customers.models.renamed import RenamedKey
 from apps.customers.models.source import Link, Membership, SourceRecord, SourceRecordVersion, System
+from apps.customers.models.stale import StaleAttribute
 
 __all__ = [
     "ChangeRequest",
@@ -27,5 +28,6 @@ __all__ = [
     "RenamedKey",
     "SourceRecord",
     "SourceRecordVersion",
+    "StaleAttribute",
     "System",
 ]

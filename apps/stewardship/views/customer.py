@@ -18,6 +18,7 @@ from apps.customers import queries, queries_why
 from apps.customers import queries_past as past
 from apps.customers.models import SourceRecord, SourceRecordVersion
 from apps.customers.queries import CustomerDetail
+from apps.customers.queries_ages import lineage_with_ages
 from apps.customers.queries_relations import related
 from apps.matching.queries_joins import joins_of
 from apps.stewardship import notes
@@ -125,11 +126,12 @@ def lineage(request: HttpRequest, id: UUID) -> HttpResponse:
     detail = queries.customer_detail(id)
     if "at" in request.GET:
         return _stood(request, detail, "customer-lineage")
+    lines, ages = lineage_with_ages(queries.resolve(detail.id).customer)
     return _shown(
         request,
         detail,
         "customer-lineage",
-        lines=[told(line) for line in ([] if detail.replaced else queries.lineage(id))],
+        lines=[told(line, ages) for line in ([] if detail.replaced else lines)],
     )
 
 

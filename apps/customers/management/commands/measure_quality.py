@@ -7,7 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from apps.customers.measure_quality import WHOLE, measure
+from apps.customers.measure_stale import measure_stale
 from apps.customers.queries_quality import measured
+from apps.customers.queries_stale import stale_attributes
 
 
 class Command(BaseCommand):
@@ -18,17 +20,26 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         measure()
+        measure_stale()
         found = measured()
         if options["json"]:
             rows = [
                 {"system": system, "attribute": attribute or None, "records": row.records, "score": row.score, "failed": row.failed}
                 for (system, attribute), row in found.scores.items()
             ]  # fmt: skip
-            self.stdout.write(json.dumps({"scores": rows}, ensure_ascii=False))
+            stale = [
+                {"attribute": row.attribute, "days": row.days, "clock": row.clock, "held": row.held, "stale": row.stale, "unknown": row.unknown}
+                for row in stale_attributes()
+            ]  # fmt: skip
+            self.stdout.write(json.dumps({"scores": rows, "stale": stale}, ensure_ascii=False))
             return
         for (system, attribute), row in found.scores.items():
             failed = ", ".join(f"{code} {count:,}" for code, count in row.failed.items())
             name = "whole records" if attribute == WHOLE else attribute
             self.stdout.write(f"{system:12} {name:22} {row.score:6.2f}  {row.records:>9,} records  {failed}")
+        for old in stale_attributes():
+            self.stdout.write(
+                f"stale        {old.attribute:22} {old.stale:,} of {old.held:,} customers, older than {old.days:,} days ({old.clock})"
+            )
         if not found.scores:
             self.stdout.write("There are no source records yet.")
