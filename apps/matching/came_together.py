@@ -85,7 +85,7 @@ def parting(found: Sequence[Joining], ties: Iterable[tuple[UUID, UUID, UUID]]) -
             said[act].append((a, b))
         else:
             confirmed.append((a, b))
-    home = _connected(confirmed)
+    home = connected(confirmed)
     apart = [parts for joining in found if joining.undone and len(parts := _parts(joining.groups, home)) > 1]
     loose = frozenset(act for act, pairs in said.items() if _crosses(pairs, apart))
     still = {
@@ -95,7 +95,7 @@ def parting(found: Sequence[Joining], ties: Iterable[tuple[UUID, UUID, UUID]]) -
     return Parting(tuple(apart), loose, still)
 
 
-def _connected(pairs: Iterable[Pair]) -> dict[UUID, UUID]:
+def connected(pairs: Iterable[Pair]) -> dict[UUID, UUID]:
     """Return of every record in `pairs` one that stands for all it is connected with."""
     parent: dict[UUID, UUID] = {}
 
@@ -114,7 +114,7 @@ def _parts(groups: Sequence[Group], home: Mapping[UUID, UUID]) -> tuple[Group, .
     """Return the groups, those that a person's word ties as one."""
     if not home:
         return tuple(groups)
-    tied = _connected((home[record], group[0]) for group in groups for record in group if record in home)
+    tied = connected((home[record], group[0]) for group in groups for record in group if record in home)
     parts: dict[UUID, list[UUID]] = defaultdict(list)
     for group in groups:
         parts[tied.get(group[0], group[0])].extend(group)
@@ -123,7 +123,7 @@ def _parts(groups: Sequence[Group], home: Mapping[UUID, UUID]) -> tuple[Group, .
 
 def _crosses(pairs: Iterable[Pair], apart: Iterable[Sequence[Group]]) -> bool:
     """Tell whether these ties hold together what is to part."""
-    home = _connected(pairs)
+    home = connected(pairs)
     for parts in apart:
         seen: dict[UUID, int] = {}
         for number, part in enumerate(parts):

@@ -13,7 +13,7 @@ from apps.common.act import Act
 from apps.common.errors import Conflict, FieldError, NotFound, Rejected
 from apps.customers import identity
 from apps.customers.models import Customer, Judgement, Membership, Relation, SourceRecord
-from apps.matching import merging
+from apps.matching import cascading, merging
 from apps.matching.edges import neighbourhood
 from apps.matching.match import Matched, redecide, retried
 
@@ -73,7 +73,8 @@ def unmerge(
     """A person takes source records out of a customer and keeps them apart from the rest; not `for_ever`: only what people had said
     to tie them together is taken back, and the machine decides again. `version`: of the customer as the person saw it.
 
-    Each side becomes what it would be had they never been merged: verdicts of merges that tied them together no longer count.
+    Each side becomes what it would be had they never been merged: verdicts of merges that tied them together no longer count. Customers
+    that hang on both sides part too, where the policy says so (cascading).
     Raises NotFound, Conflict (a record is no longer in the customer, or another version), Rejected (none, or all of them)."""
     own = members_of([customer])[customer]
     _seen(customer, version)
@@ -97,13 +98,27 @@ def _unmerge(customer: UUID, taken: Sequence[UUID], act: Act, *, for_ever: bool,
         raise Conflict("One of these records no longer belongs to this customer.")
     if not taken or not left:
         raise Rejected("Choose some of the records, not none and not all of them.")
-    _lock_around(own)
+    cuts = {customer: [(taken, left)]}
+    kept = cascading.children(cuts, for_ever=for_ever)
+    theirs = cascading.members_of_children(kept)
+    _lock_around([*own, *theirs])
     _still(members)
+    if cascading.children(cuts, for_ever=for_ever) != kept or cascading.members_of_children(kept) != theirs:
+        raise Conflict("Customers that hang on this one moved while they were being locked; read again.")
     _seen(customer, version)
     _loosen(taken, left, act)
     if for_ever:
-        judge([_ordered(a, b) for a, b in product(taken, left)], verdict="no_match", act=act)
-    return redecide([*taken, *left], act=act, action="unmerged")
+        pairs = [_ordered(a, b) for a, b in product(taken, left)]
+        judge([*pairs, *(pair for child in kept if child.parts for pair in child.pairs)], verdict="no_match", act=act)
+    return redecide([*taken, *left, *sorted(theirs)], act=act, action="unmerged")
+
+
+def children_of(*, customer: UUID, records: Sequence[UUID], for_ever: bool = True) -> list[cascading.Child]:
+    """The customers that hang on both sides of what `unmerge` would part, and what would become of each: for a preview."""
+    own = members_of([customer])[customer]
+    taken = sorted(set(records) & set(own))
+    left = sorted(set(own) - set(taken))
+    return cascading.children({customer: [(taken, left)]}, for_ever=for_ever) if taken and left else []
 
 
 def _loosen(taken: Sequence[UUID], left: Sequence[UUID], act: Act) -> None:

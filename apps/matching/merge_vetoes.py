@@ -4,7 +4,7 @@ A rule is symmetric and looks at nothing but two records, so it holds between tw
 records. Whatever was merged before, those two are still there: no order of merges gets past a rule."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations, product
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +14,7 @@ from apps.common.pointers import shown
 from apps.customers.canonical_identifiers import KINDS as IDENTIFIERS
 from apps.customers.survivorship_conditions import COUNTRY, NAMES, BadCondition, Condition, parse_condition
 from apps.customers.survivorship_members import EXTRA, value_of
+from apps.matching.unmerge_policy import UnmergePolicy, read_unmerge
 
 MOST: Final = 50
 _TEXTS: Final = {"name": 60, "sentence": 300}
@@ -45,7 +46,10 @@ class Veto:
 
 @dataclass(frozen=True, slots=True)
 class MergePolicy:
+    """`unmerge`: what holds for taking apart what was merged."""
+
     vetoes: tuple[Veto, ...]
+    unmerge: UnmergePolicy = field(default_factory=UnmergePolicy)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -73,9 +77,9 @@ class Side(NamedTuple):
 def parse_merging(body: Mapping[str, Any]) -> MergePolicy:
     """Raises Rejected, with a pointer to every mistake and what to write instead."""
     wrong = [
-        FieldError(f"/{name}", "unknown_name", f"{shown(name)} is unknown; known is vetoes.")
+        FieldError(f"/{name}", "unknown_name", f"{shown(name)} is unknown; known are vetoes and unmerge.")
         for name in body
-        if name != "vetoes"
+        if name not in ("vetoes", "unmerge")
     ]
     rules = body.get("vetoes", [])
     if not isinstance(rules, list) or len(rules) > MOST:
@@ -90,9 +94,10 @@ def parse_merging(body: Mapping[str, Any]) -> MergePolicy:
         for at, name in enumerate(names)
         if name and name in names[:at]
     ]
+    unmerge = read_unmerge(body.get("unmerge", {}), wrong)
     if wrong:
         raise Rejected("The merging policy cannot be used.", wrong)
-    return MergePolicy(tuple(found))
+    return MergePolicy(tuple(found), unmerge)
 
 
 def _veto(rule: Any, where: str, wrong: list[FieldError]) -> Veto:

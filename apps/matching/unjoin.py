@@ -6,6 +6,7 @@ again, under its locks, how its customers came together, so what others did mean
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from itertools import combinations, product
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from apps.customers.models import Judgement
 from apps.matching import judge
 from apps.matching.came_together import Parting, Stay, joinings, parting
 from apps.matching.candidates import clock
+from apps.matching.cascading import Child, Cut, children, members_of_children
 from apps.matching.edges import neighbourhood
 from apps.matching.match import BATCH, Matched, redecide, retried
 from apps.matching.models import MatchModel
@@ -52,13 +54,15 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Parted:
-    """`joinings` of them that were undone, `pairs` of records that were kept apart, and the customers its records are `into` now."""
+    """`joinings` of them that were undone, `pairs` of records that were kept apart, and the customers its records are `into` now.
+    `children`: customers that hang on both sides, with what became of each."""
 
     customer: UUID
     records: int
     joinings: int
     pairs: int
     into: tuple[UUID, ...]
+    children: tuple[Child, ...] = ()
 
 
 @dataclass(slots=True)
@@ -208,40 +212,68 @@ def take_some_apart(*, customers: Sequence[UUID], chosen: Chosen, act: Act, for_
 
 @transaction.atomic
 def _take_apart(customers: Sequence[UUID], chosen: Chosen, act: Act, *, for_ever: bool) -> Done:
-    members = _members(customers)
-    _lock(members)
-    found = {customer: one for customer, one in _partings(members, chosen.what, chosen.acts).items() if one.apart}
+    members, related = _members(customers)
+    hanging = partial(_hanging, chosen, for_ever=for_ever)
+    kept, theirs = hanging(_found(members, chosen)) if related else ([], set[UUID]())
+    _lock(members, theirs, related=related)
+    found = _found(members, chosen)
+    if related and hanging(found) != (kept, theirs):
+        raise Conflict("Customers that hang on these moved while they were being locked; read again.")
     done = Done(left={customer: GONE for customer in customers if customer not in found})
     if not found:
         return done
     _loosen(list(found.values()), {r for customer in found for r in members[customer]}, act)
     pairs = {customer: _pairs(one) if for_ever else [] for customer, one in found.items()}
     if for_ever:
-        judge.judge([pair for own in pairs.values() for pair in own], verdict="no_match", act=act)
-    done.matched = redecide([r for customer in found for r in members[customer]], act=act, action="unmerged")
+        theirs_apart = [pair for child in kept if child.parts for pair in child.pairs]
+        own_apart = [pair for own in pairs.values() for pair in own]
+        judge.judge(sorted({*own_apart, *theirs_apart}), verdict="no_match", act=act)
+    touched = [r for customer in found for r in members[customer]]
+    done.matched = redecide([*touched, *sorted(theirs.difference(touched))], act=act, action="unmerged")
     for customer, one in found.items():
-        into = sorted({done.matched.customer_of[r] for r in members[customer]})
-        done.parted.append(Parted(customer, len(members[customer]), len(one.apart), len(pairs[customer]), tuple(into)))
+        into = tuple(sorted({done.matched.customer_of[r] for r in members[customer]}))
+        own_children = tuple(child for child in kept if child.parent == customer)
+        counts = len(members[customer]), len(one.apart), len(pairs[customer])
+        done.parted.append(Parted(customer, *counts, into, own_children))
     return done
 
 
-def _members(customers: Sequence[UUID]) -> dict[UUID, list[UUID]]:
-    """Records by customer, without those that are not there any more."""
+def _hanging(chosen: Chosen, found: dict[UUID, Parting], *, for_ever: bool) -> tuple[list[Child], set[UUID]]:
+    """Who hangs on both sides of what parts, and all records of those that part with it."""
+    besides = {customer for customer, _ in chosen.customers}
+    kept = children(_cuts(found), for_ever=for_ever, besides=besides)
+    return kept, members_of_children(kept)
+
+
+def _found(members: dict[UUID, list[UUID]], chosen: Chosen) -> dict[UUID, Parting]:
+    """The customers in which something is to part."""
+    return {customer: one for customer, one in _partings(members, chosen.what, chosen.acts).items() if one.apart}
+
+
+def _cuts(found: dict[UUID, Parting]) -> dict[UUID, list[Cut]]:
+    """Between which records each customer parts."""
+    return {customer: [cut for parts in one.apart for cut in combinations(parts, 2)] for customer, one in found.items()}
+
+
+def _members(customers: Sequence[UUID]) -> tuple[dict[UUID, list[UUID]], bool]:
+    """Records by customer, without those that are not there any more; and whether any of them is related to another record."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT customer_id, array_agg(id) FROM source_record WHERE customer_id = ANY(%s::uuid[]) AND follows_id IS NULL"
-            " GROUP BY customer_id",
+            "SELECT customer_id, array_agg(id), bool_or(EXISTS (SELECT FROM relation r WHERE r.record_a_id = s.id AND r.until IS NULL)"
+            " OR EXISTS (SELECT FROM relation r WHERE r.record_b_id = s.id AND r.until IS NULL))"
+            " FROM source_record s WHERE customer_id = ANY(%s::uuid[]) AND follows_id IS NULL GROUP BY customer_id",
             (array(customers),),
         )
-        return {customer: sorted(records) for customer, records in cursor.fetchall()}
+        rows = cursor.fetchall()
+    return {customer: sorted(records) for customer, records, _ in rows}, any(related for *_, related in rows)
 
 
-def _lock(members: dict[UUID, list[UUID]]) -> None:
-    """Locks the records and all they hang together with. Raises Conflict when one came or went meanwhile: read again."""
-    records = [r for own in members.values() for r in own]
+def _lock(members: dict[UUID, list[UUID]], others: Collection[UUID], *, related: bool) -> None:
+    """Locks the records, and `others`, and all they hang together with. Raises Conflict when one came or went meanwhile: read again."""
+    records = [*(r for own in members.values() for r in own), *others]
     reach = set(neighbourhood(records).members)
     identity.lock_records(reach)
-    if not neighbourhood(records).members.keys() <= reach or _members(list(members)) != members:
+    if not neighbourhood(records).members.keys() <= reach or _members(list(members)) != (members, related):
         raise Conflict("Members moved while they were being locked; read again.")
 
 

@@ -74,6 +74,8 @@ def show(*, chosen: Chosen, act: Act, for_ever: bool, on_shown: Callable[[Shown]
         seen = preview(carried_out, customers, act=act)
         for parted in done.parted:
             own = {parted.customer, *parted.into}
+            for child in (child for child in parted.children if child.parts):
+                own |= {child.customer, *(done.matched.customer_of[r] for r in (*child.out, *child.stays))}
             told = [message for message in seen.told if message.customer in own]
             totals.told.update((message.system, message.op) for message in told)
             on_shown(Shown(parted, [result for result in seen.results if result.customer in own], told))

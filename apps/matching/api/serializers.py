@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from apps.common.api.serializers import Page, Strict
 from apps.customers.models import ChangeRequest, Relation
+from apps.matching.cascading import SENTENCES
 from apps.matching.queries import GRADES
 
 
@@ -122,6 +123,7 @@ class UnmergeIn(Strict):
         required=False,
         help_text="Of the customer as you saw it; another one is refused.",
     )
+    dry_run = serializers.BooleanField(default=False, help_text="Say what would happen, do nothing.")
     reason = serializers.CharField(max_length=1000)
 
 
@@ -136,6 +138,27 @@ class PlacedOut(serializers.Serializer[Any]):
 
     records = MovedOut(many=True)
     customers = serializers.ListField(child=serializers.UUIDField())
+
+
+class ChildOut(serializers.Serializer[Any]):
+    """Another customer that hangs on both of the sides that part, by relations of its records."""
+
+    customer_id = serializers.UUIDField()
+    name = serializers.CharField(allow_blank=True)
+    relations = serializers.ListField(child=serializers.ChoiceField(choices=Relation.Kind.values))
+    leaving = serializers.ListField(child=serializers.UUIDField(), help_text="Its records related to what leaves.")
+    staying = serializers.ListField(child=serializers.UUIDField(), help_text="Its records related to what stays.")
+    fate = serializers.ChoiceField(
+        choices=tuple(SENTENCES),
+        help_text="parts: it is taken apart too; else it stays together: off (the policy does not follow the relation), by_hand (a person "
+        "joined it), both (one record is related to both sides), again (the machine decides).",
+    )
+    sentence = serializers.CharField()
+
+
+class UnmergedOut(PlacedOut):
+    dry_run = serializers.BooleanField()
+    children = ChildOut(many=True)
 
 
 class RecordOut(serializers.Serializer[Any]):

@@ -1,8 +1,10 @@
 """Match without storing, merge, unmerge, and how a customer came together."""
 
+from contextlib import nullcontext
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.db import transaction
 from rest_framework.response import Response
 
 from apps.common.api.endpoints import Endpoint
@@ -15,6 +17,7 @@ from apps.customers.queries_ids import different, standing
 from apps.matching import judge
 from apps.matching.api import serializers as shapes
 from apps.matching.branches import branch
+from apps.matching.cascading import Child
 from apps.matching.match import Matched
 from apps.matching.queries import Candidate, find_matches
 from apps.matching.queries_joins import Joined, Record, Refused, joins_of
@@ -81,20 +84,33 @@ class MergeView(HubView):
 class UnmergeView(HubView):
     endpoints: ClassVar = {
         "POST": Endpoint(
-            "unmerge_customer", "merges.write", {200: shapes.PlacedOut}, body=shapes.UnmergeIn, tag="matching"
+            "unmerge_customer", "merges.write", {200: shapes.UnmergedOut}, body=shapes.UnmergeIn, tag="matching"
         )
     }
 
     def post(self, request: Any, customer_id: UUID) -> Response:
         """These records, or the branch that one join brought in, are somebody else: they leave the customer and are kept
-        apart from the rest for good. A customer that was merged away gets its old id back."""
+        apart from the rest for good. A customer that was merged away gets its old id back. `children`: other customers that hang on
+        both sides by relations, and what becomes of them. With `dry_run` it is told and nothing is done."""
         asked = self.body()
         customer = standing([customer_id])[customer_id]
-        matched = judge.unmerge(
-            customer=customer, records=_leaving(customer, asked), version=asked.get("version"),
-            act=self.act(asked["reason"]),
-        )  # fmt: skip
-        return Response(placed(matched))
+        records = _leaving(customer, asked)
+        with transaction.atomic() if asked["dry_run"] else nullcontext():
+            children = judge.children_of(customer=customer, records=records)
+            matched = judge.unmerge(
+                customer=customer, records=records, version=asked.get("version"), act=self.act(asked["reason"])
+            )
+            told = placed(matched)
+            if asked["dry_run"]:
+                transaction.set_rollback(True)
+        return Response({**told, "dry_run": asked["dry_run"], "children": [_child(child) for child in children]})
+
+
+def _child(child: Child) -> dict[str, Any]:
+    return {
+        "customer_id": child.customer, "name": child.name, "relations": child.kinds, "leaving": child.out, "staying": child.stays,
+        "fate": child.fate, "sentence": child.sentence,
+    }  # fmt: skip
 
 
 def _leaving(customer: UUID, asked: dict[str, Any]) -> list[UUID]:

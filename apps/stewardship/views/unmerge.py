@@ -49,6 +49,7 @@ def unmerge(request: HttpRequest, id: UUID) -> HttpResponse:
     gone = ""
     if "out" in form:
         chosen, gone = _branch(detail, form)
+    children = judge.children_of(customer=detail.id, records=chosen, for_ever=for_ever) if chosen else []
     shown, problem = _preview(request, detail, chosen, for_ever=for_ever)
     context = {
         "customer": detail,
@@ -56,6 +57,7 @@ def unmerge(request: HttpRequest, id: UUID) -> HttpResponse:
         "chosen": chosen,
         "for_ever": for_ever,
         "preview": shown,
+        "children": children,
         "problem": gone or problem,
         "looks": system_looks(),
     }

@@ -14,6 +14,7 @@ from apps.common.act import Act
 from apps.common.errors import HubError
 from apps.connectors.queries_planned import Difference
 from apps.matching import unjoin
+from apps.matching.cascading import Child
 from apps.matching.unjoin import Chosen, Done, What
 from apps.stewardship import unmerging
 from apps.stewardship.preview import Result, Told
@@ -199,7 +200,12 @@ def _item(one: Shown) -> dict[str, Any]:
     return {
         "customer": str(one.parted.customer), "name": one.name, "into": [str(id_) for id_ in one.parted.into],
         "results": [_result(result) for result in one.results], "told": [_told(message) for message in one.told],
+        "children": [_child(child) for child in one.parted.children],
     }  # fmt: skip
+
+
+def _child(child: Child) -> dict[str, Any]:
+    return {"customer": str(child.customer), "name": child.name, "relations": list(child.kinds), "fate": child.fate}
 
 
 def _result(result: Result) -> dict[str, Any]:
@@ -226,6 +232,8 @@ def _lines(one: Shown) -> list[str]:
         records = ", ".join(f"{system}:{id_}" for system, id_ in result.records)
         lines.append(f"  {FATES[result.fate]}: {result.name or 'no name'} ({records})")
         lines += [f"    {_change(change)}" for change in result.changes if result.fate == "stays"]
+    for child in one.parted.children:
+        lines.append(f"  hangs on both sides ({', '.join(child.kinds)}): {child.name or 'no name'} {child.sentence}")
     for message in one.told:
         planned = ", planned only" if message.mode == "observe" else ""
         lines.append(f"  {message.system} would be told: {message.op} {message.external_id}".rstrip() + planned)
