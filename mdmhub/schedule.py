@@ -61,6 +61,12 @@ SCHEDULE: tuple[Periodic, ...] = (
         "what needs a person is in the inbox, and what needs nobody any more is out of it, within seconds",
     ),
     Periodic(
+        "apps.stewardship.tasks.bulk_unmerges",
+        5,
+        "bulk",
+        "a bulk unmerge is looked at, and goes on after a kill, within seconds; while there is none, looking costs one query",
+    ),
+    Periodic(
         "apps.customers.tasks.expire_pins",
         60,
         "bulk",

@@ -48,6 +48,7 @@ TABLES = (
     "relation",
     "judgement",
     "hold",
+    "bulk_unmerge",
     "merge_request",
     "change_request",
     "quarantine",

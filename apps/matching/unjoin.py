@@ -114,7 +114,7 @@ def choose(what: What, *, customers: Collection[UUID] = (), limit: int | None = 
     """What stands today of the joinings asked for; `customers`: only at these. Changes nothing.
 
     Raises Rejected (nothing is asked for, or no stretch of time), NotFound (a customer that is unknown or retired)."""
-    what = _checked(what)
+    what = checked(what)
     if customers:
         judge.members_of(customers)
     with transaction.atomic(), connection.cursor() as cursor:
@@ -133,7 +133,7 @@ def choose(what: What, *, customers: Collection[UUID] = (), limit: int | None = 
     return Chosen(what, acts, tuple(standing[:limit]))
 
 
-def _checked(what: What) -> What:
+def checked(what: What) -> What:
     """With an end: what comes after the question is never part of the answer."""
     if what.act is None and what.model is None and what.since is None:
         raise Rejected("Say what is to be undone: a run, a model, or since when.")
@@ -166,26 +166,29 @@ def _batches(customers: Sequence[tuple[UUID, int]], *, most: int = BATCH) -> Ite
 
 # ── taking apart ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def take_apart(
-    *, chosen: Chosen, act: Act, for_ever: bool = True, on_batch: Callable[[Done], None] = lambda done: None
-) -> Done:
+    *, chosen: Chosen, act: Act, for_ever: bool = True, only: Sequence[tuple[UUID, int]] | None = None,
+    on_batch: Callable[[Done], None] = lambda done: None,
+) -> Done:  # fmt: skip
     """What came together by the joinings chosen is apart again; not `for_ever`: only what people had said on top of them is brought back to
     what they said it of, and the machine decides again. The whole has one correlation id: `judge.undo` takes it back."""
     return in_batches(
         chosen,
         lambda some: take_some_apart(customers=some, chosen=chosen, act=act, for_ever=for_ever),
+        only=only,
         on_batch=on_batch,
     )
 
 
 def in_batches(
-    chosen: Chosen, work: Callable[[Sequence[UUID]], Done], *, on_batch: Callable[[Done], None] = lambda done: None
-) -> Done:
-    """`work` on all customers, BATCH records at a time; `on_batch` is told of each batch.
+    chosen: Chosen, work: Callable[[Sequence[UUID]], Done], *, only: Sequence[tuple[UUID, int]] | None = None,
+    on_batch: Callable[[Done], None] = lambda done: None,
+) -> Done:  # fmt: skip
+    """`work` on all customers, or on `only` these of them, BATCH records at a time; `on_batch` is told of each batch.
 
     A batch that others disturb is tried again; of one that cannot be done, halves are tried until the customers that cannot stand alone in
     `left`. Broken off, what is done is done, and the same call goes on with the rest."""
     whole = Done()
-    for batch in _batches(chosen.customers):
+    for batch in _batches(chosen.customers if only is None else only):
         done = _some_or_bisect(batch, work)
         whole.absorb(done)
         on_batch(done)

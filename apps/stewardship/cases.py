@@ -47,12 +47,12 @@ FROM doubt d JOIN source_record a ON a.id = d.record_a_id JOIN source_record b O
 WHERE d.state = 'open'""",
     "change": """
 SELECT d.id, coalesce('change:' || md5(string_agg(h.attribute || coalesce(h.kept_value::text, '') || coalesce(h.proposed_value::text, ''), ';'
-    ORDER BY h.attribute)), 'merge:' || d.id), coalesce(min(h.customer_id::text)::uuid, m.customers[1]), coalesce(min(c.name), m.title),
-  CASE WHEN m.title IS NULL THEN 'hold' ELSE 'merge' END,
-  coalesce(string_agg(h.attribute, ', ' ORDER BY h.attribute), m.vetoes -> 0 ->> 'sentence'), 2, d.opened_at
+    ORDER BY h.attribute)), d.kind || ':' || d.id), coalesce(min(h.customer_id::text)::uuid, m.customers[1]), coalesce(min(c.name), m.title,
+    b.title), d.kind, coalesce(string_agg(h.attribute, ', ' ORDER BY h.attribute), m.vetoes -> 0 ->> 'sentence', b.total || ' customers'), 2,
+  d.opened_at
 FROM change_request d LEFT JOIN hold h ON h.change_request_id = d.id AND h.state = 'open' LEFT JOIN customer c ON c.id = h.customer_id
-  LEFT JOIN merge_request m ON m.change_request_id = d.id
-WHERE d.state = 'open' AND (h.id IS NOT NULL OR m.title IS NOT NULL)""",
+  LEFT JOIN merge_request m ON m.change_request_id = d.id LEFT JOIN bulk_unmerge b ON b.change_request_id = d.id
+WHERE d.state = 'open' AND (h.id IS NOT NULL OR m.title IS NOT NULL OR b.id IS NOT NULL)""",
     "quarantine": """
 SELECT d.id, 'quarantine:' || d.system_id || ':' || coalesce(d.problems -> 0 ->> 'field', '') || ':' || coalesce(d.problems -> 0 ->> 'code', ''),
   NULL::uuid, y.name || coalesce(' ' || nullif(d.external_id, ''), ''), coalesce(d.problems -> 0 ->> 'code', 'unreadable'),
@@ -70,7 +70,7 @@ FROM customer d CROSS JOIN LATERAL ({_WRONG.format(customer="d")}) w
 WHERE d.active AND (d.flawed OR d.crowded) AND w.cause IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM steward_case a WHERE a.accepted AND a.subject = d.id AND a.sentence = w.sentence)""",  # noqa: S608 - text of our own
 }
-_GROUPED: Final = {"change": " GROUP BY d.id, d.opened_at, m.change_request_id"}
+_GROUPED: Final = {"change": " GROUP BY d.id, d.opened_at, m.change_request_id, b.id"}
 
 # What became of it, and by whose hand, of cases whose subject needs nobody any more.
 _OVER: Final[Mapping[str, str]] = {

@@ -16,7 +16,7 @@ from apps.customers.models import ChangeRequest, Customer, Hold
 from apps.customers.refresh import decide_request
 from apps.matching import merge_requests
 from apps.stewardship import cases
-from apps.stewardship.models import Case
+from apps.stewardship.models import BulkUnmerge, Case
 
 MOST_ALIKE = 250
 """Requests of one go; the rest is asked for again."""
@@ -111,6 +111,11 @@ def _alike(request: UUID) -> list[UUID]:
 
 def is_merge(request: UUID) -> bool:
     return ChangeRequest.objects.filter(id=request, kind="merge").exists()
+
+
+def unmerge_of(request: UUID) -> UUID | None:
+    """The bulk unmerge that a change request is about, if it is about one."""
+    return BulkUnmerge.objects.filter(change_request=request).values_list("id", flat=True).first()
 
 
 def names_of(customers: Sequence[UUID]) -> list[tuple[UUID, str]]:

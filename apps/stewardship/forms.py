@@ -1,13 +1,15 @@
 """What people type into the hub's pages, checked before any verb sees it."""
 
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
 
 from apps.customers.models import System
 
+Choices = Sequence[tuple[str, str]]
+_MOMENT = "%Y-%m-%dT%H:%M"
 _THEMES = (("", "As my system"), ("light", "Light"), ("dark", "Dark"))
 
 
@@ -47,6 +49,37 @@ class PreferencesForm(forms.Form):
     def cookies(self) -> dict[str, str]:
         """What this browser keeps; an empty value: nothing, so the default holds."""
         return {"theme": self.cleaned_data["theme"], "shortcuts": "" if self.cleaned_data["shortcuts"] else "off"}
+
+
+class BulkUnmergeForm(forms.Form):
+    """What a bulk unmerge is of: one of a run, a model and a stretch of time, or several that have to hold together."""
+
+    run = forms.ChoiceField(label="Run", required=False, help_text="What this file, call or webhook joined.")
+    model = forms.ChoiceField(label="Model", required=False, help_text="What this version of the model joined.")
+    since = forms.DateTimeField(
+        label="From", required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_MOMENT),
+        help_text="What was joined from then on, in your time zone.",
+    )  # fmt: skip
+    until = forms.DateTimeField(
+        label="Until", required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_MOMENT)
+    )
+    people = forms.BooleanField(label="Also what people said, not only what the machine did", required=False)
+    again = forms.BooleanField(
+        label="Keep nothing apart: let the machine decide again, by the model and policy of today", required=False
+    )
+    reason = forms.CharField(label="Why", max_length=500, help_text="It stands in the history of each customer.")
+
+    def __init__(self, data: Any = None, *, runs: Choices, models: Choices, initial: Mapping[str, Any]) -> None:
+        super().__init__(data, initial=dict(initial))
+        for name, choices in (("run", runs), ("model", models)):
+            field: Any = self.fields[name]
+            field.choices = [("", "—"), *choices]
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or {}
+        if not self.errors and not (found.get("run") or found.get("model") or found.get("since")):
+            raise forms.ValidationError("Say what is to be undone: a run, a model, or since when.")
+        return found
 
 
 class SystemChoice(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time

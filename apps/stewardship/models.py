@@ -7,7 +7,7 @@ from django.db.models.lookups import GreaterThan, LessThanOrEqual
 
 from apps.accounts.models import User
 from apps.common.ids import uuid7
-from apps.customers.models import Customer
+from apps.customers.models import ChangeRequest, Customer
 
 
 class Case(models.Model):
@@ -172,3 +172,73 @@ class Note(models.Model):
 
     def __str__(self) -> str:
         return f"{self.author} of {self.customer_id}"
+
+
+class BulkUnmerge(models.Model):
+    """What a run, a model or a stretch of time joined, to be taken apart: looked at first, carried out when somebody says so (from a number
+    of customers on somebody else), and taken back as one act. `id` is the correlation id of that act.
+
+    `run`, `model`, `since`, `until`, `people`, `again`: what is asked for; `until` is fixed when it is asked. `after`: the last customer that
+    has been looked at, or done; `turn` counts who works on it, so that a worker whose lease ran out writes nothing more. `looked` and `done`:
+    counts; `shown`: the first customers, each as it would be; `left`: customers that could not be done, with the cause."""
+
+    class State(models.TextChoices):
+        LOOKING = "looking", "being looked at"
+        LOOKED = "looked", "looked at"
+        WAITING = "waiting", "waits for a second person"
+        DOING = "doing", "being done"
+        DONE = "done", "done"
+        REJECTED = "rejected", "rejected"
+        CANCELLED = "cancelled", "given up"
+        FAILED = "failed", "failed"
+        UNDONE = "undone", "taken back"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    run = models.UUIDField(null=True)
+    model = models.IntegerField(null=True)
+    since = models.DateTimeField(null=True)
+    until = models.DateTimeField()
+    people = models.BooleanField(default=False)
+    again = models.BooleanField(default=False)
+    title = models.TextField()
+    reason = models.TextField()
+    author = models.TextField()
+    asked_at = models.DateTimeField()
+    state = models.TextField(choices=State, default=State.LOOKING)
+    change_request = models.OneToOneField(ChangeRequest, models.PROTECT, null=True, related_name="unmerge")
+    total = models.IntegerField(null=True)
+    after = models.UUIDField(null=True)
+    turn = models.IntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    looked = models.JSONField(default=dict)
+    done = models.JSONField(default=dict)
+    shown = models.JSONField(default=list)
+    left = models.JSONField(default=dict)
+    error = models.TextField(blank=True)
+    finished_at = models.DateTimeField(null=True)
+    undone_at = models.DateTimeField(null=True)
+    undone_by = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "bulk_unmerge"
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(state__in=[
+                    "looking", "looked", "waiting", "doing", "done", "rejected", "cancelled", "failed", "undone",
+                ]),
+                name="bulk_unmerge_state",
+            ),
+            models.CheckConstraint(
+                condition=Q(run__isnull=False) | Q(model__isnull=False) | Q(since__isnull=False), name="bulk_unmerge_of"
+            ),
+            models.CheckConstraint(condition=~Q(reason="") & ~Q(author=""), name="bulk_unmerge_by_and_why"),
+            models.CheckConstraint(
+                condition=Q(state="undone", undone_at__isnull=False) & ~Q(undone_by="")
+                | (~Q(state="undone") & Q(undone_at__isnull=True, undone_by="")),
+                name="bulk_unmerge_undone_by",
+            ),
+        )  # fmt: skip
+        indexes = (models.Index(fields=["id"], name="bulk_unmerge_work", condition=Q(state__in=["looking", "doing"])),)
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.state})"

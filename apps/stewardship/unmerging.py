@@ -14,6 +14,9 @@ from apps.matching.unjoin import Chosen, Done, Parted
 from apps.stewardship import cases
 from apps.stewardship.preview import Result, Told, preview
 
+Some = Sequence[tuple[UUID, int]]
+"""Customers with the number of their records."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -60,8 +63,11 @@ def act_of_run(run: UUID) -> UUID:
     return by
 
 
-def show(*, chosen: Chosen, act: Act, for_ever: bool, on_shown: Callable[[Shown], None]) -> Totals:
-    """A dry run: each batch is carried out, read and taken back. Locks what the act itself would lock, a batch at a time."""
+def show(
+    *, chosen: Chosen, act: Act, for_ever: bool, on_shown: Callable[[Shown], None], only: Some | None = None
+) -> Totals:
+    """A dry run, of `only` some of them: each batch is carried out, read and taken back. Locks what the act itself would lock, a batch at
+    a time."""
     totals = Totals()
 
     def work(customers: Sequence[UUID]) -> Done:
@@ -81,19 +87,21 @@ def show(*, chosen: Chosen, act: Act, for_ever: bool, on_shown: Callable[[Shown]
             on_shown(Shown(parted, [result for result in seen.results if result.customer in own], told))
         return done
 
-    unjoin.in_batches(chosen, work, on_batch=totals.add)
+    unjoin.in_batches(chosen, work, only=only, on_batch=totals.add)
     return totals
 
 
-def carry_out(*, chosen: Chosen, act: Act, for_ever: bool, on_batch: Callable[[Done], None]) -> Totals:
-    """Takes them apart, and closes the cases that this settles."""
+def carry_out(
+    *, chosen: Chosen, act: Act, for_ever: bool, on_batch: Callable[[Done], None], only: Some | None = None
+) -> Totals:
+    """Takes them apart, or `only` some of them, and closes the cases that this settles."""
     totals = Totals()
 
     def told(done: Done) -> None:
         totals.add(done)
         on_batch(done)
 
-    unjoin.take_apart(chosen=chosen, act=act, for_ever=for_ever, on_batch=told)
+    unjoin.take_apart(chosen=chosen, act=act, for_ever=for_ever, only=only, on_batch=told)
     cases.refresh()
     return totals
 

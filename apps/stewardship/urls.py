@@ -23,6 +23,7 @@ from apps.stewardship.views import (
     sync,
     trust,
     unmerge,
+    unmerges,
 )
 
 urlpatterns = [
@@ -62,6 +63,12 @@ urlpatterns = [
     path("customers/<uuid:id>/unmerge/", unmerge.unmerge, name="customer-unmerge"),
     path("customers/<uuid:id>/distribution/", customer.distribution, name="customer-distribution"),
     path("changes/<uuid:id>/", changes.change, name="change"),
+    path("unmerges/", unmerges.unmerges, name="unmerges"),
+    path("unmerges/new/", unmerges.new, name="unmerge-new"),
+    path("unmerges/<uuid:id>/", unmerges.unmerge, name="unmerge"),
+    path("unmerges/<uuid:id>/progress/", unmerges.progress, name="unmerge-progress"),
+    path("unmerges/<uuid:id>/decide/", unmerges.decide, name="unmerge-decide"),
+    path("unmerges/<uuid:id>/customers/<uuid:customer>/", unmerges.customer, name="unmerge-one"),
     path("imports/", imports.imports, name="imports"),
     path("imports/new/", imports.upload, name="import-new"),
     path("imports/new/<uuid:draft>/", imports.columns, name="import-columns"),

@@ -1,9 +1,11 @@
 """Unmerge, pin and approval in Chromium: for everybody, light and dark, and done by keyboard."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Literal
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from apps.common.act import Act
@@ -11,9 +13,10 @@ from apps.common.ids import uuid7
 from apps.customers.golden import read_customers
 from apps.customers.models import ChangeRequest, Relation
 from apps.matching import merge_requests
+from apps.matching.unjoin import What
 from apps.policies import activate
-from apps.stewardship import cases
-from apps.stewardship.models import Case
+from apps.stewardship import bulk_unmerges, cases
+from apps.stewardship.models import BulkUnmerge, Case
 from tests import pipeline
 from tests.browser.given import LOOKS, TOGETHER, Look, demo, largest, person
 from tests.browser.look import faults_of, look_at, looking
@@ -44,6 +47,25 @@ def asked_for() -> ChangeRequest:
     return merge_requests.ask(customers=customers, act=Act("user:anna", "one owner", correlation_id=uuid7()))
 
 
+def many_apart() -> BulkUnmerge:
+    """What was joined today, looked at."""
+    what = What(since=timezone.now() - timedelta(days=1))
+    row = bulk_unmerges.ask(what=what, title="from today", again=False, act=Act("user:steward", "a wrong column"))
+    while bulk_unmerges.work(seconds=30.0):
+        pass
+    row.refresh_from_db()
+    assert row.state == "looked"
+    assert row.shown
+    return row
+
+
+def waiting() -> BulkUnmerge:
+    """The same, so many that a second person has to say so."""
+    row = bulk_unmerges.confirm(id=many_apart().id, act=Act("user:steward", ""))
+    assert row.state == "waiting"
+    return row
+
+
 FIRST_VALUE = "SELECT CASE WHEN canonical ? 'family_name' THEN 'family_name' ELSE 'organization_name' END FROM source_record WHERE id = %s"
 
 
@@ -70,8 +92,11 @@ def test_pages_of_decisions_are_for_everybody(browser: Browser, hub: str, looks:
         f"{own}/sources/",
         "/",
     ]
+    row = many_apart()
+    pages += ["/unmerges/", "/unmerges/new/", f"/unmerges/{row.id}/"]
+    pages.append(f"/unmerges/{row.id}/customers/{row.shown[0]['customer']}/")
     wrong = look_at(browser, hub, pages, looks, "steward")
-    theirs = [f"/changes/{change.id}/", f"/changes/{asked_for().id}/"]
+    theirs = [f"/changes/{change.id}/", f"/changes/{asked_for().id}/", f"/unmerges/{waiting().id}/"]
     assert wrong + look_at(browser, hub, theirs, looks, "approver") == []
 
 
@@ -128,7 +153,7 @@ def test_values_are_picked_and_the_column_follows(page: Page, log_in: LogIn) -> 
     website.get_by_label("your value").fill("Annegret")
     website.get_by_label("your value").press("Tab")
     expect(website.locator(".becomes strong")).to_have_text("Annegret")
-    page.get_by_label("Why").fill("asked them")
+    page.get_by_label("Why", exact=True).fill("asked them")
     page.get_by_role("button", name="Merge 2").click()
     page.wait_for_url("**/inbox/**")
     survivor = pipeline.one("SELECT id FROM customer WHERE active")
@@ -149,3 +174,27 @@ def test_the_composer_with_a_rule_against_it_is_for_everybody(
         page.keyboard.press("l")
         expect(page.get_by_text("Linked:")).to_be_visible()
     assert Relation.objects.filter(until=None).count() == 1
+
+
+def test_a_bulk_unmerge_is_looked_at_done_and_taken_back_by_keyboard(page: Page, log_in: LogIn) -> None:
+    pipeline.empty()
+    pipeline.systems()
+    pipeline.take("crm", pipeline.person(1))
+    pipeline.take("erp", pipeline.person(1))
+    log_in(person("steward"))
+    page.goto("/unmerges/")
+    page.keyboard.press("n")
+    page.get_by_label("Model", exact=True).select_option(index=1)
+    page.get_by_label("Why", exact=True).fill("joined too much")
+    page.get_by_label("Why", exact=True).press("Enter")
+    expect(page.get_by_text("It begins as soon as a worker is free.")).to_be_visible()
+    bulk_unmerges.work(seconds=10.0)
+    expect(page.get_by_text("customer of 2 records")).to_be_visible()  # the page asks for itself again
+    page.keyboard.press("d")
+    expect(page.get_by_text("They are taken apart.")).to_be_visible()
+    bulk_unmerges.work(seconds=10.0)
+    expect(page.get_by_role("button", name="Take all of it back")).to_be_visible()
+    assert len(pipeline.partition()) == 2
+    page.get_by_role("button", name="Take all of it back").click()
+    expect(page.get_by_text("Taken back: its records are 1 customer now.")).to_be_visible()
+    assert len(pipeline.partition()) == 1

@@ -119,7 +119,9 @@ class ChangeRequest(models.Model):
     class Meta:
         db_table = "change_request"
         constraints = (
-            models.CheckConstraint(condition=Q(kind__in=["hold", "merge", "policy"]), name="change_request_kind"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["hold", "merge", "unmerge", "policy"]), name="change_request_kind"
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=["open", "approved", "rejected", "closed"]), name="change_request_state"
             ),

@@ -31,7 +31,11 @@ PRIORITIES: Mapping[int, tuple[str, str]] = {
     3: ("normal", ""),
     4: ("low", ""),
 }
-_CAUSES: Mapping[str, str] = {"hold": "a protected value would change", "merge": "a merge that a rule stands against"}
+_CAUSES: Mapping[str, str] = {
+    "hold": "a protected value would change",
+    "merge": "a merge that a rule stands against",
+    "unmerge": "many customers would be taken apart",
+}
 
 
 @register.filter

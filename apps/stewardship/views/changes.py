@@ -21,6 +21,8 @@ def change(request: HttpRequest, id: UUID) -> HttpResponse:
     """One change request; its form decides the fields that somebody has said something about."""
     if changes.is_merge(id):
         return _merge_request(request, id)
+    if (unmerge := changes.unmerge_of(id)) is not None:
+        return redirect("unmerge", unmerge)
     shown = changes.change(id)
     if request.method == "POST":
         return _decide(request, shown)
