@@ -13,11 +13,14 @@ from apps.common.act import Act
 from apps.common.errors import Conflict, FieldError, NotFound, Rejected
 from apps.customers import identity
 from apps.customers.models import Customer, Judgement, Membership, Relation, SourceRecord
+from apps.customers.moved_on import moved_on
 from apps.matching import cascading, merging
 from apps.matching.edges import neighbourhood
 from apps.matching.match import Matched, redecide, retried
 
 MOST_RECORDS = 500
+MOST_NAMED = 5
+"""Records that a refusal names."""
 Pair = tuple[UUID, UUID]
 
 
@@ -34,10 +37,10 @@ def members_of(customers: Iterable[UUID]) -> dict[UUID, list[UUID]]:
         found[customer].append(record)
     missing = [id_ for id_, records in found.items() if not records]
     if missing:
-        retired = Customer.objects.filter(id__in=missing, active=False).exists()
-        raise (Conflict if retired else NotFound)(
-            f"Customer {missing[0]} {'was retired meanwhile' if retired else 'does not exist'}."
-        )
+        gone = Customer.objects.filter(id__in=missing, active=False).values_list("id", "replaced_by").first()
+        if gone is not None:
+            raise Conflict(f"Customer {gone[0]} was merged into {gone[1]} meanwhile; look again.")
+        raise NotFound(f"Customer {missing[0]} does not exist.")
     return found
 
 
@@ -79,14 +82,23 @@ def unmerge(
     own = members_of([customer])[customer]
     _seen(customer, version)
     if not set(records) <= set(own):
-        raise Conflict("One of these records no longer belongs to this customer.")
+        raise Conflict(_elsewhere(records, own))
     return retried(lambda: _unmerge(customer, sorted(set(records)), act, for_ever=for_ever, version=version))
 
 
 def _seen(customer: UUID, version: int | None) -> None:
     """Raises Conflict when somebody looked at another version of a customer than there is."""
-    if version is not None and not Customer.objects.filter(id=customer, version=version).exists():
-        raise Conflict("The customer has changed since you looked at it; look again.")
+    if version is not None and (said := moved_on(customer, version)):
+        raise Conflict(said)
+
+
+def _elsewhere(records: Iterable[UUID], own: Iterable[UUID]) -> str:
+    """Which of these records are not in the customer (any more), and where they are."""
+    gone = sorted(set(records) - set(own))[:MOST_NAMED]
+    rows = SourceRecord.objects.filter(id__in=gone).values_list("system__code", "external_id", "customer_id")
+    told = [f"{code} {external_id} {f'is of {home} now' if home else 'is of none'}" for code, external_id, home in rows]
+    said = "One of these records no longer belongs to this customer"
+    return f"{said}: {'; '.join(sorted(told))}. Look again." if told else f"{said}; look again."
 
 
 @transaction.atomic
@@ -95,7 +107,7 @@ def _unmerge(customer: UUID, taken: Sequence[UUID], act: Act, *, for_ever: bool,
     own = members[customer]
     left = sorted(set(own) - set(taken))
     if not set(taken) <= set(own):
-        raise Conflict("One of these records no longer belongs to this customer.")
+        raise Conflict(_elsewhere(taken, own))
     if not taken or not left:
         raise Rejected("Choose some of the records, not none and not all of them.")
     cuts = {customer: [(taken, left)]}

@@ -12,6 +12,7 @@ from apps.common.act import Act
 from apps.common.errors import Conflict, FieldError, NotFound, Rejected
 from apps.customers import pins
 from apps.customers.models import Customer
+from apps.customers.moved_on import moved_on
 from apps.matching import judge, merge_requests
 from apps.stewardship import cases, composing
 from apps.stewardship.models import Case, Decision
@@ -74,8 +75,8 @@ def unmerge(*, customer: UUID, records: Sequence[UUID], version: int, act: Act, 
     row = Customer.objects.filter(id=customer).first()
     if row is None:
         raise NotFound("There is no such customer.")
-    if row.version != version:
-        raise Conflict("The customer has changed since you opened the page; look again.")
+    if said := moved_on(customer, version, seen="you opened the page"):
+        raise Conflict(said)
     decision = Decision.objects.create(
         action="unmerge", title=row.name or str(row.id), reason=act.reason, actor=act.actor
     )

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from apps.common.act import Act
 from apps.common.errors import Conflict, Erased, NotFound, Rejected
 from apps.customers import queries
+from apps.customers.moved_on import moved_on
 from apps.customers.pins import NEVER, heed, ignore
 from apps.customers.pins import pin as set_pin
 from apps.customers.queries import CustomerDetail
@@ -23,6 +24,7 @@ from apps.stewardship.views.inbox import morning_of, tomorrow
 
 LONGEST = 1_000
 _STALE = "The customer has changed since you opened the page; look again."
+"""Where the form does not even say which version it showed."""
 
 
 @page("pins.write", post="pins.write")
@@ -64,6 +66,16 @@ def _old(request: HttpRequest, detail: CustomerDetail, attribute: str) -> Old | 
     return old_values(customer=detail.id, of=of, version=int(version), attribute=attribute)
 
 
+def _stale(request: HttpRequest, detail: CustomerDetail) -> str:
+    """What has changed since the form was shown; "" where nothing has."""
+    shown = request.POST.get("version", "")
+    if shown == str(detail.version):
+        return ""
+    if not (shown.isascii() and shown.isdecimal() and len(shown) < 9):
+        return _STALE
+    return moved_on(detail.id, int(shown), seen="you opened the page") or _STALE
+
+
 def _values(detail: CustomerDetail, attribute: str) -> Sequence[tuple[Any, Any]]:
     """(source, value) of every source that says something."""
     return [(s, s.canonical[attribute]) for s in detail.sources if s.canonical.get(attribute) not in (None, "", [])]
@@ -71,8 +83,8 @@ def _values(detail: CustomerDetail, attribute: str) -> Sequence[tuple[Any, Any]]
 
 def _write(request: HttpRequest, detail: CustomerDetail, attribute: str, old: Old | None) -> str:
     """Pins what the form says; "" or what is wrong with it."""
-    if request.POST.get("version") != str(detail.version):
-        return _STALE
+    if stale := _stale(request, detail):
+        return stale
     act = act_of(request, request.POST.get("reason", "").strip()[:500])
     try:
         said = _pin(request, detail, attribute, old, act)
@@ -150,8 +162,8 @@ def ignored(request: HttpRequest, id: UUID, record: UUID, attribute: str) -> Htt
 
 def _ignore(request: HttpRequest, detail: CustomerDetail, record: UUID, attribute: str, *, again: bool) -> str:
     """Does what the form says; "" or what is wrong with it."""
-    if request.POST.get("version") != str(detail.version):
-        return _STALE
+    if stale := _stale(request, detail):
+        return stale
     act = act_of(request, request.POST.get("reason", "").strip()[:500])
     try:
         if again:
