@@ -32,7 +32,7 @@ RETURNING customer_id
 """
 _REQUESTS = """
 UPDATE change_request SET state = 'closed', decided_at = clock_timestamp() WHERE id IN (
-  SELECT r.id FROM change_request r WHERE r.state = 'open'
+  SELECT r.id FROM change_request r WHERE r.state = 'open' AND r.kind IN ('hold', 'merge')
   AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.change_request_id = r.id AND h.state = 'open')
   AND NOT EXISTS (SELECT 1 FROM merge_request m WHERE m.change_request_id = r.id
     AND NOT EXISTS (SELECT 1 FROM unnest(m.customers) n(id) LEFT JOIN customer c ON c.id = n.id WHERE c.active IS NOT TRUE))

@@ -79,10 +79,10 @@ def load(*, customers: int, seed: int, on_run: Callable[[Run], None] | None = No
 
 
 CUSTOMER_TABLES = (
-    "merge_request, note, steward_decision, steward_case, relation, delivery_attempt, delivery, plan_due,"
+    "bulk_unmerge, merge_request, note, steward_decision, steward_case, relation, delivery_attempt, delivery, plan_due,"
     " doubt, edge, redo, match_record, blocking_key, oversized_key, judgement, hold, change_request, quarantine, field_drift,"
-    " inbound_message, run, mapping, lookup_key, customer_search, customer_due, redirect, membership, link, source_record_version, source_record,"
-    " historical_customer, customer, event"
+    " inbound_message, run, mapping, lookup_key, customer_search, customer_due, redirect, membership, link, source_record_version, renamed_key, source_record,"
+    " historical_customer, stale_attribute, customer, event"
 )
 
 

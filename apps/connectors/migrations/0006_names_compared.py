@@ -1,4 +1,5 @@
-"""The newest snapshot is the customer, its list of names included; a snapshot from before there was such a list stands for an empty one."""
+"""The newest snapshot is the customer, its list of names included; a snapshot from before there was such a list stands for an empty one.
+And a request to take merges apart asks for something, though for no customer: it names what joined them."""
 
 from importlib import import_module
 
@@ -7,7 +8,10 @@ from django.db import migrations
 BEFORE = import_module("apps.connectors.migrations.0005_pending_approvals").VIEW
 _COMPARED = " identifiers, extra, held, lineage,"
 assert BEFORE.count(_COMPARED) == 2
+_NOTHING = "'waits for approval, but nothing is asked for' FROM change_request r WHERE r.state = 'open'"
+assert BEFORE.count(_NOTHING) == 1
 VIEW = BEFORE.replace(_COMPARED, _COMPARED.replace("extra", "coalesce(names, '[]'), extra"))
+VIEW = VIEW.replace(_NOTHING, f"{_NOTHING} AND r.kind IN ('hold', 'merge')")
 
 
 class Migration(migrations.Migration):
