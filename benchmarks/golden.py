@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""benchmarks/golden.py [--only survive|rebuild|as-of|seal] [--customers N] [--rounds N] [--policy FILE.toml] [--json]: how many customers a second
+"""benchmarks/golden.py [--only survive|rebuild|as-of|seal|side-by-side] [--customers N] [--rounds N] [--policy FILE.toml] [--json]: how many customers a second
 get their golden values.
 
 survive: the demo's records, as canonical members, through `survive`, for customers of one, two and five records; those of five are put
@@ -12,7 +12,10 @@ another value; and the dry run of the last. Rates are of the wall's clock.
 as-of: N customers of the demo, each changed several times; how long the past takes to read at random moments, and what it weighs
 (benchmarks/golden_history.py).
 
-seal: the history of N customers of the demo sealed and verified in a hub of their own; then N more while the sealer works beside."""
+seal: the history of N customers of the demo sealed and verified in a hub of their own; then N more while the sealer works beside.
+
+side-by-side: intake, merges, unmerges and verdicts by eight processes at once on N people, with the hub's locks and without them: operations
+a second of the wall's clock, and how many promises are broken (benchmarks/golden_side_by_side.py)."""
 
 import argparse
 import gc
@@ -33,6 +36,7 @@ from apps.customers.survivorship import Member, survive
 from apps.customers.survivorship_policy import SurvivorshipPolicy, parse_survivorship
 from benchmarks import golden_history
 from benchmarks.golden_seal import seal
+from benchmarks.golden_side_by_side import side_by_side
 from benchmarks.hub import scratch_hub
 from mdmhub.demo.generator import generate
 
@@ -159,8 +163,9 @@ def _take_in(wanted: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("survive", "rebuild", "as-of", "seal"), default="survive")
-    parser.add_argument("--customers", type=int, help="default: 1,000 of each size; others: 20,000")
+    parser.add_argument("--only", choices=("survive", "rebuild", "as-of", "seal", "side-by-side"), default="survive")
+    parser.add_argument("--customers", type=int, help="default: 1,000 of each size; others: 20,000; side by side: 24")
+    parser.add_argument("--operations", type=int, default=2_000, help="side by side: of all processes together")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--policy", type=Path, default=SHIPPED)
     parser.add_argument("--json", action="store_true")
@@ -172,6 +177,8 @@ def main() -> None:
         report = golden_history.as_of(options.customers or 20_000, 1_000, _take_in)
     elif options.only == "seal":
         report = seal(options.customers or 20_000, _take_in)
+    elif options.only == "side-by-side":
+        report = side_by_side(options.customers or 24, options.operations)
     else:
         report = run(options.customers or 1_000, options.rounds, options.policy.read_text(encoding="utf-8"))
     if options.json:

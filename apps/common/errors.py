@@ -28,6 +28,10 @@ class Conflict(HubError):
     """What the caller saw is no longer so: read again, then decide."""
 
 
+class TooLate(Conflict):
+    """What the caller asks for is about something that is over: the same again will not help, whoever else is done by then."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One field that cannot be accepted: `field` is a JSON pointer or a flat name, `code` a stable word, `detail` a sentence."""

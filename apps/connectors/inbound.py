@@ -16,6 +16,7 @@ from apps.common.act import Act
 from apps.common.errors import Retryable
 from apps.common.jsontext import json_text, storable
 from apps.common.plans import find_by_index
+from apps.common.retrying import retried, transient
 from apps.connectors import links, planner
 from apps.connectors.mapping import Mapping as ColumnMapping
 from apps.connectors.outbound import REASSERT
@@ -86,7 +87,7 @@ def take_in(*, door: Door, items: Sequence[Item], act: Act) -> list[ItemOutcome]
 def keep(*, door: Door, items: Sequence[Item], act: Act, also: Callable[[Intake], None] | None = None) -> Intake:
     """The first transaction: everything that arrived is in the database when it commits. `also` runs inside it, and again when
     the transaction has to be done again because another process had the records."""
-    return matching.retried(lambda: _keep(door, items, act, also))
+    return retried(lambda: _keep(door, items, act, also))
 
 
 def _keep(door: Door, items: Sequence[Item], act: Act, also: Callable[[Intake], None] | None) -> Intake:
@@ -225,7 +226,7 @@ def _receive(door: Door, prepared: Sequence[_Prepared], act: Act) -> None:
                 system_id=door.system.id, records=[p.incoming for p in prepared if p.incoming is not None], act=act
             )
     except DatabaseError as error:
-        if matching.transient(error):
+        if transient(error):
             raise
         if len(prepared) == 1:
             prepared[0].outcome.outcome = "quarantined"

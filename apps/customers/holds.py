@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.common.act import Act
-from apps.common.errors import Conflict, FieldError, NotFound, Rejected
+from apps.common.errors import FieldError, NotFound, Rejected, TooLate
 from apps.common.ids import array
 from apps.common.jsontext import json_text, json_value
 from apps.customers.models import ChangeRequest, Hold
@@ -159,7 +159,7 @@ def decide(
     if request is None:
         raise NotFound("No such change request.")
     if request.state != ChangeRequest.State.OPEN:
-        raise Conflict(f"This change request is {request.state} already.")
+        raise TooLate(f"This change request is {request.state} already.")
     if request.author == act.actor:
         raise Rejected("A second person has to decide: you are the author of this change.")
     found = list(Hold.objects.select_for_update().filter(change_request=request, state="open").order_by("id"))
@@ -189,4 +189,4 @@ def _check(found: Sequence[Hold], verdicts: Mapping[str, Verdict]) -> None:
         raise Rejected("Approve or reject a field at least.")
     for name, verdict in verdicts.items():
         if verdict.seen is not None and verdict.seen != bytes(held[name].proposed_hash):
-            raise Conflict(f"Something else is proposed for {name.replace('_', ' ')} by now; look at it again.")
+            raise TooLate(f"Something else is proposed for {name.replace('_', ' ')} by now; look at it again.")

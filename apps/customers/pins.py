@@ -18,6 +18,7 @@ from apps.common.act import Act
 from apps.common.errors import Conflict, FieldError, NotFound, Rejected
 from apps.common.ids import uuid7
 from apps.common.jsontext import json_text
+from apps.common.retrying import again
 from apps.customers import canonical, identity, queries_ids
 from apps.customers.golden import Change, MemberRow, read_members, rebuild
 from apps.customers.refresh import locked_members
@@ -44,6 +45,7 @@ class _Anchor:
     ignored: Said
 
 
+@again
 @transaction.atomic
 def pin(*, customer: UUID, attribute: str, value: Any, act: Act, until: datetime | None = None) -> list[UUID]:
     """A steward's value for one attribute, above every source, for ever or `until` a moment; None takes the pin away. Needs a reason.
@@ -69,6 +71,7 @@ def pin(*, customer: UUID, attribute: str, value: Any, act: Act, until: datetime
     return _say(customer, members, act, [_with(anchor, pins={**anchor.pins, attribute: said})])
 
 
+@again
 @transaction.atomic
 def ignore(*, customer: UUID, record: UUID, attribute: str, act: Act, until: datetime | None = None) -> list[UUID]:
     """The value that a source record has now counts as though it had not been sent; another one that it sends counts again.
@@ -100,6 +103,7 @@ def heed(*, customer: UUID, record: UUID, attribute: str, act: Act) -> list[UUID
     return _say(customer, members, act, [_with(anchor, ignored=rest)])
 
 
+@again
 @transaction.atomic
 def take_back(*, customer: UUID, correlation_id: UUID, act: Act) -> list[UUID]:
     """Pins that one act has set and that still stand go; those they had replaced stand again. Returns the customers written."""

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from apps.common.act import Act
 from apps.common.errors import Conflict
+from apps.common.retrying import again
 from apps.customers import due, holds, identity
 from apps.customers.golden import Change, MemberRow, read_members, rebuild
 from apps.customers.models import Hold
@@ -54,6 +55,7 @@ def locked_members(customers: Sequence[UUID]) -> dict[UUID, list[MemberRow]]:
     return members
 
 
+@again
 @transaction.atomic
 def decide_request(
     *, change_request: UUID, act: Act, approve: bool = True, verdicts: Mapping[str, holds.Verdict] | None = None

@@ -10,13 +10,14 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.common.act import Act
-from apps.common.errors import Conflict, FieldError, NotFound, Rejected
+from apps.common.errors import Conflict, FieldError, NotFound, Rejected, TooLate
+from apps.common.retrying import retried
 from apps.customers import identity
 from apps.customers.models import Customer, Judgement, Membership, Relation, SourceRecord
 from apps.customers.moved_on import moved_on
 from apps.matching import cascading, merging
 from apps.matching.edges import neighbourhood
-from apps.matching.match import Matched, redecide, retried
+from apps.matching.match import Matched, redecide
 
 MOST_RECORDS = 500
 MOST_NAMED = 5
@@ -39,7 +40,7 @@ def members_of(customers: Iterable[UUID]) -> dict[UUID, list[UUID]]:
     if missing:
         gone = Customer.objects.filter(id__in=missing, active=False).values_list("id", "replaced_by").first()
         if gone is not None:
-            raise Conflict(f"Customer {gone[0]} was merged into {gone[1]} meanwhile; look again.")
+            raise TooLate(f"Customer {gone[0]} was merged into {gone[1]} meanwhile; look again.")
         raise NotFound(f"Customer {missing[0]} does not exist.")
     return found
 
@@ -82,14 +83,14 @@ def unmerge(
     own = members_of([customer])[customer]
     _seen(customer, version)
     if not set(records) <= set(own):
-        raise Conflict(_elsewhere(records, own))
+        raise TooLate(_elsewhere(records, own))
     return retried(lambda: _unmerge(customer, sorted(set(records)), act, for_ever=for_ever, version=version))
 
 
 def _seen(customer: UUID, version: int | None) -> None:
     """Raises Conflict when somebody looked at another version of a customer than there is."""
     if version is not None and (said := moved_on(customer, version)):
-        raise Conflict(said)
+        raise TooLate(said)
 
 
 def _elsewhere(records: Iterable[UUID], own: Iterable[UUID]) -> str:
@@ -107,7 +108,7 @@ def _unmerge(customer: UUID, taken: Sequence[UUID], act: Act, *, for_ever: bool,
     own = members[customer]
     left = sorted(set(own) - set(taken))
     if not set(taken) <= set(own):
-        raise Conflict(_elsewhere(taken, own))
+        raise TooLate(_elsewhere(taken, own))
     if not taken or not left:
         raise Rejected("Choose some of the records, not none and not all of them.")
     cuts = {customer: [(taken, left)]}
@@ -261,7 +262,7 @@ def _undo(correlation_id: UUID, act: Act) -> Matched:
     made = list({(j.record_a_id, j.record_b_id): j for j in said}.values())  # of one that was said again, the last word
     ended = next((j for j in made if j.superseded_at is not None), None)
     if ended is not None:
-        raise Conflict(_why_not_undone(ended))
+        raise TooLate(_why_not_undone(ended))
     replaced = list(people.filter(superseded_by=correlation_id).exclude(correlation_id=correlation_id))
     _end([j.id for j in made], act)
     Relation.objects.filter(correlation_id=correlation_id, until=None).update(until=timezone.now())

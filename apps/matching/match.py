@@ -3,21 +3,19 @@
 index -> candidates -> scores outside any transaction; then one short transaction locks the whole component, reads it again,
 decides and applies the difference. Each transaction takes 250 records or fewer; one bad record never fails its batch."""
 
-import random
-import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-import psycopg.errors
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from apps.common.act import Act
 from apps.common.errors import Conflict, Retryable
 from apps.common.ids import array
 from apps.common.plans import find_by_index
+from apps.common.retrying import retried, transient
 from apps.customers import identity
 from apps.customers.golden import read_members
 from apps.matching import candidates, doubts, merging
@@ -28,8 +26,6 @@ from apps.matching.model import ActiveModel, active_model, is_in_force
 
 BATCH = 250
 T = TypeVar("T")
-_TRIES = 20
-_TRANSIENT = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.LockNotAvailable)
 
 
 @dataclass(slots=True)
@@ -71,16 +67,6 @@ def _match_or_bisect(batch: list[UUID], act: Act, *, indexed: bool) -> Matched:
     result = _match_or_bisect(batch[:middle], act, indexed=indexed)
     result.absorb(_match_or_bisect(batch[middle:], act, indexed=indexed))
     return result
-
-
-def transient(error: BaseException) -> bool:
-    """Whether the same work may succeed when it is done again."""
-    cause = error.__cause__
-    return (
-        isinstance(error, Conflict | Retryable)
-        or isinstance(cause, _TRANSIENT)
-        or (isinstance(error, OperationalError) and not isinstance(cause, psycopg.errors.ProgramLimitExceeded))
-    )
 
 
 def _match_batch(batch: list[UUID], act: Act, *, indexed: bool) -> Matched:
@@ -132,18 +118,6 @@ def index(batch: Sequence[UUID], model: ActiveModel | None = None) -> None:
         identity.lock_records(batch)
         members = read_members(records=batch)
         candidates.index({m.id: m.member.canonical for m in members}, (model or active_model()).model)
-
-
-def retried(work: Callable[[], T]) -> T:
-    """Runs `work` again while others move what it locked: 20 times at most, with jitter."""
-    for attempt in range(_TRIES):
-        try:
-            return work()
-        except (Conflict, DatabaseError) as error:
-            if not (isinstance(error, Conflict) or isinstance(error.__cause__, _TRANSIENT)) or attempt == _TRIES - 1:
-                raise
-            time.sleep(random.uniform(0.002, 0.02) * (attempt + 1))  # so that two which met do not meet again
-    raise AssertionError("unreachable")
 
 
 def _apply(

@@ -10,10 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.common.act import Act
-from apps.common.errors import Conflict, NotFound, Rejected
+from apps.common.errors import NotFound, Rejected, TooLate
+from apps.common.retrying import again, retried
 from apps.customers.models import ChangeRequest, Customer, MergeRequest
 from apps.matching import judge, merging
-from apps.matching.match import Matched, retried
+from apps.matching.match import Matched
 
 MOST_NAMES = 3
 
@@ -38,6 +39,7 @@ class Asked:
         return self.state == ChangeRequest.State.OPEN
 
 
+@again
 @transaction.atomic
 def ask(*, customers: Sequence[UUID], act: Act) -> ChangeRequest:
     """Asks a second person for a merge that rules stand against. Nothing is merged by it.
@@ -56,7 +58,7 @@ def ask(*, customers: Sequence[UUID], act: Act) -> ChangeRequest:
     if never := [m for m in met if not m.second_person]:
         raise merging.Vetoed(never)
     if MergeRequest.objects.filter(change_request__state="open", customers=ids).exists():
-        raise Conflict("The same merge is asked for already, and waits for a second person.")
+        raise TooLate("The same merge is asked for already, and waits for a second person.")
     told = [names[id_] or str(id_) for id_ in ids[:MOST_NAMES]]
     request = ChangeRequest.objects.create(
         kind="merge", author=act.actor, reason=act.reason, correlation_id=act.correlation_id
@@ -90,11 +92,9 @@ def _open(request: UUID, *, lock: bool = False) -> ChangeRequest:
     if row is None:
         raise NotFound("There is no such request for a merge.")
     if row.state == ChangeRequest.State.CLOSED:
-        raise Conflict(
-            "One of these customers went into another one meanwhile, so this request was closed; look again."
-        )
+        raise TooLate("One of these customers went into another one meanwhile, so this request was closed; look again.")
     if row.state != ChangeRequest.State.OPEN:
-        raise Conflict(f"This request is {row.state} already.")
+        raise TooLate(f"This request is {row.state} already.")
     return row
 
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 from apps.common.act import Act
 from apps.common.errors import Conflict, HubError, NotFound, Rejected
 from apps.common.ids import array
+from apps.common.retrying import retried
 from apps.customers import identity
 from apps.customers.models import Judgement
 from apps.matching import judge
@@ -24,7 +25,7 @@ from apps.matching.came_together import Parting, Stay, joinings, parting
 from apps.matching.candidates import clock
 from apps.matching.cascading import Child, Cut, children, members_of_children
 from apps.matching.edges import neighbourhood
-from apps.matching.match import BATCH, Matched, redecide, retried
+from apps.matching.match import BATCH, Matched, redecide
 from apps.matching.models import MatchModel
 
 SHORTEST_HASH = 8

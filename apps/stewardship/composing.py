@@ -9,13 +9,14 @@ from django.db import transaction
 
 from apps.common.act import Act
 from apps.common.errors import FieldError, Rejected
+from apps.common.retrying import retried
 from apps.customers import pins
 from apps.customers.golden import Standing, read_customers
 from apps.customers.models import SourceRecord
 from apps.customers.queries import resolve
 from apps.customers.survivorship import SCALARS
 from apps.matching import judge, merging
-from apps.matching.match import Matched, retried
+from apps.matching.match import Matched
 from apps.stewardship.preview import Preview, preview
 
 BY_RULE: Final = ""

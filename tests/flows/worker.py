@@ -10,6 +10,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import django
 from django.db import connections
@@ -17,8 +18,11 @@ from django.db import connections
 django.setup()
 
 from apps.common.errors import Conflict, NotFound, Rejected, Retryable  # noqa: E402  (Django has to be set up first)
+from apps.customers.models import ChangeRequest  # noqa: E402
+from apps.customers.pins import pin  # noqa: E402
+from apps.customers.refresh import decide_request  # noqa: E402
 from apps.events.relay import relay_all  # noqa: E402
-from apps.matching import judge  # noqa: E402
+from apps.matching import branches, judge, merge_requests, queries_joins  # noqa: E402
 from apps.matching.sweep import drain  # noqa: E402
 from tests import pipeline  # noqa: E402
 from tests.flows import own  # noqa: E402
@@ -41,19 +45,35 @@ def ingest(records: list[Record], seed: int, sizes: list[int]) -> Counter[str]:
 
 
 def mixed(records: list[Record], seed: int, operations: int) -> Counter[str]:
-    """Intake, changes, merges, unmerges and verdicts at random, among these records and their customers.
+    """Intake, changes, merges, unmerges, verdicts, pins and requests for merges at random, among these records and their customers: most
+    of them within one family (`family_of`), so that what hangs together is not always everything; some among all.
 
-    What the hub says in words (Conflict and the like) is no error."""
+    What the hub says in words (Conflict and the like) is no error. A database's own word, such as a deadlock, is one: a user would
+    see it."""
     rng = random.Random(seed)
     done: Counter[str] = Counter()
     for _ in range(operations):
-        name, work = rng.choices(tuple(OPERATIONS.items()), weights=(5, 2, 2, 1, 1))[0]
+        name, work = rng.choices(tuple(OPERATIONS.items()), weights=(5, 2, 2, 1, 1, 1, 1, 1, 1))[0]
+        family = rng.randrange(FAMILIES)
+        among = records if rng.random() < ACROSS else [r for r in records if family_of(r) == family]
         try:
-            work(rng, records)
+            work(rng, among)
             done[name] += 1
         except (Conflict, NotFound, Rejected, Retryable) as error:
             done[type(error).__name__] += 1
     return done
+
+
+FAMILIES = 4
+ACROSS = 0.02
+"""So much of what is done goes across families."""
+
+
+def family_of(record: Record) -> int:
+    """The companies, or a share of the people, who are numbered: all records of one are of one family."""
+    if record[1]["kind"] == "organization":
+        return 0
+    return 1 + int(str(record[1]["record_id"]).rpartition("-")[2]) % (FAMILIES - 1)
 
 
 def _take(rng: random.Random, records: list[Record]) -> None:
@@ -82,8 +102,53 @@ def _verdict(verb: Callable[..., Any]) -> Callable[[random.Random, list[Record]]
     return work
 
 
+def _branch(rng: random.Random, records: list[Record]) -> None:
+    """Takes out what one join of a customer's tree had brought in."""
+    shared = sorted(c for c, group in own.by_customer(records).items() if len(group) > 1)
+    if shared:
+        customer = rng.choice(shared)
+        joins = queries_joins.joins_of([customer])[customer].joins
+        if joins:
+            join = rng.choice(joins)
+            out, of = rng.sample((join.a.id, join.b.id), 2)
+            leaving = branches.branch(customer=customer, out=out, of=of)
+            judge.unmerge(customer=customer, records=leaving, act=pipeline.alice(), for_ever=rng.random() < 0.5)
+
+
+def _pin(rng: random.Random, records: list[Record]) -> None:
+    pin(
+        customer=rng.choice(sorted(own.by_customer(records))), attribute="payment_terms",
+        value=rng.choice(("NET7", "NET14", None)), act=pipeline.alice(),
+    )  # fmt: skip
+
+
+def _ask(rng: random.Random, records: list[Record]) -> None:
+    customers = sorted(own.by_customer(records))
+    merge_requests.ask(
+        customers=rng.sample(customers, min(2, len(customers))), act=pipeline.alice().because("one of them")
+    )
+
+
+def _decide(rng: random.Random, _: list[Record]) -> None:
+    """Somebody else says yes or no to what waits: a merge that rules stand against, or a change of a protected attribute."""
+    waiting = list(ChangeRequest.objects.filter(state="open").order_by("id").values_list("id", "kind"))
+    if waiting:
+        request, kind = rng.choice(waiting)
+        decide = {"merge": _decide_merge, "hold": _decide_hold}[kind]
+        decide(request, rng.random() < 0.5)
+
+
+def _decide_merge(request: UUID, approve: bool) -> None:
+    merge_requests.decide(request=request, approve=approve, act=pipeline.bob())
+
+
+def _decide_hold(request: UUID, approve: bool) -> None:
+    decide_request(change_request=request, approve=approve, act=pipeline.bob())
+
+
 OPERATIONS: dict[str, Callable[[random.Random, list[Record]], None]] = {
     "take": _take, "merge": _merge, "unmerge": _unmerge, "separate": _verdict(judge.separate), "join": _verdict(judge.join),
+    "branch": _branch, "pin": _pin, "ask": _ask, "decide": _decide,
 }  # fmt: skip
 
 
