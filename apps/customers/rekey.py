@@ -15,7 +15,7 @@ from apps.common.jsontext import json_text
 from apps.common.pointers import shown
 from apps.customers import canonical, identity
 from apps.customers.golden import Change, read_members, rebuild
-from apps.customers.models import Link, SourceRecord
+from apps.customers.models import Link, SourceRecord, System
 from apps.customers.refresh import locked_members
 
 MOST = 250
@@ -133,11 +133,11 @@ def _rename(system_id: int, renames: Sequence[Rename], found: dict[str, _Found],
 def _rebuild(system_id: int, renames: Sequence[Rename], found: dict[str, _Found], act: Act) -> None:
     """One version of each customer that has renamed records: it is found by their new keys from now on."""
     told: dict[UUID, list[dict[str, str]]] = {}
-    code = SourceRecord.objects.filter(system=system_id).values_list("system__code", flat=True)[:1]
+    code = System.objects.values_list("code", flat=True).get(id=system_id)
     for before, after in renames:
         customer = found[before].customer
         if customer is not None:
-            told.setdefault(customer, []).append({"system": code[0], "from": before, "to": after})
+            told.setdefault(customer, []).append({"system": code, "from": before, "to": after})
     rows = read_members(customers=sorted(told))
     changes = [
         Change(customer, [m for m in rows if m.customer == customer], "customer.rekeyed", {"rekeyed": keys})
