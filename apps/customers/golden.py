@@ -168,7 +168,7 @@ def rebuild(
     The caller holds the row locks of the customers and of their members. Without a difference nothing is written."""
     rule, now = rules(), timezone.now()
     standing = read_customers([c.customer for c in changes])
-    live = holds.live_holds(list(standing)) if standing else {}
+    live, merges = holds.live_holds(list(standing)) if standing else ({}, {})
     rows: list[store.CustomerRow] = []
     unchanged: list[store.CustomerRow] = []
     held: list[holds.HoldChange] = []
@@ -183,15 +183,18 @@ def rebuild(
     store.write(rows=rows, moves=moves, act=act, model_version=model_version, unchanged=unchanged)
     if held:
         holds.write_changes(held, act)
-    stale.close_merges(c.customer for c in changes if c.successor is not None)
-    dues = {
-        c.customer: due.due((m.member for m in c.members), now.astimezone(UTC).date())
-        for c in changes
-        if c.successor is None
-    }
-    if coming := {id_: day for id_, day in dues.items() if day is not None}:
-        due.keep(coming)
+    gone = {c.customer for c in changes if c.successor is not None}
+    stale.close_merges(request for request, named in merges.items() if named & gone)
+    _keep_days([c for c in changes if c.customer not in gone], now)
     return [row.id for row in rows]
+
+
+def _keep_days(changes: Sequence[Change], now: datetime) -> None:
+    """On which day each of them is derived again, because an entry of its lists begins or ends then."""
+    today = now.astimezone(UTC).date()
+    days = {c.customer: due.due((m.member for m in c.members), today) for c in changes}
+    if coming := {id_: day for id_, day in days.items() if day is not None}:
+        due.keep(coming)
 
 
 def customer_row(

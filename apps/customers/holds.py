@@ -59,21 +59,29 @@ class HoldChange:
     opens: bool = False
 
 
-def live_holds(customers: Sequence[UUID]) -> dict[UUID, dict[str, LiveHold]]:
-    """Open and rejected holds by customer and attribute: one query."""
+def live_holds(customers: Sequence[UUID]) -> tuple[dict[UUID, dict[str, LiveHold]], dict[UUID, set[UUID]]]:
+    """Open and rejected holds by customer and attribute; and open requests for merges, each with those of the customers that it names:
+    one query."""
     found: dict[UUID, dict[str, LiveHold]] = {}
+    merges: dict[UUID, set[UUID]] = {}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT customer_id, attribute, id, state, kept_value::text, proposed_hash FROM hold"
-            " WHERE customer_id = ANY(%s::uuid[]) AND state IN ('open', 'rejected')",
-            (array(customers),),
+            " WHERE customer_id = ANY(%s::uuid[]) AND state IN ('open', 'rejected')"
+            " UNION ALL SELECT n.customer, NULL, r.id, r.state, NULL, ''::bytea FROM change_request r JOIN merge_request m"
+            " ON m.change_request_id = r.id CROSS JOIN LATERAL unnest(m.customers) AS n(customer)"
+            " WHERE r.state = 'open' AND m.customers && %s::uuid[]",
+            (array(customers), array(customers)),
         )
         rows = cursor.fetchall()
     for customer, attribute, id_, state, kept, digest in rows:
+        if attribute is None:
+            merges.setdefault(id_, set()).add(customer)
+            continue
         found.setdefault(customer, {})[attribute] = LiveHold(
             id_, state, None if kept is None else json_value(kept), bytes(digest)
         )
-    return found
+    return found, merges
 
 
 def settle(

@@ -247,7 +247,7 @@ def outlooks(customers: Sequence[UUID], rule: Rules, act: Act) -> Iterator[Outlo
         if member.customer is not None:
             members[member.customer].append(member)
     standing = read_customers(customers)
-    live = holds.live_holds(customers)
+    live, _ = holds.live_holds(customers)
     for id_ in customers:
         known = standing.get(id_)
         if known is None or not known.active or id_ not in members:

@@ -7,20 +7,18 @@ from django.db import connection, transaction
 
 from apps.common.ids import array
 
-_MERGES = """
-UPDATE change_request SET state = 'closed', decided_at = clock_timestamp() WHERE id IN (
-  SELECT r.id FROM change_request r JOIN merge_request m ON m.change_request_id = r.id
-  WHERE r.state = 'open' AND m.customers && %s::uuid[] ORDER BY r.id FOR UPDATE OF r)
-"""
 
-
-def close_merges(retired: Iterable[UUID]) -> None:
-    """Open requests to merge one of these customers, which have just gone into others. The caller holds the locks of their records
-    and of the customers, so nobody asks for another one meanwhile, and nobody decides."""
-    gone = array(retired)
-    if gone:
+def close_merges(requests: Iterable[UUID]) -> None:
+    """Open requests to merge a customer that has just gone into another. The caller holds the locks of its records and of the customer,
+    so nobody asks for another one meanwhile, and nobody decides."""
+    ids = list(requests)
+    if ids:
         with connection.cursor() as cursor:
-            cursor.execute(_MERGES, (gone,))
+            cursor.execute(
+                "UPDATE change_request SET state = 'closed', decided_at = clock_timestamp() WHERE id IN"
+                " (SELECT id FROM change_request WHERE id = ANY(%s::uuid[]) AND state = 'open' ORDER BY id FOR UPDATE)",
+                (array(ids),),
+            )
 
 
 # Holds of customers that are gone, or whose request is decided; then requests for nothing: no hold that waits, no customers that stand.
