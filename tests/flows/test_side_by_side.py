@@ -118,7 +118,7 @@ def test_the_feed_misses_nothing(workers: Crew) -> None:
     assert pipeline.broken() == []
 
 
-def mixed(workers: Crew, operations: int) -> Counter[str]:
+def mixed(workers: Crew, operations: int, across: float) -> Counter[str]:
     pool = people(12) + [
         (
             system,
@@ -134,7 +134,9 @@ def mixed(workers: Crew, operations: int) -> Counter[str]:
     for system, items in pipeline.by_system(pool).items():
         pipeline.take(system, *items)
     share, before = operations // WORKERS, deadlocks()
-    results = workers.work([{"task": "mixed", "records": pool, "seed": n, "operations": share} for n in range(WORKERS)])
+    results = workers.work(
+        [{"task": "mixed", "records": pool, "seed": n, "operations": share, "across": across} for n in range(WORKERS)]
+    )
     assert pipeline.broken() == []
     pipeline.drain_all()
     assert pipeline.broken() == []
@@ -160,10 +162,13 @@ def deadlocks() -> int:
 
 def test_everything_at_once(workers: Crew) -> None:
     """Intake, merge, unmerge, verdicts, pins and what waits for a second person, at random on the same few customers."""
-    mixed(workers, 2_000)
+    mixed(workers, 400, across=1.0)  # everything hangs together soon
+    mixed(workers, 1_600, across=0.1)
 
 
 @pytest.mark.slow
 def test_everything_at_once_for_long(workers: Crew) -> None:
     """MIXED_OPERATIONS says how many."""
-    mixed(workers, int(os.environ.get("MIXED_OPERATIONS", "20000")))
+    operations = int(os.environ.get("MIXED_OPERATIONS", "20000"))
+    mixed(workers, operations // 50, across=1.0)
+    mixed(workers, operations - operations // 50, across=0.02)

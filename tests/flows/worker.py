@@ -44,9 +44,9 @@ def ingest(records: list[Record], seed: int, sizes: list[int]) -> Counter[str]:
     return done
 
 
-def mixed(records: list[Record], seed: int, operations: int) -> Counter[str]:
-    """Intake, changes, merges, unmerges, verdicts, pins and requests for merges at random, among these records and their customers: most
-    of them within one family (`family_of`), so that what hangs together is not always everything; some among all.
+def mixed(records: list[Record], seed: int, operations: int, across: float) -> Counter[str]:
+    """Intake, changes, merges, unmerges, verdicts, pins and requests for merges at random, among these records and their customers: a
+    share of them (`across`) among all, the others within one family (`family_of`), so that what hangs together is not always everything.
 
     What the hub says in words (Conflict and the like) is no error. A database's own word, such as a deadlock, is one: a user would
     see it."""
@@ -55,7 +55,7 @@ def mixed(records: list[Record], seed: int, operations: int) -> Counter[str]:
     for _ in range(operations):
         name, work = rng.choices(tuple(OPERATIONS.items()), weights=(5, 2, 2, 1, 1, 1, 1, 1, 1))[0]
         family = rng.randrange(FAMILIES)
-        among = records if rng.random() < ACROSS else [r for r in records if family_of(r) == family]
+        among = records if rng.random() < across else [r for r in records if family_of(r) == family]
         try:
             work(rng, among)
             done[name] += 1
@@ -65,8 +65,6 @@ def mixed(records: list[Record], seed: int, operations: int) -> Counter[str]:
 
 
 FAMILIES = 4
-ACROSS = 0.02
-"""So much of what is done goes across families."""
 
 
 def family_of(record: Record) -> int:
