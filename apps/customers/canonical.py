@@ -29,8 +29,8 @@ from typing import Any, Final
 
 from apps.common.jsontext import json_text
 from apps.common.pointers import shown
-from apps.customers.canonical_fields import EXTRA_TYPES, FLAT_FIELDS, LIST_FIELDS, MAX_LENGTH, SINGLE
-from apps.customers.canonical_lists import ADDRESS_PARTS
+from apps.customers.canonical_fields import EXTRA_TYPES, FLAT_FIELDS, LIST_FIELDS, MAX_LENGTH, PLAIN, SINGLE
+from apps.customers.canonical_lists import ADDRESS_PARTS, main_name
 from apps.customers.canonical_record import Parsed, Reading, present
 from apps.customers.canonical_text import Problem
 
@@ -81,7 +81,10 @@ def patch(stored: Json, change: Parsed) -> Json:
     new = change.canonical
     whole = frozenset(new.get("replaces", ()))
     gone = frozenset(new.get("empty", ()))
-    result: Json = {key: stored[key] for key in ("kind", *SINGLE) if key in stored and key not in gone}
+    known = stored
+    if "names" in whole:  # a name that was taken from the list goes with it
+        known = {k: v for k, v in stored.items() if main_name(_unnamed(stored)).get(k) != v}
+    result: Json = {key: known[key] for key in ("kind", *SINGLE) if key in known and key not in gone}
     result.update({key: new[key] for key in ("kind", *SINGLE) if key in new})
     addresses = _listed(new, "addresses") if "addresses" in whole else _patched_addresses(stored, new, gone)
     changed: Json = {"addresses": addresses}
@@ -96,7 +99,11 @@ def patch(stored: Json, change: Parsed) -> Json:
     empty = (gone | set(stored.get("empty", ()))) - present(result)
     if empty:
         result["empty"] = sorted(empty)
-    return result
+    return result | main_name(result)
+
+
+def _unnamed(canonical: Json) -> Json:
+    return {name: value for name, value in canonical.items() if name not in PLAIN}
 
 
 def _listed(canonical: Json, name: str) -> list[Json]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from apps.common.pointers import shown
 from apps.customers.canonical_contacts import emails
 from apps.customers.canonical_entries import STANDING, add_once, objects, one_of, standing, text_of
+from apps.customers.canonical_fields import PLAIN
 from apps.customers.canonical_identifiers import KINDS as IDENTIFIER_KINDS
 from apps.customers.canonical_identifiers import identifier
 from apps.customers.canonical_phones import phones
@@ -210,6 +211,16 @@ def read_names(value: object, country: str | None, notes: Notes, unknown: Json) 
         if kind and text:
             add_once(names, {"type": kind, "value": text, **standing(entry, where, country, notes)})
     return names
+
+
+def main_name(canonical: Mapping[str, Any]) -> Json:
+    """What a record whose only names stand in the list is called: {field: value} of the one in the register, else of the first; never of one
+    that was. {} where it says its name, or says that it has none."""
+    if any(name in canonical for name in PLAIN) or not set(PLAIN).isdisjoint(canonical.get("empty", ())):
+        return {}
+    called = [n for n in canonical.get("names", ()) if n["type"] not in ("former", "birth") and "valid_to" not in n]
+    field = "organization_name" if canonical.get("kind") == "organization" else "name"
+    return {field: min(called, key=lambda n: n["type"] != "legal")["value"]} if called else {}
 
 
 def known_country(text: str, where: str, notes: Notes) -> str | None:

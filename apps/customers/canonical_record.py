@@ -220,6 +220,8 @@ class Reading:
         self._standard_values(canonical, kind)
         self._lists(canonical)
         self._extra_and_empty(canonical, self.declared)
+        if "names" in canonical and not self.is_patch:
+            canonical |= lists.main_name(canonical)
         if self.is_patch and (whole := sorted(lists.LISTS.keys() & self.rich.keys())):
             canonical["replaces"] = whole
         return canonical
@@ -311,22 +313,12 @@ class Reading:
                 lists.read_identifiers(rich["identifiers"], identifiers, country, notes, self.unknown)
             if rich.get("names"):
                 names = lists.read_names(rich["names"], country, notes, self.unknown)
-                self._main_name(canonical, names)
         found_lists = (addresses, points, identifiers, names)
         for name, found in zip(lists.LISTS, found_lists, strict=True):
             if found:
                 canonical[name] = found
             elif name in rich and not rich[name]:
                 self.empty.update(lists.LISTS[name])
-
-    def _main_name(self, canonical: dict[str, Any], names: list[dict[str, Any]]) -> None:
-        """A record whose only names stand in the list is called by the one in the register, else by the first; never by one that was."""
-        if self.is_patch or any(name in canonical for name in PLAIN):
-            return
-        field = "organization_name" if canonical.get("kind") == "organization" else "name"
-        called = [n for n in names if n["type"] not in ("former", "birth") and "valid_to" not in n]
-        if called:
-            canonical[field] = min(called, key=lambda n: n["type"] != "legal")["value"]
 
     def _extra_and_empty(self, canonical: dict[str, Any], declared: Mapping[str, str]) -> None:
         rich = self.rich

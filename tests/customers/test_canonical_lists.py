@@ -1,9 +1,12 @@
 """Lists, deletions, unknown and declared fields in the canonical form."""
 
+from typing import Any
+
 import pytest
 
 from apps.customers.canonical import (
     parse,
+    patch,
     unknown_field_problems,
 )
 from tests.customers.canonical_case import PERSON, canonical, problems
@@ -187,3 +190,38 @@ def test_a_name_without_type_or_value_is_named():
     assert problems({"record_id": "1", "kind": "organization", "names": names}) == [
         ("names/0/type", "unknown_value"), ("names/1/type", "missing"), ("names/2/value", "missing"), ("names/3/value", "too_long"),
     ]  # fmt: skip
+
+
+FIRM = {
+    "record_id": "1",
+    "kind": "organization",
+    "names": [{"type": "alias", "value": "Adler"}, {"type": "legal", "value": "Adler Bau GmbH"}],
+}
+
+
+def patched(stored: dict[str, Any], **change: Any) -> dict[str, Any]:
+    found = patch(stored, parse({"record_id": "1", **change}, patch=True))
+    assert parse({"record_id": "1", **found}).canonical == found, "what is stored is a record that is read as itself"
+    return found
+
+
+def test_a_name_that_was_taken_from_the_list_goes_with_it():
+    stored = parse(FIRM).canonical
+    assert stored["organization_name"] == "Adler Bau GmbH"
+    assert (
+        patched(stored, names=[{"type": "legal", "value": "Falke Bau GmbH"}])["organization_name"] == "Falke Bau GmbH"
+    )
+    assert "organization_name" not in patched(stored, names=[])
+    assert patched(stored, website="https://adler.example")["organization_name"] == "Adler Bau GmbH"
+
+
+def test_a_name_that_the_record_says_stays_and_so_does_that_it_has_none():
+    stored = parse({**FIRM, "organization_name": "Adler"}).canonical
+    assert patched(stored, names=[{"type": "legal", "value": "Falke Bau GmbH"}])["organization_name"] == "Adler"
+    unnamed = patched(stored, organization_name=None)
+    assert (unnamed.get("organization_name"), unnamed["empty"]) == (None, ["organization_name"])
+    assert "organization_name" not in patched(unnamed, names=FIRM["names"])
+    assert (
+        patched(parse({"record_id": "1", "kind": "organization"}).canonical, names=FIRM["names"])["organization_name"]
+        == "Adler Bau GmbH"
+    )
