@@ -32,7 +32,8 @@ def test_one_drafts_and_another_puts_it_into_force() -> None:
     assert "you are its author" in page_text(author.post(f"{PAGE}{draft.policy}/", follow=True))
     assert "the ERP is mended" in page_text(second.get(PAGE))
     assert "Version 1 is in force" in page_text(second.post(f"{PAGE}{draft.policy}/", follow=True))
-    assert 'name="erp:website" value="99" placeholder="80"' in page_text(author.get(PAGE))
+    shown = page_text(author.get(PAGE))
+    assert 'name="erp:website" value="99" placeholder="80" aria-label="ERP, Website">' in shown
 
 
 def test_what_was_typed_stays_and_each_mistake_is_named() -> None:
