@@ -1,15 +1,18 @@
 """manage.py check_hub: broken promises are found, named, and mended where doing the work again mends them."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from apps.common.ids import uuid7
 from apps.customers.models import Customer, Hold
+from apps.events.models import AuditCheck
 from apps.matching import merge_requests
 from mdmhub.checkup import MENDED_BY, PROMISES
 from mdmhub.demo.checkdigits import TAX_ID
@@ -52,7 +55,33 @@ def by_hand(statement: str, *values: Any) -> None:
 def test_a_sound_hub_says_so_promise_by_promise() -> None:
     code, said = check()
     assert code == 0
-    assert said.count(" ok ") == len(PROMISES) == len(said.splitlines())
+    assert said.count(" ok ") == len(PROMISES) == len(said.splitlines()) - 3
+    assert [line.split()[0] for line in said.splitlines()] == [f"I{n}" for n in range(1, 18)]
+    assert said.count("by tests") == 2
+    assert "I14  not yet" in said
+
+
+def test_the_audit_counts_as_it_was_verified_last() -> None:
+    told = {"table": "event", "id": "e1", "detail": "the row is not as it was sealed"}
+    now = timezone.now()
+    AuditCheck.objects.create(started_at=now, finished_at=now, broken=1, findings=[told])
+    AuditCheck.objects.create(started_at=now + timedelta(hours=1))  # not done yet
+    code, said = check()
+    assert code == 1
+    assert f"verified {now:%Y-%m-%d %H:%M} UTC" in said
+    assert "event e1  the row is not as it was sealed" in said
+
+
+def test_values_are_derived_again_where_that_is_asked_for(customer: UUID) -> None:
+    """A name that nobody says: the tables agree with one another, but not with the records."""
+    assert check("--values")[0] == 0
+    by_hand("UPDATE customer SET payment_terms = 'NET99' WHERE id = %s", customer)
+    by_hand("UPDATE historical_customer SET payment_terms = 'NET99' WHERE id = %s", customer)
+    assert check()[0] == 0
+    code, said = check("--values")
+    assert code == 1
+    assert f"{customer}  would be derived otherwise: payment_terms" in said
+    assert "manage.py rebuild_customers" in said
 
 
 def test_derived_rows_are_mended_and_history_goes_on(customer: UUID) -> None:

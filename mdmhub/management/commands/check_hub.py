@@ -22,6 +22,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--fix", action="store_true", help="do again what can be mended so, then look once more")
+        parser.add_argument(
+            "--values", action="store_true", help="derive every customer again too, without writing (I7)"
+        )
         parser.add_argument("--most", type=int, default=10, metavar="N", help="breaks of each promise to name (10)")
         parser.add_argument("--json", action="store_true", help="findings as JSON")
 
@@ -34,7 +37,7 @@ class Command(BaseCommand):
                 worked = checkup.mend(Act("hub:check_hub", "A promise of the hub was broken."))
             except Conflict as error:
                 raise CommandError(f"{error.detail} Nothing is half done; run it again.") from error
-        found = checkup.findings(options["most"])
+        found = checkup.findings(options["most"], values=options["values"])
         if options["json"]:
             self.stdout.write(json.dumps({"findings": [asdict(one) for one in found], "worked_on": worked}, indent=1))
         else:
@@ -49,14 +52,17 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}: {how}, {count:,} of them{later}")
         for one in found:
             self.stdout.write(
-                f"{one.invariant:<4} {'ok' if not one.broken else f'{one.broken:,} BROKEN':<12} {one.promise}"
+                f"{one.invariant:<4} {one.note or 'ok' if not one.broken else f'{one.broken:,} BROKEN':<12} {one.promise}"
             )
             for subject, detail in one.first:
                 self.stdout.write(f"       {subject}  {detail}")
             if one.broken > len(one.first):
                 self.stdout.write(f"       and {one.broken - len(one.first):,} more (--most)")
             if one.broken:
-                mended = (
-                    f"--fix mends it by {one.mended_by}." if one.mended_by else f"Facts are not edited: see {RUNBOOK}."
-                )
-                self.stdout.write(f"       {mended}")
+                self.stdout.write(f"       {_way_out(one)}")
+
+
+def _way_out(one: checkup.Finding) -> str:
+    if one.mended_by is None:
+        return f"Facts are not edited: see {RUNBOOK}."
+    return f"Run {one.mended_by}." if one.mended_by.startswith("manage.py") else f"--fix mends it by {one.mended_by}."
