@@ -14,7 +14,7 @@ from apps.connectors.redact import SENSITIVE_NAMES, mask
 
 _NAMES: Final = {
     "organization_name": "Organisation name", "birth_date": "Date of birth", "email": "E-mail", "tax_id": "Tax ID",
-    "national_id": "National ID", "lei": "LEI", "duns": "D-U-N-S", "address_line1": "Address line 1", "address_line2": "Address line 2",
+    "national_id": "National ID", "lei": "LEI", "iban": "IBAN", "duns": "D-U-N-S", "address_line1": "Address line 1", "address_line2": "Address line 2",
 }  # fmt: skip
 
 

@@ -14,7 +14,11 @@ from typing import Final, NamedTuple, Protocol
 
 from stdnum.exceptions import ValidationError
 
-KINDS: Final = ("tax_id", "national_id", "lei", "duns", "registration_number")
+from apps.customers.canonical_places import COUNTRIES
+
+TELLING: Final = ("tax_id", "national_id", "lei", "duns", "registration_number")
+"""Kinds that tell who somebody is. An account does not: families and groups share one, and one customer has several."""
+KINDS: Final = (*TELLING, "iban")
 
 
 class Identifier(NamedTuple):
@@ -79,6 +83,8 @@ def identifier(kind: str, text: str, country: str | None) -> Identifier | None:
     if kind == "lei":
         scheme = _scheme("lei")
         return Identifier(number, None, scheme.is_valid(number))
+    if kind == "iban":
+        return Identifier(number, number[:2] if number[:2] in COUNTRIES else None, _scheme("iban").is_valid(number))
     if kind == "duns":
         return Identifier(number, None, None if _DUNS.fullmatch(number) else False)
     if kind != "tax_id":

@@ -6,6 +6,7 @@ Each kind of value has a function cached by value, so a value met again costs a 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from apps.customers.canonical_identifiers import TELLING
 from apps.matching import features
 from apps.matching.features import MOST_VALUES
 from apps.matching.standardise_addresses import Address, address
@@ -38,6 +39,7 @@ def standardise(record: Canonical) -> features.Row:
     identifiers = [
         identifier(_text(item, "type"), _text(item, "country"), _text(item, "value"), verified=item.get("verified"))
         for item in record.get("identifiers") or ()
+        if item.get("type") in TELLING
     ]
     if record.get("kind") == "organization":
         kind, person, company = "o", _NOBODY, _company(record)

@@ -25,7 +25,7 @@ from apps.matching.standardise_text_columns import NO_TEXT, among, batch, flags,
 
 COLUMNS: Final = (
     "system", "kind", "name", "given_name", "family_name", "organization_name", "birth_date", "email", "phone", "website",
-    *canonical_identifiers.KINDS, "address_line1", "address_line2", "city", "postal_code", "country",
+    *canonical_identifiers.TELLING, "address_line1", "address_line2", "city", "postal_code", "country",
 )  # fmt: skip
 """The flat columns that are read; all may be missing."""
 
@@ -305,7 +305,7 @@ def _contacts(raw: Mapping[str, _Raw], each: Each) -> "_Gather":
 
 
 def _identifiers(raw: Mapping[str, _Raw], country: _Raw, each: Each) -> "_Gather":
-    begun = [_identifier(kind, raw[kind], country, each) for kind in canonical_identifiers.KINDS]
+    begun = [_identifier(kind, raw[kind], country, each) for kind in canonical_identifiers.TELLING]
     return lambda: {"identifier": _side_by_side([one() for one in begun])}
 
 

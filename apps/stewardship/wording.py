@@ -8,7 +8,15 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import format_decimal
 
 SYSTEM_KINDS = ("crm", "erp", "billing", "support", "steward")
-_UPPER = {"crm": "CRM", "erp": "ERP", "lei": "LEI", "duns": "D-U-N-S", "tax_id": "Tax ID", "national_id": "National ID"}
+_UPPER = {
+    "crm": "CRM",
+    "erp": "ERP",
+    "lei": "LEI",
+    "iban": "IBAN",
+    "duns": "D-U-N-S",
+    "tax_id": "Tax ID",
+    "national_id": "National ID",
+}
 _NAMES = {
     "kind": "Kind",
     "name": "Name",
@@ -82,6 +90,7 @@ WHY: Mapping[str, str] = {
     "national_id": "same national ID",
     "lei": "same LEI",
     "duns": "same D-U-N-S number",
+    "iban": "same IBAN",
     "registration_number": "same registration number",
 }
 

@@ -157,3 +157,40 @@ def test_a_company_is_known_by_a_name_it_had() -> None:
         pipeline.customer_of("billing", {**firm, "record_id": "F3", "organization_name": "Moritz Elektro GmbH"})
         != customer
     )
+
+
+def test_an_account_is_kept_and_found_and_makes_nobody_one() -> None:
+    """A family's account: two people, each with it, confirmed."""
+    account = {"iban": "DE89 3704 0044 0532 0130 00"}
+    parent = pipeline.customer_of(
+        "crm",
+        {
+            "record_id": "F1",
+            "kind": "person",
+            "given_name": "Karl",
+            "family_name": "Ohm",
+            "birth_date": "1950-01-01",
+            **account,
+        },
+    )
+    child = pipeline.customer_of(
+        "erp",
+        {
+            "record_id": "F2",
+            "kind": "person",
+            "given_name": "Ida",
+            "family_name": "Berg",
+            "birth_date": "1981-05-05",
+            **account,
+        },
+    )
+    assert parent != child
+    assert pipeline.broken() == []
+    (told,) = values(parent)["identifiers"]
+    assert (told["type"], told["value"], told["country"], told["verified"]) == (
+        "iban",
+        "DE89370400440532013000",
+        "DE",
+        True,
+    )
+    assert len(pipeline.query("SELECT customer_id FROM lookup_key WHERE kind = 'iban'")) == 2

@@ -87,7 +87,10 @@ def test_any_change_of_anything_that_is_sealed_is_found(place: int, row: int, n:
             report = verify()
             told = {(one_.table, one_.id) for one_ in report.findings}
             assert told, f"{table}.{column} of {target[0]} was changed and nobody noticed"
-            assert {t for t, _ in told} == {table}
+            follows = (
+                {"source_record_version"} if table == "renamed_key" else set()
+            )  # by an old key what was sealed under it verifies
+            assert {t for t, _ in told} - follows == {table}
             assert str(target[0]) in {id_ for _, id_ in told} or column == key
     except IntegrityError:
         return  # the database itself refuses such a row

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
+from apps.common import retrying
 from apps.common.errors import Conflict, Retryable
 from apps.connectors import inbound
 from apps.customers.models import SourceRecord, System
@@ -129,7 +130,7 @@ def test_the_sweep_never_puts_old_features_over_new_ones(monkeypatch: pytest.Mon
 
 def test_who_keeps_losing_the_race_may_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch that others keep changing stays for the sweep; the caller gets its answer all the same."""
-    monkeypatch.setattr(match, "_TRIES", 2)
+    monkeypatch.setattr(retrying, "_TRIES", 2)
 
     def moved(*_: Any, **__: Any) -> Any:
         raise Conflict("Somebody else was quicker.")
