@@ -134,10 +134,11 @@ def _former_ids(clusters: Sequence[Sequence[UUID]]) -> list[UUID | None]:
     records = [r for cluster in clusters for r in cluster]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT ON (m.customer_id) m.customer_id, m.source_record_id, m.until, c.created_at FROM membership m"
-            " JOIN customer c ON c.id = m.customer_id AND NOT c.active"
-            " WHERE m.customer_id IN (SELECT customer_id FROM membership WHERE source_record_id = ANY(%s))"
-            " AND m.until = (SELECT max(l.until) FROM membership l WHERE l.customer_id = m.customer_id)"
+            "WITH ended AS MATERIALIZED (SELECT m.customer_id, max(m.until) AS until FROM membership m WHERE m.customer_id IN ("
+            "  SELECT c.id FROM customer c WHERE NOT c.active AND c.id IN ("
+            "   SELECT customer_id FROM membership WHERE source_record_id = ANY(%s))) GROUP BY m.customer_id)"
+            " SELECT DISTINCT ON (m.customer_id) m.customer_id, m.source_record_id, m.until, c.created_at FROM ended e"
+            " JOIN membership m ON m.customer_id = e.customer_id AND m.until = e.until JOIN customer c ON c.id = m.customer_id"
             " ORDER BY m.customer_id, m.source_record_id",
             (records,),
         )

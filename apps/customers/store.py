@@ -264,7 +264,8 @@ def _followers(cursor: Any, retired: Mapping[UUID, UUID | None], left: Iterable[
     if left:
         cursor.execute(
             "SELECT DISTINCT ON (r.retired_id) r.retired_id, r.successor_id, s.customer_id FROM redirect r"
-            " JOIN membership m ON m.customer_id = r.retired_id AND m.until = (SELECT max(until) FROM membership WHERE customer_id = r.retired_id)"
+            " JOIN LATERAL (SELECT max(l.until) AS until FROM membership l WHERE l.customer_id = r.retired_id) e ON true"
+            " JOIN membership m ON m.customer_id = r.retired_id AND m.until = e.until"
             " JOIN source_record s ON s.id = m.source_record_id AND s.follows_id IS NULL"
             " WHERE r.until IS NULL AND r.successor_id = ANY(%s::uuid[])"
             " GROUP BY r.retired_id, r.successor_id, s.customer_id ORDER BY r.retired_id, count(*) DESC, s.customer_id = r.successor_id DESC,"

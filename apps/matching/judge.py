@@ -173,14 +173,12 @@ def _named(merge_id: UUID, tied: Iterable[Judgement]) -> set[UUID]:
 def _customers_before(merge_id: UUID, records: Iterable[UUID]) -> dict[UUID, UUID]:
     """The customer that each record which a merge moved had before; the others stayed in the one that survived."""
     moved = Membership.objects.filter(correlation_id=merge_id, source_record__in=records)
-    before = {
-        (m.source_record_id, m.until): m.customer_id
-        for m in Membership.objects.filter(source_record__in=records, until__isnull=False)
-    }
+    since = dict(moved.order_by("since").values_list("source_record_id", "since"))
+    left = Membership.objects.filter(source_record__in=since, until__in=set(since.values()))
     return {
-        m.source_record_id: before[m.source_record_id, m.since]
-        for m in moved
-        if (m.source_record_id, m.since) in before
+        r: customer
+        for r, until, customer in left.values_list("source_record_id", "until", "customer_id")
+        if until == since[r]
     }
 
 
