@@ -176,11 +176,6 @@ def _is_lei(text: str) -> bool:
     return found is not None and found.verified is True
 
 
-def _is_iban(text: str) -> bool:
-    found = identifier("iban", text, None) if 15 <= len(text) <= 42 and text[:2].isalpha() else None
-    return found is not None and found.verified is True
-
-
 # What a value of a field must be like; a field without a test takes any text.
 _TESTS: Final[Mapping[str, Callable[[str], bool]]] = {
     "email": lambda text: "@" in text,
@@ -204,7 +199,6 @@ _TESTS: Final[Mapping[str, Callable[[str], bool]]] = {
 _SPEAKING: Final[tuple[tuple[str, Callable[[str], bool], float, str], ...]] = (
     ("email", _is_email, 0.85, "e-mail addresses"),
     ("lei", _is_lei, 0.9, "legal entity identifiers"),
-    ("iban", _is_iban, 0.9, "international bank account numbers"),
     ("tax_id", lambda text: _VAT.fullmatch(text.replace(" ", "").upper()) is not None, 0.7, "VAT numbers"),
     ("source_updated_at", lambda text: _TIME.fullmatch(text) is not None, 0.55, "points in time"),
     ("birth_date", _is_date, 0.5, "dates of the past"),

@@ -102,8 +102,6 @@ rijksregisternummer, pesel, numer pesel, nr pesel, personnummer, cpf, curp, hetu
 
 lei: lei, lei code, legal entity identifier
 
-iban: iban, iban number, iban nr, iban code, bank account iban, account iban, international bank account number
-
 duns: duns, duns number, d u n s, d u n s number, duns no, duns nr, duns nummer, dun and bradstreet, dnb id
 
 registration_number: registration number, registration no, reg no, reg number, company number, company no, company

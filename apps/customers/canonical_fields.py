@@ -21,7 +21,6 @@ MAX_LENGTH: Final = {
     "lei": 64,
     "duns": 64,
     "registration_number": 64,
-    "iban": 64,
     "address_line1": 300,
     "address_line2": 300,
     "city": 100,

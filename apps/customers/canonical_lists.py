@@ -11,7 +11,7 @@ from apps.customers.canonical_contacts import emails
 from apps.customers.canonical_entries import STANDING, add_once, objects, one_of, standing, text_of
 from apps.customers.canonical_fields import PLAIN
 from apps.customers.canonical_identifiers import KINDS as IDENTIFIER_KINDS
-from apps.customers.canonical_identifiers import identifier
+from apps.customers.canonical_identifiers import TELLING, identifier
 from apps.customers.canonical_phones import phones
 from apps.customers.canonical_places import country_code
 from apps.customers.canonical_text import Notes
@@ -34,7 +34,7 @@ NAME_LENGTH: Final = 200
 LISTS: Final = {
     "addresses": tuple(flat for flat, _ in ADDRESS_PARTS.values()),
     "contact_points": tuple(CONTACT_KINDS),
-    "identifiers": IDENTIFIER_KINDS,
+    "identifiers": TELLING,
     "names": (),
 }
 _TYPE: Final = re.compile(r"[a-z][a-z0-9_-]{0,29}", re.ASCII)
@@ -105,7 +105,7 @@ def add_phones(
 def flat_identifiers(given: Mapping[str, str], country: str | None, notes: Notes) -> list[Json]:
     """Identifiers of the flat fields named after their types."""
     found: list[Json] = []
-    for kind in IDENTIFIER_KINDS:
+    for kind in TELLING:
         text = given.get(kind)
         if text:
             add_identifier(found, identifier_of(kind, text, country), kind, notes)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from apps.common.errors import FieldError, Rejected
 from apps.common.pointers import shown
 from apps.customers.canonical_fields import SINGLE
-from apps.customers.canonical_identifiers import KINDS as IDENTIFIERS
+from apps.customers.canonical_identifiers import TELLING as IDENTIFIERS
 from apps.customers.canonical_lists import ADDRESS_PARTS, CONTACT_KINDS
 from apps.customers.survivorship import ATTRIBUTES
 

@@ -161,7 +161,7 @@ def test_a_company_is_known_by_a_name_it_had() -> None:
 
 def test_an_account_is_kept_and_found_and_makes_nobody_one() -> None:
     """A family's account: two people, each with it, confirmed."""
-    account = {"iban": "DE89 3704 0044 0532 0130 00"}
+    account = {"identifiers": [{"type": "iban", "value": "DE89 3704 0044 0532 0130 00"}]}
     parent = pipeline.customer_of(
         "crm",
         {

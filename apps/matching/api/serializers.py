@@ -45,7 +45,6 @@ class FlatRecord(serializers.Serializer[Any]):
     lei = _text()
     duns = _text()
     registration_number = _text()
-    iban = _text()
     address_line1 = _text()
     address_line2 = _text()
     city = _text()
