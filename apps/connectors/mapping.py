@@ -92,7 +92,7 @@ class Mapping:
     def __post_init__(self) -> None:
         writer = Writer(self.columns, self.values, self.out, self.extra)
         errors = list(self._errors())
-        errors += self.out.errors((*FLAT_FIELDS, *self.extra), writer.columns)
+        errors += self.out.errors((*FLAT_FIELDS, *self.extra), writer.columns, self.columns)
         if errors:
             raise MappingError(errors)
         meanings = {

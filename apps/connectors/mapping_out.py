@@ -21,7 +21,7 @@ list. A meaning without a word is written as it is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -107,8 +107,15 @@ class Out:
         found = {key: value for key, value in document.items() if value}
         return found if self.empty is None else {"empty": self.empty, **found}
 
-    def errors(self, known: Collection[str], columns: Collection[str]) -> Iterable[FieldError]:
-        """What is wrong with it: `known` are the canonical names, `columns` the columns that are written."""
+    def emptied(self, read: Table[str, tuple[str, ...]]) -> list[str]:
+        """The columns that are emptied because what is read from them is written elsewhere; `read`: name -> its columns."""
+        return [column for name, found in self.columns.items() for column in read.get(name, ()) if column not in found]
+
+    def errors(
+        self, known: Collection[str], columns: Collection[str], read: Table[str, tuple[str, ...]]
+    ) -> Iterable[FieldError]:
+        """What is wrong with it: `known` are the canonical names, `columns` the columns that are written, `read` name -> the
+        columns it is read from."""
         names = (*known, *HUB_NAMES)
         for part, entries in (("columns", self.columns), ("values", self.values), ("read_only", self.read_only)):
             for name in entries:
@@ -125,10 +132,14 @@ class Out:
                 detail = f"{shown(kind)} is no type for {shown(column)}; use one of {', '.join(TYPES)}."
                 yield FieldError(f"out.types.{column}", "unknown_value", detail)
         claimed = [column for found in self.columns.values() for column in found]
-        for column in sorted(
-            {column for column in claimed if claimed.count(column) > 1 or _parents(column) & {*claimed}}
-        ):
+        for column in _twice(claimed):
             detail = f"{shown(column)} would be written for two names; leave one of them out."
+            yield FieldError("out.columns", "overlap", detail)
+        for column in sorted({*_twice(claimed + self.emptied(read))} - {*_twice(claimed)}):
+            detail = (
+                f"{shown(column)} would be emptied for one name and is of use to another that is written; "
+                "read it for one of them alone."
+            )
             yield FieldError("out.columns", "overlap", detail)
 
 
@@ -138,9 +149,17 @@ def _parents(column: str) -> set[str]:
     return {".".join(steps[:end]) for end in range(1, len(steps))}
 
 
+def _twice(columns: Sequence[str]) -> list[str]:
+    """The columns that are named more than once, or are a part of another one."""
+    times = Counter(columns)
+    return sorted(column for column in times if times[column] > 1 or _parents(column) & times.keys())
+
+
 def _targets(columns: Table[str, tuple[str, ...]], out: Out) -> dict[str, tuple[str, ...]]:
-    """Name -> the columns it is written to: what [out] says, then what is read from one column that no other name shares."""
+    """Name -> the columns it is written to: what [out] says, then what is read from one column that is neither shared by
+    another such name nor emptied for one."""
     claimed = Counter(column for found in out.columns.values() for column in found)
+    claimed.update(out.emptied(columns))
     own = {name: found for name, found in columns.items() if len(found) == 1 and name not in out.columns}
     claimed.update(found[0] for found in own.values())
     inside = {parent for column in claimed for parent in _parents(column)}

@@ -188,6 +188,20 @@ def test_columns_that_two_names_share_are_not_written_unless_said():
     assert Mapping.from_toml(shared + '[out.columns]\nname = "a"').writes == {"email", "name"}
 
 
+@pytest.mark.parametrize("piece", ["b", "b.c", "x.y"])
+def test_a_column_that_is_emptied_for_one_name_is_not_written_for_another(piece):
+    joined = f'[columns]\nname = ["a", "b", "x"]\nkind = "{piece}"\nemail = "d"\n'
+    assert Mapping.from_toml(joined).writes == {"kind", "email"}
+    written = Mapping.from_toml(joined + '[out.columns]\nname = "a"')
+    assert written.writes == {"name", "email"}
+    assert written.apply(written.render({"name": "Anna"}))[0]["name"] == "Anna"
+    with pytest.raises(MappingError, match="would be emptied for one name") as raised:
+        Mapping.from_toml(joined + f'[out.columns]\nname = "a"\nkind = "{piece}"')
+    with pytest.raises(MappingError, match="would be emptied for one name"):
+        Mapping.from_toml('[columns]\nname = ["a", "b"]\ncity = ["c", "b"]\n[out.columns]\nname = "a"\ncity = "c"')
+    assert [(fault.field, fault.code) for fault in raised.value.fields] == [("out.columns", "overlap")]
+
+
 def test_the_way_out_survives_json_and_toml():
     mapping = Mapping.from_toml(TOML)
     assert Mapping.from_dict(mapping.to_dict()) == mapping
@@ -198,7 +212,8 @@ def test_the_way_out_survives_json_and_toml():
 names = [name for name in FLAT_FIELDS if name not in ("record_id", "deleted", "source_updated_at")]
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(str.strip)
 native = st.lists(
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="."), min_size=1, max_size=5).filter(
+    st.sampled_from("abc")
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="."), min_size=1, max_size=5).filter(
         lambda word: not word.isdigit()
     ),
     min_size=1,
