@@ -124,16 +124,6 @@ def score(clusters: Partition, truth: Mapping[str, str]) -> dict[str, float]:
     }
 
 
-def empty_hub() -> None:
-    from django.db import connection
-
-    from mdmhub.demo.load import CUSTOMER_TABLES
-
-    with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {CUSTOMER_TABLES}")
-        cursor.execute("UPDATE feed_head SET position = 0")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("records", type=Path)
@@ -144,6 +134,8 @@ def main() -> None:
     header, by_system = read_by_system(options.records)
     with scratch_hub():
         from django.db import connection
+
+        from mdmhub.demo.load import empty
 
         print("first time ", dict(ingest_files(header, by_system)))
         first = partition()
@@ -166,7 +158,7 @@ def main() -> None:
                 truth = {row["record_id"]: row["entity_id"] for row in csv.DictReader(file)}
             print(json.dumps(score(by_record, truth)))
         for seed in range(options.orders):
-            empty_hub()
+            empty()
             ingest_shuffled(by_system, seed)
             again = partition()
             print("order", seed, "same partition", shape(again) == shape(first), "customers", len(set(again.values())))

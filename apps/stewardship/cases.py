@@ -22,12 +22,15 @@ MOST = 5_000
 _LOCK = 0x6361736573
 
 # What is known to be wrong with a golden record: values that failed their check, and lists so long that the rest was left out. Of these the
-# value that most records hold is named: it is what made strangers one. Gives what kind of thing it is, and all of it in words.
+# value that most records hold is named: it is what made strangers one. What has ended wants nobody's care: a dated entry has a rank as long
+# as it holds. Gives what kind of thing it is, and all of it in words.
 _WRONG = """SELECT min(x.cause) AS cause, string_agg(x.told, ', ' ORDER BY x.told) AS sentence FROM (
   SELECT 'wrong_' || (p ->> 'type'), replace(p ->> 'type', '_', ' ') || ' ' || (p ->> 'value')
     FROM jsonb_array_elements({customer}.contact_points) p WHERE (p -> 'valid') = 'false'
+      AND (p ? 'rank' OR NOT p ?| ARRAY['valid_from', 'valid_to'])
   UNION ALL SELECT 'wrong_' || (p ->> 'type'), replace(p ->> 'type', '_', ' ') || ' ' || (p ->> 'value')
     FROM jsonb_array_elements({customer}.identifiers) p WHERE (p -> 'verified') = 'false'
+      AND (p ? 'rank' OR NOT p ?| ARRAY['valid_from', 'valid_to'])
   UNION ALL SELECT 'too_many_' || l.name, '200 ' || replace(l.name, '_', ' ') || ', and the rest left out; ' || f.value || ' comes from '
       || f.records || CASE f.records WHEN 1 THEN ' record' ELSE ' records' END
     FROM (VALUES ('addresses', {customer}.addresses), ('contact_points', {customer}.contact_points), ('identifiers', {customer}.identifiers),

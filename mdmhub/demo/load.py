@@ -2,7 +2,8 @@
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from apps.connectors import runs
 from apps.connectors.models import Connection, Run
 from apps.customers.models import SourceRecord, System
 from apps.customers.systems import steward_system
+from apps.events.sealing import LOCK
+from mdmhub import sealed
 from mdmhub.demo.generator import write_files
 
 SYSTEMS = (
@@ -85,12 +88,37 @@ CUSTOMER_TABLES = (
     " historical_customer, stale_attribute, customer, event"
 )
 
+SEALS = "seal, seal_cursor, checkpoint, audit_check"
+
+
+@contextmanager
+def guards_aside() -> Iterator[None]:
+    """What is append-only may be emptied in here, by the owner of its tables."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'never_truncated'")
+        guarded = [table for (table,) in cursor.fetchall()]
+        for table in guarded:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER never_truncated")
+        yield
+        for table in guarded:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER never_truncated")
+
+
+@transaction.atomic
+def empty() -> None:
+    """Empties the hub of customers and of the seals of their history, which begins anew."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))  # the sealer's: nothing is sealed meanwhile
+        with guards_aside():
+            cursor.execute(f"TRUNCATE {CUSTOMER_TABLES}, {SEALS}")
+        cursor.execute("UPDATE feed_head SET position = 0")
+
 
 def remove() -> dict[str, Any]:
-    """Empties the hub of the demo's customers; systems, logins and policies stay.
+    """Empties the hub of the demo's customers; systems, logins and policies stay, and the audit says, signed, that it begins anew.
 
     Raises Rejected when the hub holds records of anybody else: a golden record that others share is never taken away."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic():
         demo_runs = list(Run.objects.filter(actor=ACTOR).values_list("id", flat=True))
         others = SourceRecord.objects.exclude(run_id__in=demo_runs).count()
         if others:
@@ -99,6 +127,6 @@ def remove() -> dict[str, Any]:
                 " `make reset` starts afresh with an empty hub."
             )
         records = SourceRecord.objects.count()
-        cursor.execute(f"TRUNCATE {CUSTOMER_TABLES}")
-        cursor.execute("UPDATE feed_head SET position = 0")
+        empty()
+    sealed.after_restore("", "the demo was removed")
     return {"records": records}

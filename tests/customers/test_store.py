@@ -63,6 +63,15 @@ def test_what_happened_is_never_rewritten(table: str) -> None:
             query(statement)
 
 
+def test_what_is_append_only_is_not_emptied_either() -> None:
+    guarded = "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE tgname IN ('append_only', 'seal_stays')"
+    tables = {row[0] for row in query(guarded)}
+    assert len(tables) == 12
+    for table in sorted(tables):
+        with pytest.raises(IntegrityError, match=f"table {table} is append-only"), transaction.atomic():
+            query(f"TRUNCATE {table} CASCADE")
+
+
 SET_ONCE = {"until", "superseded_at", "superseded_by", "position"}
 
 

@@ -11,8 +11,10 @@ from django.db import connection, models
 from apps.common.ids import uuid7
 from apps.customers.models import Customer, SourceRecord
 from apps.stewardship import cases, notes
+from mdmhub import tasks
 from mdmhub.demo.load import CUSTOMER_TABLES, load
 from tests import pipeline
+from tests.events.sealed_hub import checkpoint_lines, own_file, verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def demo(tmp_path: Path, settings: Any) -> None:
     """Some customers with cases, and a note."""
     settings.HUB_HOME = tmp_path
+    own_file(settings, tmp_path)
     load(customers=60, seed=7)
     cases.refresh()
     customer = Customer.objects.filter(active=True).first()
@@ -38,6 +41,19 @@ def test_it_goes_with_everything_that_hangs_on_it() -> None:
     assert pipeline.broken() == []
     load(customers=30, seed=8)
     assert pipeline.broken() == []
+
+
+def test_the_audit_says_that_it_begins_anew_and_verifies() -> None:
+    tasks.seal()
+    assert verify().checkpoints == 1
+    call_command("demo", "--remove")
+    assert verify().broken == 0
+    load(customers=30, seed=8)
+    tasks.seal()
+    report = verify()
+    assert (report.broken, report.checkpoints) == (0, 1)
+    assert any("the demo was removed" in notice for notice in report.notices)
+    assert [line.kind for line in checkpoint_lines()] == ["checkpoint", "restored", "checkpoint"]
 
 
 def test_it_stays_where_somebody_elses_records_are() -> None:

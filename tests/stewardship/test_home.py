@@ -10,6 +10,7 @@ from django.utils import timezone
 from apps.common.ids import uuid7
 from apps.matching import judge
 from apps.stewardship import cases, trends
+from apps.stewardship.models import Case
 from apps.stewardship.overview import overview
 from apps.stewardship.trends import Backlog, Day, backlog, drawing
 from tests import pipeline
@@ -127,6 +128,32 @@ def test_quality_counts_what_cannot_be_reached_is_wrong_or_set_aside(customer: U
     for name, number in (("unreachable", 2), ("wrong", 1)):
         assert f'href="/customers/?quality={name}"' in text(steward.get("/"))
         assert steward.get(f"/customers/?quality={name}").context["counts"].total == number
+
+
+def test_what_has_ended_is_no_way_to_reach_somebody_and_no_longer_wrong(customer: UUID) -> None:
+    ended = {"valid_from": "2001-01-01", "valid_to": "2002-01-01"}
+    here = {"record_id": "1", "kind": "person", "name": "Zoe Gran"}
+    lists = {
+        "contact_points": [
+            {"type": "email", "value": "zoe@gran.example"} | ended,
+            {"type": "phone", "value": "12"} | ended,
+        ],
+        "addresses": [{"type": "postal", "line1": "Kanalvej 1", "city": "Aarhus", "country": "DK"} | ended],
+        "identifiers": [{"type": "tax_id", "value": "DE136695977", "country": "DE"} | ended],
+    }
+    before = overview().quality
+    gone = pipeline.customer_of("billing", here | lists)
+    traits = "SELECT countries, reachable, flawed FROM customer WHERE id = %s"
+    assert pipeline.query(traits, gone) == [("[]", False, False)]
+    quality = overview().quality
+    assert (quality.unreachable, quality.flawed) == (before.unreachable + 1, before.flawed)
+    cases.refresh()
+    assert not Case.objects.filter(customer_id=gone).exists()
+    still = {name: [{**entry, "valid_to": "2999-01-01"} for entry in entries] for name, entries in lists.items()}
+    pipeline.take("billing", here | still)
+    assert pipeline.query(traits, gone) == [('["DK"]', True, True)]
+    cases.refresh()
+    assert Case.objects.filter(customer_id=gone).exists()
 
 
 def test_the_page_says_all_of_it_and_leads_on(customer: UUID) -> None:
