@@ -65,7 +65,7 @@ def _change_all() -> int:
 
 
 def _times(readings: int) -> dict[str, dict[str, Any]]:
-    from apps.customers import queries, queries_past, queries_sources
+    from apps.customers import queries, queries_ages, queries_past, queries_sources
 
     chosen = random.Random(5)
     ids = [row[0] for row in _rows("SELECT id FROM customer")]
@@ -85,7 +85,7 @@ def _times(readings: int) -> dict[str, dict[str, Any]]:
         "versions": {"customers": len(ids), "versions": _one("SELECT count(*) FROM historical_customer"), "over_s": round((last - first).total_seconds())},
         "customer, today": _spent([lambda i=i: queries.customer_detail(i) for i in sample]),
         "customer, as of": _spent([lambda i=i, t=t: queries_past.as_of(i, t) for i, t in pairs]),
-        "lineage, as of": _spent([lambda i=i, t=t: queries_past.lineage_then(queries_past.stood(i, t)) for i, t in pairs]),
+        "lineage, as of": _spent([lambda i=i, t=t: queries_ages.lineage_with_ages_then(queries_past.stood(i, t)) for i, t in pairs]),
         "members, as of": _spent([lambda i=i, t=t: queries_past.membership_then(queries_past.stood(i, t)) for i, t in pairs]),
         "record, as of": _spent([lambda k=k, t=t: queries_sources.source_record(*k, t) for k, t in zip(records, record_moments, strict=True)]),
     }  # fmt: skip

@@ -14,10 +14,12 @@ from django.db import connection
 from apps.common.errors import Erased, FieldError, NotFound
 from apps.common.ids import array
 from apps.common.rows import first
+from apps.customers.golden import member_of
 from apps.customers.models import Customer
-from apps.customers.queries import AttributeLineage, CustomerDetail, lineage_by
+from apps.customers.queries import CustomerDetail
 from apps.customers.queries_members import Members, Source, members_of, put_together
 from apps.customers.queries_values import values_of
+from apps.customers.survivorship_members import Member
 
 _MOST_HOPS = 20
 
@@ -234,9 +236,23 @@ def records_then(records: Iterable[UUID], at: datetime) -> list[tuple[Any, ...]]
 
 def members_then(then: Then) -> tuple[Members, Mapping[UUID, Stay]]:
     """The members, what stewards had said of them, and the stay of each: two statements."""
-    stays = {stay.record: stay for stay in stays_then(then, stays_of(then.id))}
-    rows = records_then(stays, then.at) if stays else []
+    rows, stays = _rows_then(then)
     return put_together([row[:SOURCE_COLUMNS] for row in rows]), stays
+
+
+def members_and_facts_then(then: Then) -> tuple[Members, list[Member]]:
+    """The same, and all of them, stewards' anchors too, as survivorship saw them: two statements. What a system itself is trusted, and what
+    it makes of deletions, is kept as it is today only."""
+    rows, _ = _rows_then(then)
+    return put_together([row[:SOURCE_COLUMNS] for row in rows]), [
+        member_of((id_, None, code, kind, trust, deletes, external_id, canonical or "{}", updated.isoformat(), deleted, follows, received.isoformat()))
+        for id_, code, _, kind, _, external_id, updated, received, deleted, _, _, canonical, trust, deletes, _, follows in rows
+    ]  # fmt: skip
+
+
+def _rows_then(then: Then) -> tuple[list[tuple[Any, ...]], Mapping[UUID, Stay]]:
+    stays = {stay.record: stay for stay in stays_then(then, stays_of(then.id))}
+    return (records_then(stays, then.at) if stays else []), stays
 
 
 # ── readings ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -279,13 +295,6 @@ def _redirects(then: Then) -> list[UUID]:
     with connection.cursor() as cursor:
         cursor.execute(_REDIRECTS, {**asked, "end": then.after.at if then.after is not None else None})
         return [row[0] for row in cursor.fetchall()]
-
-
-def lineage_then(then: Then) -> list[AttributeLineage]:
-    """Where every value came from, as it was stored with the version, with what the records held at the moment: two statements.
-    Raises Erased."""
-    require_kept(then)
-    return lineage_by(then.row, members_then(then)[0])
 
 
 def membership_then(then: Then) -> list[MemberOf]:

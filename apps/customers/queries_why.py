@@ -9,12 +9,12 @@ from uuid import UUID
 from django.utils import timezone
 
 from apps.common.errors import FieldError, NotFound, Rejected
-from apps.customers.golden import member_of, read_members
+from apps.customers.golden import read_members
 from apps.customers.queries import resolve
-from apps.customers.queries_past import Then, records_then, require_kept, stays_of, stays_then, stood
+from apps.customers.queries_past import Then, members_and_facts_then, require_kept, stood
 from apps.customers.queries_values import values_of
 from apps.customers.survivorship_explain import explain
-from apps.customers.survivorship_members import ATTRIBUTES, EXTRA, Member, value_of
+from apps.customers.survivorship_members import ATTRIBUTES, EXTRA, value_of
 from apps.policies.active import Active, active_ones, known
 
 
@@ -60,7 +60,7 @@ def _why_then(then: Then, attribute: str) -> Why:
     What a system itself is trusted, and what it makes of deletions, is kept as it is today only; and a record may have come that was not
     matched yet. So nothing is told unless it comes to just what stood then."""
     require_kept(then)
-    members = _members(then)
+    _, members = members_and_facts_then(then)
     if not members:
         raise NotFound("The customer had no records at that time.")
     policy = known("survivorship", then.row.policy_hash)
@@ -70,15 +70,6 @@ def _why_then(then: Then, attribute: str) -> Why:
     if not _stood(then, policy, attribute, told):
         raise _cannot(attribute, "its records or what their systems were trusted were others when it was decided")
     return Why(then.asked, then.row, told, policy.hash, stands=True)
-
-
-def _members(then: Then) -> list[Member]:
-    stays = stays_then(then, stays_of(then.id))
-    rows = records_then([stay.record for stay in stays], then.at) if stays else []
-    return [
-        member_of((id_, None, code, kind, trust, deletes, external_id, canonical or "{}", updated.isoformat(), deleted, follows, received.isoformat()))
-        for id_, code, _, kind, _, external_id, updated, received, deleted, _, _, canonical, trust, deletes, _, follows in rows
-    ]  # fmt: skip
 
 
 def _stood(then: Then, policy: Active, attribute: str, told: dict[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """How old values are, how far they are trusted by now, which have grown stale, and what runs out."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -14,7 +15,8 @@ from apps.common.errors import NotFound
 from apps.customers import pins, tasks
 from apps.customers.measure_stale import measure_stale
 from apps.customers.models import QualityScore, StaleAttribute
-from apps.customers.queries_ages import ages_of
+from apps.customers.queries_ages import ages_of, lineage_with_ages_then
+from apps.customers.queries_past import stood
 from apps.customers.queries_stale import expiring, oldest, stale_attributes
 from apps.matching import judge
 from apps.policies import activate
@@ -122,11 +124,40 @@ def test_the_lineage_tells_it_over_the_api_and_on_the_page() -> None:
     assert [e["age_days"] for e in points["entries"]] == [800] * len(points["value"])
     assert (by_name["birth_date"]["stale"], by_name["birth_date"]["confidence"]) == (False, 70.0)
     then = timezone.now().isoformat().replace("+", "%2B")
+    sent("crm", 1, 1, email="other@mail.example")
     past = machine().get(f"/api/v1/customers/{customer}/lineage?as_of={then}").json()["attributes"]
-    assert all("confidence" not in one for one in past)
+    assert _but_since(past) == _but_since(told), "it was young again only afterwards"
     page = text(browser("viewer").get(f"/customers/{customer}/lineage/"))
     assert "trusted 85 of 100" in page
+    assert ">stale<" not in page
+    page = text(browser("viewer").get(f"/customers/{customer}/lineage/?at={then}"))
+    assert "trusted 85 of 100" in page
+    assert "800 days then" in page
     assert ">stale<" in page
+
+
+def _but_since(attributes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every day counts; what is told is of one record, whose version of then says when it was changed."""
+    return [{name: value for name, value in one.items() if name not in ("since", "entries")} for one in attributes]
+
+
+def test_what_was_trusted_at_a_past_moment_is_told_where_the_records_of_then_come_to_what_stood() -> None:
+    """A decay of one day a point of a hundred: what a year has taken away today, it had not then."""
+    decay = {"to": 0, "days": 100, "shape": "linear"}
+    enact(attributes={"website": [{"strategy": "trust", "decay": decay}], "language": [{"strategy": "trust"}]})
+    sent("support", 1, 50, website="here.example.org", language="fr")
+    customer = sent("erp", 1, 50, website="here.example.org", language="de")
+    then = stood(customer, timezone.now())
+    tomorrow = replace(then, at=then.at + 10 * DAY)
+    confidence = [lineage_with_ages_then(one)[1]["website"][0].confidence for one in (then, tomorrow)]
+    assert confidence[0] / confidence[1] == pytest.approx(50 / 40, rel=0.01), (
+        "it goes down to nothing in a hundred days"
+    )
+    language = lineage_with_ages_then(then)[1]["language"][0]
+    assert (language.days, language.confidence) == (50, 80.0)
+    pipeline.execute("UPDATE system SET trust = 1 WHERE code = 'erp'")
+    language = lineage_with_ages_then(then)[1]["language"][0]
+    assert (language.days, language.confidence) == (50, None), "today's trust would have chosen another record"
 
 
 def test_what_has_grown_old_is_counted_by_attribute_with_the_oldest_customers() -> None:

@@ -145,13 +145,17 @@ def mixed(workers: Crew, operations: int, across: float) -> Counter[str]:
     done = sum((Counter(r["done"]) for r in results), Counter())
     assert done.total() == operations, done
     assert done.keys() <= {*OPERATIONS, *IN_WORDS}, done
-    assert min(done[name] for name in OPERATIONS) > operations / 200, done
     return done
 
 
 IN_WORDS = {"Conflict", "TooLate", "NotFound", "Rejected", "Vetoed"}
 """What a user may be told instead: never a deadlock, nor that the database was too busy."""
 OPERATIONS = ("take", "merge", "unmerge", "separate", "join", "branch", "pin", "ask", "decide")
+
+
+def took_part(done: Counter[str]) -> None:
+    """No operation was refused so often that it was hardly tried: which are, hangs on who came first."""
+    assert min(done[name] for name in OPERATIONS) > done.total() / 200, done
 
 
 def deadlocks() -> int:
@@ -162,13 +166,15 @@ def deadlocks() -> int:
 
 def test_everything_at_once(workers: Crew) -> None:
     """Intake, merge, unmerge, verdicts, pins and what waits for a second person, at random on the same few customers."""
-    mixed(workers, 400, across=1.0)  # everything hangs together soon
-    mixed(workers, 1_600, across=0.1)
+    done = mixed(workers, 400, across=1.0)  # everything hangs together soon
+    done += mixed(workers, 1_600, across=0.1)
+    took_part(done)
 
 
 @pytest.mark.slow
 def test_everything_at_once_for_long(workers: Crew) -> None:
     """MIXED_OPERATIONS says how many."""
     operations = int(os.environ.get("MIXED_OPERATIONS", "20000"))
-    mixed(workers, operations // 50, across=1.0)
-    mixed(workers, operations - operations // 50, across=0.02)
+    done = mixed(workers, operations // 50, across=1.0)
+    done += mixed(workers, operations - operations // 50, across=0.02)
+    took_part(done)

@@ -19,8 +19,6 @@ from tests.invariants.machine import Hub
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.flow]
 READINGS = ("", "/lineage", "/members")
 OF_TODAY_ONLY = ("state", "as_of", "quality")
-AGES = ("since", "age_days", "clock", "confidence", "stale", "entries")
-"""How old values of a lineage are, and trusted by now, hangs on the moment of reading: it is told of today alone."""
 
 
 def body(answer: Any) -> str:
@@ -28,8 +26,14 @@ def body(answer: Any) -> str:
     assert answer.status_code == 200, (answer.request["PATH_INFO"], answer.content)
     told = json.loads(answer.content)
     if "attributes" in told:
-        told["attributes"] = [{k: v for k, v in one.items() if k not in AGES} for one in told["attributes"]]
+        told["attributes"] = [_but_confidence(one) for one in told["attributes"]]
     return json.dumps({k: v for k, v in told.items() if k not in OF_TODAY_ONLY}, ensure_ascii=False)
+
+
+def _but_confidence(told: dict[str, Any]) -> dict[str, Any]:
+    """Of an attribute or an entry of its list. Confidence is read of what a system is trusted today, or not told."""
+    entries = {"entries": [_but_confidence(entry) for entry in told["entries"]]} if "entries" in told else {}
+    return {k: v for k, v in told.items() if k != "confidence"} | entries
 
 
 class Past(Hub):

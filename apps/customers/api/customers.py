@@ -16,7 +16,7 @@ from apps.common.api.views import HubView
 from apps.customers import queries, queries_compare, queries_why
 from apps.customers import queries_past as past
 from apps.customers.api import serializers as shapes
-from apps.customers.queries_ages import lineage_with_ages
+from apps.customers.queries_ages import lineage_with_ages, lineage_with_ages_then
 from apps.customers.survivorship_age import Aged
 
 
@@ -212,7 +212,7 @@ class LineageView(HubView):
 
     def get(self, request: Any, customer_id: UUID) -> Response:
         """Which record and which rule gave each value, how old it is and how far it is trusted by now; `as_of` a moment as it was stored
-        then, without the latter. The values that lost are shown to callers who may read source records (sources:read)."""
+        then, with age and trust of then. The values that lost are shown to callers who may read source records (sources:read)."""
         at, whole = self.params.get("as_of"), _may_see_sources(request)
         if at is None:
             found = queries.resolve(customer_id)
@@ -220,7 +220,8 @@ class LineageView(HubView):
             told, ages = lineage_with_ages(found.customer)
         else:
             then = past.stood(customer_id, at)
-            id_, version, told, ages = then.id, then.version, past.lineage_then(then), {}
+            id_, version = then.id, then.version
+            told, ages = lineage_with_ages_then(then)
         shown = [_attribute(a, whole=whole) | _age(*ages.get(a.attribute, (None, ()))) for a in told]
         return Response({"id": id_, "asked_id": customer_id, "version": version, **_as_of(at), "attributes": shown})
 

@@ -18,7 +18,7 @@ from apps.customers import queries, queries_why
 from apps.customers import queries_past as past
 from apps.customers.models import SourceRecord, SourceRecordVersion
 from apps.customers.queries import CustomerDetail
-from apps.customers.queries_ages import lineage_with_ages
+from apps.customers.queries_ages import lineage_with_ages, lineage_with_ages_then
 from apps.customers.queries_relations import related
 from apps.matching.queries_joins import joins_of
 from apps.stewardship import notes
@@ -148,7 +148,8 @@ def _stood(request: HttpRequest, detail: CustomerDetail, tab: str) -> HttpRespon
     side = past.detail_by(then, members)
     shown = {"side": side, "rows": sources_grid(side)}
     if tab == "customer-lineage":
-        shown = {"side": side, "lines": [told(line) for line in queries.lineage_by(then.row, members)]}
+        lines, ages = lineage_with_ages_then(then)
+        shown = {"side": side, "lines": [told(line, ages) for line in lines]}
     return render(request, f"stewardship/{tab.replace('-', '_')}.html", {**frame(request, detail, tab, at), **shown})
 
 
