@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.common.act import Act
-from apps.common.errors import Conflict, HubError, NotFound, Rejected
+from apps.common.errors import Conflict, FieldError, HubError, NotFound, Rejected
 from apps.common.ids import array
 from apps.common.retrying import retried
 from apps.customers import identity
@@ -87,11 +87,15 @@ def model_version(named: str) -> int:
     elif named.isdecimal():
         by = Q(version=int(named))
     else:
-        raise NotFound(f"There is no model {named}: give {SHORTEST_HASH} characters of its hash, or its number.")
+        raise _no_model(f"There is no model {named}: give {SHORTEST_HASH} characters of its hash, or its number.")
     found = list(MatchModel.objects.filter(by).values_list("version", flat=True)[:2])
     if len(found) != 1:
-        raise NotFound(f"There is {'more than one' if found else 'no'} model {named}.")
+        raise _no_model(f"There is {'more than one' if found else 'no'} model {named}.")
     return found[0]
+
+
+def _no_model(said: str) -> NotFound:
+    return NotFound(said, [FieldError("/model", "unknown_model", said)])
 
 
 # A row of membership that is asked for. By its own columns alone: who said it is looked up once for all acts.
@@ -143,7 +147,8 @@ def checked(what: What) -> What:
     now = clock()
     until = min(what.until or now, now)
     if what.since is not None and what.since >= until:
-        raise Rejected("The stretch of time ends before it begins.")
+        said = "The stretch of time ends before it begins."
+        raise Rejected(said, [FieldError("/since", "no_stretch", said)])
     return replace(what, until=until)
 
 

@@ -16,10 +16,12 @@ from django.utils import timezone
 from apps.common.act import Act
 from apps.common.errors import Conflict, FieldError, HubError, NotFound, Rejected
 from apps.common.ids import uuid7
+from apps.connectors.models import Run
 from apps.customers.models import ChangeRequest
 from apps.matching import unjoin
 from apps.matching.candidates import clock
 from apps.matching.merge_vetoes import MergePolicy
+from apps.matching.models import MatchModel
 from apps.matching.unjoin import Chosen, What
 from apps.policies.active import active
 from apps.stewardship import cases, unmerging
@@ -47,6 +49,32 @@ def ask(*, what: What, title: str, again: bool, act: Act) -> BulkUnmerge:
     )  # fmt: skip
 
 
+def title_of(what: What) -> str:
+    """What is asked for in words, in the reader's time zone: "run ERP: k.csv, 3 Mar 2026 09:30, until 4 Mar 2026 00:00"."""
+    parts = []
+    if what.act is not None:
+        run = Run.objects.select_related("system").filter(correlation_id=what.act).first()
+        parts.append(f"run {run_label(run) if run is not None else what.act}")
+    if what.model is not None:
+        model = MatchModel.objects.only("version", "hash", "state").filter(version=what.model).first()
+        parts.append(f"model {model_label(model) if model is not None else what.model}")
+    ends = (("from", what.since), ("until", what.until))
+    return ", ".join([*parts, *(f"{word} {_moment(moment)}" for word, moment in ends if moment is not None)])
+
+
+def run_label(run: Run) -> str:
+    """A run with its system and when it began; `run.system` should be read already."""
+    return f"{run.system.name}: {run.file_name or run.kind}, {_moment(run.created_at)}"
+
+
+def model_label(model: MatchModel) -> str:
+    return f"{model.version} ({model.hash[:8]}, {model.state})"
+
+
+def _moment(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%-d %b %Y %H:%M}"
+
+
 @transaction.atomic
 def confirm(*, id: UUID, act: Act) -> BulkUnmerge:
     """What was looked at is to be done: at once, or from a number of customers on (merging policy) when a second person says so too.
@@ -57,7 +85,7 @@ def confirm(*, id: UUID, act: Act) -> BulkUnmerge:
         raise Conflict(f"It is {row.get_state_display()}; look again.")
     if not row.total:
         raise Rejected("Nothing that still stands was joined by it.")
-    if row.total >= second_person_from():
+    if needs_second_person(row):
         row.change_request = ChangeRequest.objects.create(
             kind="unmerge", author=act.actor, reason=row.reason, correlation_id=row.id
         )
@@ -112,10 +140,22 @@ def undo(*, id: UUID, act: Act) -> int:
     return customers
 
 
+def needs_second_person(row: BulkUnmerge) -> bool:
+    """Whether somebody else has to say so too, by the merging policy in force; never before its customers are counted."""
+    return (row.total or 0) >= second_person_from()
+
+
 def second_person_from() -> int:
     """The number of customers from which on somebody else decides, by the merging policy in force."""
     rules: MergePolicy = active("merging").rules
     return rules.unmerge.second_person_from
+
+
+def listed(*, state: str | None = None, before: UUID | None = None, limit: int) -> list[BulkUnmerge]:
+    """Those in a state, or all, the newest first; without the customers of each, which are read one by one."""
+    found = BulkUnmerge.objects.select_related("change_request").defer("shown", "left").order_by("-id")
+    found = found.filter(state=state) if state is not None else found
+    return list((found.filter(id__lt=before) if before is not None else found)[:limit])
 
 
 def one(id: UUID) -> BulkUnmerge:

@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.db.models import Q
+
 from apps.common.act import Act
-from apps.common.errors import NotFound, Rejected
+from apps.common.errors import FieldError, NotFound, Rejected
 from apps.connectors.models import Run
 from apps.matching import judge, unjoin
 from apps.matching.match import Matched
@@ -51,16 +53,16 @@ class Totals:
 
 
 def act_of_run(run: UUID) -> UUID:
-    """The correlation id of what a run did. Raises NotFound, Rejected (another run has the same one)."""
-    by = Run.objects.filter(id=run).values_list("correlation_id", flat=True).first()
-    if by is None:
-        raise NotFound(f"There is no run {run}.")
-    other = Run.objects.filter(correlation_id=by).exclude(id=run).first()
+    """The correlation id of what a run did; it may be named by that id too. Raises NotFound, Rejected (another run has the same one)."""
+    found = Run.objects.filter(Q(id=run) | Q(correlation_id=run)).order_by("id").first()
+    if found is None:
+        said = f"There is no run {run}."
+        raise NotFound(said, [FieldError("/run", "unknown_run", said)])
+    other = Run.objects.filter(correlation_id=found.correlation_id).exclude(id=found.id).first()
     if other is not None:
-        raise Rejected(
-            f"Run {other.id} came with the same correlation id, so what each of them joined cannot be told apart."
-        )
-    return by
+        said = f"Run {other.id} came with the same correlation id, so what each of them joined cannot be told apart."
+        raise Rejected(said, [FieldError("/run", "shared_correlation_id", said)])
+    return found.correlation_id
 
 
 def show(
@@ -78,7 +80,7 @@ def show(
             return done.matched
 
         seen = preview(carried_out, customers, act=act)
-        for parted in done.parted:
+        for parted in sorted(done.parted, key=lambda one: one.customer):
             own = {parted.customer, *parted.into}
             for child in (child for child in parted.children if child.parts):
                 own |= {child.customer, *(done.matched.customer_of[r] for r in (*child.out, *child.stays))}

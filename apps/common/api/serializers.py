@@ -27,17 +27,29 @@ class Strict(serializers.Serializer[Any]):
 _BLANK_FOR_PLUS = re.compile(r" \d\d:?\d\d$")
 
 
-class PastMoment(serializers.DateTimeField):
-    """A moment that has been: ISO 8601 with an offset, so that it is one moment wherever it is read. Answered in UTC."""
+class Moment(serializers.DateTimeField):
+    """ISO 8601 with an offset, so that it is one moment wherever it is read. Answered in UTC."""
 
     default_error_messages = {
         "no_offset": "Say which moment it is: end it with Z or with an offset, as in 2026-03-01T09:30:00+01:00.",
-        "blank_for_plus": "In an address a + is a blank: write %2B instead, or give the moment in UTC with Z.",
-        "future": "That moment is still to come; leave the parameter out for how it is now.",
     }
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(default_timezone=UTC, **kwargs)
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if timezone.is_naive(value):
+            self.fail("no_offset")
+        return super().enforce_timezone(value)
+
+
+class PastMoment(Moment):
+    """A moment that has been, as a parameter of an address."""
+
+    default_error_messages = {
+        "blank_for_plus": "In an address a + is a blank: write %2B instead, or give the moment in UTC with Z.",
+        "future": "That moment is still to come; leave the parameter out for how it is now.",
+    }
 
     def to_internal_value(self, value: Any) -> datetime:
         if isinstance(value, str) and _BLANK_FOR_PLUS.search(value):
@@ -46,11 +58,6 @@ class PastMoment(serializers.DateTimeField):
         if moment > timezone.now():
             self.fail("future")
         return moment
-
-    def enforce_timezone(self, value: datetime) -> datetime:
-        if timezone.is_naive(value):
-            self.fail("no_offset")
-        return super().enforce_timezone(value)
 
 
 class NoParameters(Strict):

@@ -1,13 +1,11 @@
 """Bulk unmerge: what a run, a model or a stretch of time joined is chosen, looked at, agreed on, done and taken back."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 
 from apps.common.errors import Conflict, HubError, NotFound, Rejected
 from apps.connectors.models import Run
@@ -29,9 +27,7 @@ _WORKING = (BulkUnmerge.State.LOOKING, BulkUnmerge.State.DOING)
 def unmerges(request: HttpRequest) -> HttpResponse:
     """Every one that was asked for, the newest first."""
     before = uuid_or_none(request.GET.get("after", ""))
-    found = BulkUnmerge.objects.order_by("-id")
-    found = found.filter(id__lt=before) if before else found
-    listed = list(found[: PAGE + 1])
+    listed = bulk_unmerges.listed(before=before, limit=PAGE + 1)
     following = listed[PAGE - 1].id if len(listed) > PAGE else None
     context = {"rows": listed[:PAGE], "next": following, "after": before}
     return render(request, "stewardship/unmerges.html", context)
@@ -48,10 +44,10 @@ def new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         told = form.cleaned_data
         try:
+            what = _what(told)
             row = bulk_unmerges.ask(
-                what=_what(told), title=_title(told, dict(runs), dict(models)), again=told["again"],
-                act=act_of(request, told["reason"]),
-            )  # fmt: skip
+                what=what, title=bulk_unmerges.title_of(what), again=told["again"], act=act_of(request, told["reason"])
+            )
         except (Rejected, NotFound) as error:
             form.add_error(None, error.detail)
         else:
@@ -63,15 +59,12 @@ def new(request: HttpRequest) -> HttpResponse:
 
 def _runs() -> list[tuple[str, str]]:
     rows = Run.objects.select_related("system").order_by("-id")[:MOST_RUNS]
-    return [
-        (str(r.id), f"{r.system.name}: {r.file_name or r.kind}, {timezone.localtime(r.created_at):%-d %b %Y %H:%M}")
-        for r in rows
-    ]
+    return [(str(run.id), bulk_unmerges.run_label(run)) for run in rows]
 
 
 def _models() -> list[tuple[str, str]]:
-    rows = MatchModel.objects.order_by("-version").values_list("version", "hash", "state")
-    return [(str(version), f"{version} ({hash_[:8]}, {state})") for version, hash_, state in rows]
+    rows = MatchModel.objects.only("version", "hash", "state").order_by("-version")
+    return [(str(model.version), bulk_unmerges.model_label(model)) for model in rows]
 
 
 def _what(told: dict[str, Any]) -> What:
@@ -80,20 +73,6 @@ def _what(told: dict[str, Any]) -> What:
         act=unmerging.act_of_run(UUID(told["run"])) if told["run"] else None,
         model=int(told["model"]) if told["model"] else None, since=told["since"], until=told["until"], people=told["people"],
     )  # fmt: skip
-
-
-def _title(told: dict[str, Any], runs: dict[str, str], models: dict[str, str]) -> str:
-    parts = []
-    if told["run"]:
-        parts.append(f"run {runs[told['run']]}")
-    if told["model"]:
-        parts.append(f"model {models[told['model']]}")
-    parts += [f"{word} {_moment(told[name])}" for name, word in (("since", "from"), ("until", "until")) if told[name]]
-    return ", ".join(parts)
-
-
-def _moment(moment: datetime) -> str:
-    return f"{timezone.localtime(moment):%-d %b %Y %H:%M}"
 
 
 @page("merges.write", post="merges.write")
@@ -179,6 +158,6 @@ def _context(request: HttpRequest, row: BulkUnmerge) -> dict[str, Any]:
         "percent": round(100 * min(1.0, (counts.get("customers", 0) + len(row.left)) / row.total)) if row.total else None,
         "shown": [{**shown, "name": names.get(UUID(shown["customer"]), "")} for shown in row.shown],
         "left": [(id_, why) for id_, why in row.left.items()], "sentences": SENTENCES,
-        "needs_second": (row.total or 0) >= bulk_unmerges.second_person_from(),
+        "needs_second": bulk_unmerges.needs_second_person(row),
         "may_decide": row.state == "waiting" and row.author != user and may(request.user, "changes.decide"),
     }  # fmt: skip
