@@ -10,6 +10,7 @@ from apps.events.api.changes import ChangesView
 from apps.matching.api import merge_requests
 from apps.matching.api import views as matching
 from apps.stewardship.api import changes as stewardship
+from apps.stewardship.api import unmerges
 
 urlpatterns: list[URLPattern] = [
     path("source-records", source_records.SourceRecordsView.as_view()),
@@ -61,6 +62,14 @@ urlpatterns: list[URLPattern] = [
     path("change-requests", stewardship.ChangeRequestsView.as_view()),
     path("change-requests/<uuid:request_id>", stewardship.ChangeRequestView.as_view()),
     path("change-requests/<uuid:request_id>:decide", stewardship.DecideChangeRequestView.as_view()),
+    path("unmerges", unmerges.UnmergesView.as_view()),
+    path("unmerges/<uuid:unmerge_id>", unmerges.BulkUnmergeView.as_view()),
+    path("unmerges/<uuid:unmerge_id>/customers/<uuid:customer_id>", unmerges.UnmergePreviewView.as_view()),
+    path("unmerges/<uuid:unmerge_id>:confirm", unmerges.ConfirmUnmergeView.as_view()),
+    path("unmerges/<uuid:unmerge_id>:approve", unmerges.ApproveUnmergeView.as_view()),
+    path("unmerges/<uuid:unmerge_id>:reject", unmerges.RejectUnmergeView.as_view()),
+    path("unmerges/<uuid:unmerge_id>:cancel", unmerges.CancelUnmergeView.as_view()),
+    path("unmerges/<uuid:unmerge_id>:undo", unmerges.UndoUnmergeView.as_view()),
     path("systems", systems.SystemsView.as_view()),
     path("hooks/<str:name>", HookView.as_view()),
     re_path(r"^[\s\S]*$", problems.nowhere),

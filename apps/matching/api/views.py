@@ -103,10 +103,10 @@ class UnmergeView(HubView):
             told = placed(matched)
             if asked["dry_run"]:
                 transaction.set_rollback(True)
-        return Response({**told, "dry_run": asked["dry_run"], "children": [_child(child) for child in children]})
+        return Response({**told, "dry_run": asked["dry_run"], "children": [child_body(child) for child in children]})
 
 
-def _child(child: Child) -> dict[str, Any]:
+def child_body(child: Child) -> dict[str, Any]:
     return {
         "customer_id": child.customer, "name": child.name, "relations": child.kinds, "leaving": child.out, "staying": child.stays,
         "fate": child.fate, "sentence": child.sentence,
