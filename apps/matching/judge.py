@@ -250,11 +250,17 @@ def undo(*, correlation_id: UUID, act: Act) -> Matched:
     return retried(lambda: _undo(correlation_id, act))
 
 
+def records_of(correlation_id: UUID) -> list[UUID]:
+    """The source records of which people said something in one act, by id; the same ones after it was taken back."""
+    of_it = Q(correlation_id=correlation_id) | Q(superseded_by=correlation_id)
+    pairs = Judgement.objects.filter(of_it, origin="person").values_list("record_a_id", "record_b_id")
+    return sorted({record for pair in pairs for record in pair})
+
+
 @transaction.atomic
 def _undo(correlation_id: UUID, act: Act) -> Matched:
     people = Judgement.objects.filter(origin="person")
-    of_it = people.filter(Q(correlation_id=correlation_id) | Q(superseded_by=correlation_id))
-    records = sorted({r for pair in of_it.values_list("record_a_id", "record_b_id") for r in pair})
+    records = records_of(correlation_id)
     _lock_around(records)
     said = people.filter(correlation_id=correlation_id).order_by("id")
     made = list({(j.record_a_id, j.record_b_id): j for j in said}.values())  # of one that was said again, the last word

@@ -112,4 +112,5 @@ def take_back(*, correlation_id: UUID, act: Act) -> int:
     """Takes a whole act back, in one transaction; returns how many customers its records are now. Raises NotFound, Conflict."""
     matched = judge.undo(correlation_id=correlation_id, act=act)
     cases.refresh()
-    return len(set(matched.customer_of.values()))
+    own = set(judge.records_of(correlation_id))  # their neighbours are decided again with them, and are no part of it
+    return len({customer for record, customer in matched.customer_of.items() if record in own})
