@@ -1,6 +1,5 @@
 """Bulk unmerge over the API: asked for, looked at by a worker's turn, agreed on by two from a number of customers on, done, taken back."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -89,7 +88,8 @@ def test_asked_for_looked_at_done_and_taken_back() -> None:
     turns()
     assert apart()
     done = read(client, told["id"])
-    assert (done["state"], done["done"]["customers"], done["done"]["into"], done["left"]) == ("done", 2, 4, [])
+    assert (done["state"], done["left"]) == ("done", [])
+    assert done["done"] == {"customers": 2, "records": 4, "into": 4, "pairs": 2}
     assert done["finished_at"] is not None
     live = Judgement.objects.filter(superseded_at=None)
     assert set(live.values_list("actor", "correlation_id")) == {("client:loader", UUID(told["id"]))}
@@ -232,6 +232,21 @@ def test_what_others_did_meanwhile_is_read_again_and_told() -> None:
     assert (told["state"], told["total"], told["done"]["customers"]) == ("done", 2, 1)
 
 
+def test_who_is_only_like_them_is_not_counted_when_it_is_taken_back() -> None:
+    """Neighbours are decided again with the records of an act; they are no part of it."""
+    one = person(1)
+    run, steward = joined(1), caller("steward")
+    relative = person(7, family_name=one["family_name"], phone=one["phone"], birth_date=one["birth_date"])
+    other = pipeline.customer_of("billing", relative)
+    assert other != pipeline.where()["crm:P1"]
+    assert pipeline.one("SELECT count(*) FROM edge") > 1, "there is evidence between them"
+    id_ = looked(steward, run)
+    step(steward, id_, "confirm")
+    turns()
+    assert checked(step(steward, id_, "undo"), "undo_unmerge")["customers"] == 1
+    assert len(pipeline.partition()) == 2
+
+
 def test_who_decided_since_keeps_it_from_being_taken_back() -> None:
     steward = caller("steward")
     id_ = looked(steward, joined())
@@ -242,81 +257,6 @@ def test_who_decided_since_keeps_it_from_being_taken_back() -> None:
     answer = step(steward, id_, "undo")
     assert answer.status_code == 409
     assert read(steward, id_)["state"] == "done"
-
-
-# ── what is asked for ───────────────────────────────────────────────────────────────────────────────────────────────
-def test_a_run_by_either_id_a_model_by_number_or_hash_and_a_stretch_of_time() -> None:
-    run, steward = joined(), caller("steward")
-    version, hash_ = pipeline.query("SELECT version, hash FROM match_model WHERE state = 'active'")[0]
-    hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
-    hour_ahead = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-    for said in (
-        {"run": str(run.correlation_id)}, {"model": str(version)}, {"model": hash_[:8]}, {"since": hour_ago},
-        {"run": str(run.id), "model": hash_, "since": hour_ago, "until": hour_ahead},
-    ):  # fmt: skip
-        answer = post(steward, "", {"reason": "x", **said})
-        assert answer.status_code == 202, (said, answer.content)
-    none = {"since": (datetime.now(UTC) - timedelta(hours=2)).isoformat(), "until": hour_ago, "reason": "x"}
-    assert post(steward, "", none).status_code == 202
-    turns()
-    totals = [row["total"] for row in steward.get(API).json()["items"]]
-    assert totals == [0, 2, 2, 2, 2, 2]
-    last, first = steward.get(API).json()["items"][0], steward.get(API).json()["items"][1]
-    assert datetime.fromisoformat(first["until"]) <= datetime.now(UTC), "its end is fixed by the question"
-    refused = step(steward, last["id"], "confirm")
-    assert (refused.status_code, refused.json()["detail"]) == (400, "Nothing that still stands was joined by it.")
-
-
-def test_the_machine_may_join_them_again() -> None:
-    steward = caller("steward")
-    id_ = looked(steward, joined(1), again=True)
-    step(steward, id_, "confirm")
-    turns()
-    told = read(steward, id_)
-    assert (told["state"], told["again"], told["done"]["pairs"]) == ("done", True, 0)
-    assert not apart()
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "pointer", "code"),
-    [
-        ({"reason": "x"}, 400, None, None),
-        ({"since": "2026-01-01T00:00:00Z"}, 400, "/reason", "required"),
-        ({"since": "2026-01-01T00:00:00Z", "reason": "  "}, 400, "/reason", "blank"),
-        ({"since": "2026-01-01T00:00:00Z", "reason": "x" * 1001}, 400, "/reason", "max_length"),
-        ({"since": "yesterday", "reason": "x"}, 400, "/since", "invalid"),
-        ({"since": "2026-01-01T00:00:00", "reason": "x"}, 400, "/since", "no_offset"),
-        ({"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z", "reason": "x"}, 400, "/since", "no_stretch"),
-        ({"until": "2026-01-01T00:00:00Z", "reason": "x"}, 400, None, None),
-        ({"run": str(UUID(int=7)), "reason": "x"}, 404, "/run", "unknown_run"),
-        ({"run": "the last one", "reason": "x"}, 400, "/run", "invalid"),
-        ({"model": "999", "reason": "x"}, 404, "/model", "unknown_model"),
-        ({"model": "abc", "reason": "x"}, 404, "/model", "unknown_model"),
-        ({"model": "%%%%%%%%", "reason": "x"}, 404, "/model", "unknown_model"),
-        ({"runs": str(UUID(int=7)), "reason": "x"}, 400, "/runs", "unknown_field"),
-    ],
-    ids=[
-        "nothing", "no reason", "blank reason", "long reason", "no moment", "no offset", "backwards", "no beginning",
-        "unknown run", "no id", "unknown model", "short hash", "no pattern", "misspelt",
-    ],
-)  # fmt: skip
-def test_what_is_wrong_is_pointed_at_and_nothing_is_asked(
-    body: dict[str, Any], status: int, pointer: str | None, code: str | None
-) -> None:
-    answer = post(caller("steward"), "", body)
-    assert answer.status_code == status, answer.content
-    faults = [(f["pointer"], f["code"]) for f in answer.json().get("errors", ())]
-    assert faults == ([(pointer, code)] if pointer is not None else [])
-    assert not BulkUnmerge.objects.exists()
-
-
-def test_runs_that_share_a_correlation_id_are_not_told_apart() -> None:
-    run, steward = joined(1), caller("steward")
-    run.pk, run._state.adding = uuid7(), True
-    run.save()
-    for named in (run.id, run.correlation_id):
-        answer = post(steward, "", {"run": str(named), "reason": "x"})
-        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "shared_correlation_id")
 
 
 # ── repeating, listing, who may ─────────────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from apps.stewardship.models import BulkUnmerge
 
 LONGEST_REASON = 1_000
 FATES = ("stays", "new", "back", "retired")
-_FATE_HELP = "stays: it goes on; new; back: its id lives again; retired: it is part of another one."
+_FATE_HELP = "stays: it goes on; new: it gets another id when it is done; back: its id lives again; retired: it is part of another one."
 _MODES = [m.value for m in Connection.Mode]
 _STATES = [s.value for s in BulkUnmerge.State]
 
@@ -55,12 +55,15 @@ class ToldCountOut(serializers.Serializer[Any]):
     messages = serializers.IntegerField()
 
 
-class UnmergeCountsOut(serializers.Serializer[Any]):
+class UnmergeDoneOut(serializers.Serializer[Any]):
     customers = serializers.IntegerField()
     records = serializers.IntegerField(help_text="Of these customers.")
     into = serializers.IntegerField(help_text="Customers that they become.")
     pairs = serializers.IntegerField(help_text="Pairs of records that are kept apart.")
-    targets = ToldCountOut(many=True)
+
+
+class UnmergeLookedOut(UnmergeDoneOut):
+    targets = ToldCountOut(many=True, help_text="What each target would be told.")
 
 
 class BulkUnmergeLineOut(serializers.Serializer[Any]):
@@ -77,8 +80,8 @@ class BulkUnmergeLineOut(serializers.Serializer[Any]):
     author = serializers.CharField()
     asked_at = serializers.DateTimeField()
     total = serializers.IntegerField(allow_null=True, help_text="Customers that it is about; null: not counted yet.")
-    looked = UnmergeCountsOut(help_text="What it would come to, as far as it has been looked at.")
-    done = UnmergeCountsOut()
+    looked = UnmergeLookedOut(help_text="What it would come to, as far as it has been looked at.")
+    done = UnmergeDoneOut()
     confirmed_by = serializers.CharField(
         allow_blank=True, help_text="Who asked the second person; blank: nobody had to be asked yet."
     )

@@ -28,7 +28,7 @@ def line_body(row: BulkUnmerge) -> dict[str, Any]:
     return {
         "id": row.id, "state": row.state, "title": row.title, "run": row.run, "model": row.model, "since": row.since,
         "until": row.until, "people": row.people, "again": row.again, "reason": row.reason, "author": row.author,
-        "asked_at": row.asked_at, "total": row.total, "looked": _counts(row.looked), "done": _counts(row.done),
+        "asked_at": row.asked_at, "total": row.total, "looked": {**_counts(row.looked), "targets": _targets(row.looked)}, "done": _counts(row.done),
         "confirmed_by": asked.author if asked is not None else "", "approver": asked.approver if asked is not None else "",
         "decided_at": asked.decided_at if asked is not None else None, "finished_at": row.finished_at,
         "undone_at": row.undone_at, "undone_by": row.undone_by, "error": row.error,
@@ -44,10 +44,12 @@ def unmerge_body(row: BulkUnmerge) -> dict[str, Any]:
     }
 
 
-def _counts(kept: Mapping[str, Any]) -> dict[str, Any]:
-    numbers = {name: kept.get(name, 0) for name in ("customers", "records", "into", "pairs")}
-    targets = [{"system": system, "op": op, "messages": n} for system, op, n in kept.get("told", ())]
-    return {**numbers, "targets": targets}
+def _counts(kept: Mapping[str, Any]) -> dict[str, int]:
+    return {name: kept.get(name, 0) for name in ("customers", "records", "into", "pairs")}
+
+
+def _targets(kept: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"system": system, "op": op, "messages": n} for system, op, n in kept.get("told", ())]
 
 
 def _found(one: Mapping[str, Any]) -> dict[str, Any]:
