@@ -1,7 +1,8 @@
 """Membership and identity: the only writer of which source record belongs to which customer.
 
 Id rules: a merge keeps the oldest customer (tie: more members, then the smallest id); a split leaves the id with the part that
-holds the oldest member, and a part that once had an id of its own gets that id back; a retired id resolves for ever.
+holds the oldest member, and a part that once had an id of its own gets that id back; an id that the oldest member took to an older
+customer stays with those that are left, before one of them is given a new one; a retired id resolves for ever.
 
 Locks: source records in id order, then customers in id order. The caller locks the records of a whole component before it
 decides; whatever another transaction adds afterwards waits for the same rows (docs/decisions/0001)."""
@@ -79,10 +80,11 @@ def place(
     _nobody_missing(members, now)
     ids, reactivated = _choose_ids(wanted, now, known)
     target = {r: ids[i] for i, cluster in enumerate(wanted) for r in cluster}
-    followers = {m.id: _home(m, target, now) for m in members if m.id not in target}
+    kept = set(ids)
+    followers = {m.id: _home(m, target, now, kept) for m in members if m.id not in target}
     target_all = {**target, **followers}
     ended = set(compared)
-    losers = _successors(known, target, now, set(ids))
+    losers = _successors(known, target, now, kept)
     moves = [
         Move(r, c, by_id[r].customer, _action(by_id[r].customer, c, action, known, losers), ends=r in ended)
         for r, c in target_all.items()
@@ -120,13 +122,37 @@ def _choose_ids(
     ids: list[UUID | None] = []
     for cluster in wanted:
         claims = [known[keeper[r]] for r in cluster if r in keeper]
-        claims.sort(key=lambda k: (k.created_at, -k.members, k.id))
-        ids.append(claims[0].id if claims else None)
+        ids.append(min(claims, key=_seniority).id if claims else None)
     homeless = [i for i, id_ in enumerate(ids) if id_ is None and any(now[r] is not None for r in wanted[i])]
     reactivated = _former_ids([wanted[i] for i in homeless]) if homeless else []
     for i, former in zip(homeless, reactivated, strict=True):
         ids[i] = former
+    _left_over(ids, wanted, now, known)
     return [id_ or uuid7() for id_ in ids], {f for f in reactivated if f is not None}
+
+
+def _seniority(customer: _Known) -> tuple[datetime, int, UUID]:
+    return customer.created_at, -customer.members, customer.id
+
+
+def _left_over(
+    ids: list[UUID | None],
+    wanted: Sequence[Sequence[UUID]],
+    now: Mapping[UUID, UUID | None],
+    known: Mapping[UUID, _Known],
+) -> None:
+    """Gives each part that has no id yet one that nobody keeps: of the customer whose oldest record, among such parts, it holds."""
+    part_of = {r: i for i, cluster in enumerate(wanted) if ids[i] is None for r in cluster}
+    kept = set(ids)
+    staying: dict[UUID, list[UUID]] = defaultdict(list)
+    for record in sorted(part_of):
+        customer = now[record]
+        if customer is not None and customer not in kept:
+            staying[customer].append(record)
+    for customer in sorted(staying, key=lambda c: _seniority(known[c])):
+        part = next((part_of[r] for r in staying[customer] if ids[part_of[r]] is None), None)
+        if part is not None:
+            ids[part] = customer
 
 
 def _former_ids(clusters: Sequence[Sequence[UUID]]) -> list[UUID | None]:
@@ -151,10 +177,14 @@ def _former_ids(clusters: Sequence[Sequence[UUID]]) -> list[UUID | None]:
     return chosen
 
 
-def _home(follower: MemberRow, target: Mapping[UUID, UUID], now: Mapping[UUID, UUID | None]) -> UUID:
+def _home(
+    follower: MemberRow, target: Mapping[UUID, UUID], now: Mapping[UUID, UUID | None], kept: Collection[UUID]
+) -> UUID:
     """Where a record goes that follows another: a steward's pins, what the hub made in a target."""
     if follower.follows is not None and follower.follows in target:
         return target[follower.follows]
+    if follower.customer is not None and follower.customer in kept:
+        return follower.customer
     return target[min(r for r, c in now.items() if c == follower.customer)]
 
 

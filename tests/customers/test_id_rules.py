@@ -87,6 +87,18 @@ def test_04_the_part_with_the_oldest_record_keeps_the_id() -> None:
     assert records_of(customer) == [oldest], "though it was the one taken out, and the smaller part"
 
 
+def test_04_an_id_stays_with_those_that_are_left_when_the_oldest_goes_into_an_older_customer() -> None:
+    (older,) = people(1)
+    customer = given.customer(("crm", somebody(2)), ("erp", somebody(3)), ("billing", somebody(4)))
+    first, second, third = records_of(customer)
+    (own,) = records_of(older)
+    *_, fresh = given.place([[own, first], [second], [third]])
+    assert records_of(older) == [own, first]
+    assert records_of(customer) == [second], "no new id for it"
+    assert fresh not in (older, customer)
+    assert given.place([[own], [first, second], [third]]) == [older, customer, fresh], "so it can be taken back"
+
+
 def test_05_the_other_part_gets_its_former_id_back_else_a_new_one() -> None:
     old, young = merged()
     theirs = records_of(old)[1]
