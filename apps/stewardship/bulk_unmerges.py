@@ -85,6 +85,8 @@ def confirm(*, id: UUID, act: Act) -> BulkUnmerge:
         raise Conflict(f"It is {row.get_state_display()}; look again.")
     if not row.total:
         raise Rejected("Nothing that still stands was joined by it.")
+    row.confirmed_by = act.actor
+    row.save(update_fields=("confirmed_by",))
     if needs_second_person(row):
         row.change_request = ChangeRequest.objects.create(
             kind="unmerge", author=act.actor, reason=row.reason, correlation_id=row.id
@@ -108,6 +110,8 @@ def decide(*, id: UUID, approve: bool, act: Act) -> BulkUnmerge:
     asked.state = ChangeRequest.State.APPROVED if approve else ChangeRequest.State.REJECTED
     asked.approver, asked.decided_at = act.actor, timezone.now()
     asked.save(update_fields=("state", "approver", "decided_at"))
+    row.decision = act.reason.strip()
+    row.save(update_fields=("decision",))
     transaction.on_commit(_refresh)
     return _begin(row) if approve else _end(row, BulkUnmerge.State.REJECTED)
 
@@ -121,6 +125,8 @@ def cancel(*, id: UUID, act: Act) -> BulkUnmerge:
     if row.state == BulkUnmerge.State.WAITING and row.change_request is not None:
         ChangeRequest.objects.filter(id=row.change_request.id).update(state="closed", decided_at=timezone.now())
         transaction.on_commit(_refresh)
+    row.cancelled_by = act.actor
+    row.save(update_fields=("cancelled_by",))
     was_doing = row.state == BulkUnmerge.State.DOING  # who is at it may just have done some that are not counted
     return _end(row, BulkUnmerge.State.DONE if was_doing else BulkUnmerge.State.CANCELLED)
 
@@ -130,7 +136,7 @@ def undo(*, id: UUID, act: Act) -> int:
     back already, or somebody has decided about the same records since)."""
     with transaction.atomic():
         row = _locked(id)
-        if row.state != BulkUnmerge.State.DONE:
+        if not may_be_undone(row):
             raise Conflict(f"It is {row.get_state_display()}: there is nothing to take back.")
         customers = unmerging.take_back(
             correlation_id=row.id, act=act.because(act.reason or f"taken back: {row.title}")
@@ -138,6 +144,13 @@ def undo(*, id: UUID, act: Act) -> int:
         row.state, row.undone_at, row.undone_by = BulkUnmerge.State.UNDONE, timezone.now(), act.actor
         row.save(update_fields=("state", "undone_at", "undone_by"))
     return customers
+
+
+def may_be_undone(row: BulkUnmerge) -> bool:
+    """Whether there is anything to take back: also of one that failed on its way."""
+    return row.state == BulkUnmerge.State.DONE or (
+        row.state == BulkUnmerge.State.FAILED and row.done.get("customers", 0) > 0
+    )
 
 
 def needs_second_person(row: BulkUnmerge) -> bool:

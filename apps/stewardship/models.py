@@ -180,7 +180,8 @@ class BulkUnmerge(models.Model):
 
     `run`, `model`, `since`, `until`, `people`, `again`: what is asked for; `until` is fixed when it is asked. `after`: the last customer that
     has been looked at, or done; `turn` counts who works on it, so that a worker whose lease ran out writes nothing more. `looked` and `done`:
-    counts; `shown`: the first customers, each as it would be; `left`: customers that could not be done, with the cause."""
+    counts; `shown`: the first customers, each as it would be; `left`: customers that could not be done, with the cause. `confirmed_by`: who
+    wanted it done after the look; `decision`: what the second person said to it."""
 
     class State(models.TextChoices):
         LOOKING = "looking", "being looked at"
@@ -206,6 +207,9 @@ class BulkUnmerge(models.Model):
     asked_at = models.DateTimeField()
     state = models.TextField(choices=State, default=State.LOOKING)
     change_request = models.OneToOneField(ChangeRequest, models.PROTECT, null=True, related_name="unmerge")
+    confirmed_by = models.TextField(blank=True)
+    decision = models.TextField(blank=True)
+    cancelled_by = models.TextField(blank=True)
     total = models.IntegerField(null=True)
     after = models.UUIDField(null=True)
     turn = models.IntegerField(default=0)

@@ -18,6 +18,7 @@ from tests.callers import person as caller
 from tests.connectors.described import checked
 from tests.mdmhub.test_unmerge_command import state
 from tests.pipeline import bob, person
+from tests.stewardship.given import browser, text
 from tests.stewardship.test_unmerges import apart, joined, second_person_from, turns
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -179,8 +180,9 @@ def test_rejected_nothing_is_done() -> None:
     id_ = looked(steward, joined())
     assert step(approver, id_, "reject").status_code == 409, "nobody has asked for a decision"
     step(steward, id_, "confirm")
-    told = checked(step(approver, id_, "reject"), "reject_unmerge")
-    assert (told["state"], told["approver"]) == ("rejected", "user:approver")
+    told = checked(step(approver, id_, "reject", reason="The file was right."), "reject_unmerge")
+    assert (told["state"], told["approver"], told["decision"]) == ("rejected", "user:approver", "The file was right.")
+    assert "The file was right." in text(browser("steward").get(f"/unmerges/{id_}/"))
     turns()
     assert not apart()
     for verb, client in (("confirm", steward), ("cancel", steward), ("undo", steward), ("approve", approver)):
@@ -197,7 +199,7 @@ def test_given_up_nothing_is_done() -> None:
     step(steward, late, "confirm")
     for id_ in (early, late):
         told = checked(step(steward, id_, "cancel"), "cancel_unmerge")
-        assert (told["state"], told["approver"]) == ("cancelled", "")
+        assert (told["state"], told["approver"], told["cancelled_by"]) == ("cancelled", "", "user:steward")
     assert ChangeRequest.objects.get().state == "closed"
     turns()
     assert not apart()

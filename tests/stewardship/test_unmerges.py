@@ -241,6 +241,22 @@ def test_stopped_in_the_middle_what_is_done_can_be_taken_back(monkeypatch: pytes
     assert len(pipeline.partition()) == 3
 
 
+def test_failed_in_the_middle_what_is_done_can_be_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.stewardship.bulk_unmerges._PART", 1)
+    row = looked(joined(3))
+    bulk_unmerges.confirm(id=row.id, act=alice())
+    assert bulk_unmerges.work(seconds=0.0)
+    BulkUnmerge.objects.update(since=timezone.now() + timedelta(days=1))
+    turns()
+    row.refresh_from_db()
+    assert (row.state, row.done["customers"], len(pipeline.partition())) == ("failed", 1, 4)
+    assert "Take all of it back" in text(browser("steward").get(f"/unmerges/{row.id}/"))
+    assert bulk_unmerges.undo(id=row.id, act=bob()) == 1
+    assert len(pipeline.partition()) == 3
+    with pytest.raises(Conflict):
+        bulk_unmerges.undo(id=row.id, act=bob())
+
+
 def test_what_others_have_changed_meanwhile_is_read_again() -> None:
     """Between the look and the deed somebody has taken one of them apart."""
     row = looked(joined())

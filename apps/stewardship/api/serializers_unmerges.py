@@ -45,7 +45,9 @@ class UnmergeStepIn(Strict):
     """Nothing."""
 
 
-class UndoUnmergeIn(Strict):
+class UnmergeWordIn(Strict):
+    """What somebody says to it."""
+
     reason = serializers.CharField(max_length=LONGEST_REASON, required=False, allow_blank=True, default="")
 
 
@@ -82,11 +84,11 @@ class BulkUnmergeLineOut(serializers.Serializer[Any]):
     total = serializers.IntegerField(allow_null=True, help_text="Customers that it is about; null: not counted yet.")
     looked = UnmergeLookedOut(help_text="What it would come to, as far as it has been looked at.")
     done = UnmergeDoneOut()
-    confirmed_by = serializers.CharField(
-        allow_blank=True, help_text="Who asked the second person; blank: nobody had to be asked yet."
-    )
+    confirmed_by = serializers.CharField(allow_blank=True, help_text="Who wanted it done after the look.")
     approver = serializers.CharField(allow_blank=True, help_text="Who approved or rejected it.")
+    decision = serializers.CharField(allow_blank=True, help_text="What the second person said to it.")
     decided_at = serializers.DateTimeField(allow_null=True)
+    cancelled_by = serializers.CharField(allow_blank=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     undone_at = serializers.DateTimeField(allow_null=True)
     undone_by = serializers.CharField(allow_blank=True)

@@ -11,6 +11,7 @@ from apps.accounts.roles import allowed
 from apps.common import cursors
 from apps.common.api.endpoints import Caller, Endpoint
 from apps.common.api.idempotency import idempotent
+from apps.common.api.serializers import Strict
 from apps.common.api.views import HubView
 from apps.matching import unjoin
 from apps.matching.api.views import child_body
@@ -29,7 +30,7 @@ def line_body(row: BulkUnmerge) -> dict[str, Any]:
         "id": row.id, "state": row.state, "title": row.title, "run": row.run, "model": row.model, "since": row.since,
         "until": row.until, "people": row.people, "again": row.again, "reason": row.reason, "author": row.author,
         "asked_at": row.asked_at, "total": row.total, "looked": {**_counts(row.looked), "targets": _targets(row.looked)}, "done": _counts(row.done),
-        "confirmed_by": asked.author if asked is not None else "", "approver": asked.approver if asked is not None else "",
+        "confirmed_by": row.confirmed_by, "decision": row.decision, "cancelled_by": row.cancelled_by, "approver": asked.approver if asked is not None else "",
         "decided_at": asked.decided_at if asked is not None else None, "finished_at": row.finished_at,
         "undone_at": row.undone_at, "undone_by": row.undone_by, "error": row.error,
     }  # fmt: skip
@@ -161,9 +162,8 @@ def _message(message: Told, *, values: bool) -> dict[str, Any]:
     return {**told, "changes": [asdict(change) for change in message.values]} if values else told
 
 
-def _step(name: str, operation: str) -> Mapping[str, Endpoint]:
-    shape = {200: shapes.BulkUnmergeOut}
-    return {"POST": Endpoint(name, operation, shape, body=shapes.UnmergeStepIn, tag="unmerges")}
+def _step(name: str, operation: str, body: type[Strict] = shapes.UnmergeStepIn) -> Mapping[str, Endpoint]:
+    return {"POST": Endpoint(name, operation, {200: shapes.BulkUnmergeOut}, body=body, tag="unmerges")}
 
 
 class ConfirmUnmergeView(HubView):
@@ -179,25 +179,23 @@ class ConfirmUnmergeView(HubView):
 
 
 class ApproveUnmergeView(HubView):
-    endpoints: ClassVar = _step("approve_unmerge", "changes.decide")
+    endpoints: ClassVar = _step("approve_unmerge", "changes.decide", shapes.UnmergeWordIn)
 
     @idempotent
     def post(self, request: Any, unmerge_id: UUID) -> Response:
         """The second person lets it be done. Nobody approves what they asked for or confirmed themselves, and no machine does."""
-        self.body()
-        bulk_unmerges.decide(id=unmerge_id, approve=True, act=self.act())
+        bulk_unmerges.decide(id=unmerge_id, approve=True, act=self.act(self.body()["reason"]))
         unmerge_bell.ring()
         return _answer(unmerge_id)
 
 
 class RejectUnmergeView(HubView):
-    endpoints: ClassVar = _step("reject_unmerge", "changes.decide")
+    endpoints: ClassVar = _step("reject_unmerge", "changes.decide", shapes.UnmergeWordIn)
 
     @idempotent
     def post(self, request: Any, unmerge_id: UUID) -> Response:
         """The second person says no; nothing is done."""
-        self.body()
-        bulk_unmerges.decide(id=unmerge_id, approve=False, act=self.act())
+        bulk_unmerges.decide(id=unmerge_id, approve=False, act=self.act(self.body()["reason"]))
         return _answer(unmerge_id)
 
 
@@ -215,7 +213,7 @@ class CancelUnmergeView(HubView):
 class UndoUnmergeView(HubView):
     endpoints: ClassVar = {
         "POST": Endpoint(
-            "undo_unmerge", "merges.write", {200: shapes.UndoneUnmergeOut}, body=shapes.UndoUnmergeIn, tag="unmerges"
+            "undo_unmerge", "merges.write", {200: shapes.UndoneUnmergeOut}, body=shapes.UnmergeWordIn, tag="unmerges"
         )
     }
 

@@ -158,6 +158,7 @@ def _context(request: HttpRequest, row: BulkUnmerge) -> dict[str, Any]:
         "percent": round(100 * min(1.0, (counts.get("customers", 0) + len(row.left)) / row.total)) if row.total else None,
         "shown": [{**shown, "name": names.get(UUID(shown["customer"]), "")} for shown in row.shown],
         "left": [(id_, why) for id_, why in row.left.items()], "sentences": SENTENCES,
+        "may_undo": bulk_unmerges.may_be_undone(row),
         "needs_second": bulk_unmerges.needs_second_person(row),
         "may_decide": row.state == "waiting" and row.author != user and may(request.user, "changes.decide"),
     }  # fmt: skip
