@@ -4,7 +4,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 PY := .venv/bin/python
 FILE ?= hub-backup-$(shell date -u +%Y%m%dT%H%M%SZ).zip
-WORKERS ?= 2
+WORKERS ?= 3
 N ?= 100000
 
 .DEFAULT_GOAL := help
