@@ -165,10 +165,10 @@ def _next(after: UUID) -> list[UUID]:
 
 def _may_walk(cursor: Any, started_at: Any) -> bool:
     """Whether nobody writes any more who may have read the policy before: what such a one commits after the walk has passed would stay
-    as it is. Everybody who derives holds row locks before, and so has a transaction id."""
+    as it is. Everybody who derives holds row locks before, and so has a transaction id; the server's own work derives nothing."""
     cursor.execute(
         "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        " AND backend_xid IS NOT NULL AND xact_start < %s) OR clock_timestamp() > %s",
+        " AND backend_type = 'client backend' AND backend_xid IS NOT NULL AND xact_start < %s) OR clock_timestamp() > %s",
         (started_at, started_at + PATIENCE),
     )
     return bool(cursor.fetchone()[0])
