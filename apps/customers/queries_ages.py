@@ -1,6 +1,6 @@
 """How old a customer's values are, or were at a past moment, and how far they are trusted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -9,12 +9,12 @@ from django.utils import timezone
 
 from apps.customers.models import Customer
 from apps.customers.queries import AttributeLineage, lineage_by, resolve
-from apps.customers.queries_members import members_and_facts
+from apps.customers.queries_members import Members, members_and_facts
 from apps.customers.queries_past import Then, members_and_facts_then, require_kept
 from apps.customers.queries_values import values_of
 from apps.customers.survivorship import survive
 from apps.customers.survivorship_age import Aged, ages, facts
-from apps.customers.survivorship_members import EXTRA
+from apps.customers.survivorship_members import Member, noted_of
 from apps.policies.active import active_ones, known
 
 Ages = dict[str, tuple[Aged, tuple[Aged, ...]]]
@@ -33,12 +33,18 @@ def lineage_with_ages(customer: Customer) -> tuple[list[AttributeLineage], Ages]
 
 
 def lineage_with_ages_then(then: Then) -> tuple[list[AttributeLineage], Ages]:
-    """The same at a past moment, by the policy that the version was made under: two statements. Raises Erased.
+    """The same at a past moment: three statements. Raises Erased."""
+    require_kept(then)
+    return lineage_with_ages_by(then, *members_and_facts_then(then))
+
+
+def lineage_with_ages_by(
+    then: Then, members: Members, known_ones: Sequence[Member]
+) -> tuple[list[AttributeLineage], Ages]:
+    """The same with what `members_and_facts_then` read, by the policy that the version was made under: one statement.
 
     A policy that is not kept says nothing of age. What a system itself was trusted is not kept either, so a value has a confidence only where
     its records, read again, come to the origin that was stored."""
-    require_kept(then)
-    members, known_ones = members_and_facts_then(then)
     row = then.row
     told = lineage_by(row, members)
     policy = known("survivorship", row.policy_hash)
@@ -53,7 +59,7 @@ def lineage_with_ages_then(then: Then) -> tuple[list[AttributeLineage], Ages]:
 
 
 def _origin(lineage: Mapping[str, Any], name: str) -> tuple[Any, Any]:
-    noted = lineage.get(name) or (lineage.get("extra") if name.startswith(EXTRA) else None) or {}
+    noted = noted_of(lineage, name)
     return noted.get("rule"), noted.get("record")
 
 

@@ -14,7 +14,7 @@ from apps.customers.queries import resolve
 from apps.customers.queries_past import Then, members_and_facts_then, require_kept, stood
 from apps.customers.queries_values import values_of
 from apps.customers.survivorship_explain import explain
-from apps.customers.survivorship_members import ATTRIBUTES, EXTRA, value_of
+from apps.customers.survivorship_members import ATTRIBUTES, EXTRA, noted_of, value_of
 from apps.policies.active import Active, active_ones, known
 
 
@@ -75,7 +75,7 @@ def _why_then(then: Then, attribute: str) -> Why:
 def _stood(then: Then, policy: Active, attribute: str, told: dict[str, Any]) -> bool:
     """Whether the version had the value that is told, by the same rule, of the same record; of what a Hold kept, the value it kept back."""
     row = then.row
-    noted = row.lineage.get(attribute) or (row.lineage.get("extra") if attribute.startswith(EXTRA) else None) or {}
+    noted = noted_of(row.lineage, attribute)
     derived = {**values_of(row), **row.held}
     rule = noted.get("rule", "none")
     return (

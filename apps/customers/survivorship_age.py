@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from apps.customers.survivorship import Deciding, display_name, heeded, newest_pins, sources_of
 from apps.customers.survivorship_decide import Trace
-from apps.customers.survivorship_members import EXTRA, PARTS, Member, value_of
+from apps.customers.survivorship_members import EXTRA, PARTS, Member, noted_of, value_of
 from apps.customers.survivorship_policy import SurvivorshipPolicy
 from apps.customers.survivorship_stale import Stale
 from apps.customers.survivorship_trust import Decay, effective_trust, moment_of, read_decay
@@ -51,8 +51,7 @@ class Facts:
     sources: Sequence[Member]
 
     def noted(self, name: str) -> Mapping[str, Any]:
-        own = self.lineage.get(name) or (self.lineage.get("extra") if name.startswith(EXTRA) else None)
-        return own or {}
+        return noted_of(self.lineage, name)
 
     def is_pinned(self, name: str) -> bool:
         return self.noted(name).get("rule") == "pin"

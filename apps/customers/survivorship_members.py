@@ -60,6 +60,11 @@ class Golden:
     lineage: dict[str, dict[str, Any]]
 
 
+def noted_of(lineage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What lineage notes of an attribute; a customer of one record has its declared attributes as a whole."""
+    return lineage.get(name) or (lineage.get("extra") if name.startswith(EXTRA) else None) or {}
+
+
 def value_of(values: Mapping[str, Any], attribute: str) -> Any:
     """The value of an attribute in a canonical or golden record, `extra.<name>` included; None without one."""
     if attribute.startswith(EXTRA):

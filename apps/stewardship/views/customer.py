@@ -18,7 +18,7 @@ from apps.customers import queries, queries_why
 from apps.customers import queries_past as past
 from apps.customers.models import SourceRecord, SourceRecordVersion
 from apps.customers.queries import CustomerDetail
-from apps.customers.queries_ages import lineage_with_ages, lineage_with_ages_then
+from apps.customers.queries_ages import lineage_with_ages, lineage_with_ages_by
 from apps.customers.queries_relations import related
 from apps.matching.queries_joins import joins_of
 from apps.stewardship import notes
@@ -144,12 +144,14 @@ def _stood(request: HttpRequest, detail: CustomerDetail, tab: str) -> HttpRespon
         past.require_kept(then)
     except (Rejected, NotFound, Erased):
         return redirect(f"{reverse('customer-as-of', args=(detail.asked,))}?{urlencode({'at': text[:LONGEST]})}")
-    members, _ = past.members_then(then)
+    members, known = past.members_and_facts_then(then)
     side = past.detail_by(then, members)
-    shown = {"side": side, "rows": sources_grid(side)}
+    shown: dict[str, Any] = {"side": side}
     if tab == "customer-lineage":
-        lines, ages = lineage_with_ages_then(then)
-        shown = {"side": side, "lines": [told(line, ages) for line in lines]}
+        lines, ages = lineage_with_ages_by(then, members, known)
+        shown["lines"] = [told(line, ages) for line in lines]
+    else:
+        shown["rows"] = sources_grid(side)
     return render(request, f"stewardship/{tab.replace('-', '_')}.html", {**frame(request, detail, tab, at), **shown})
 
 
